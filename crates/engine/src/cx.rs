@@ -11,7 +11,7 @@
 use crate::engine::{Engine, LoadedUnit};
 use crate::string;
 use cage::value::*;
-use cage::{Heap, HeapFull, Mem};
+use cage::{Heap, Mem};
 use std::sync::Arc;
 
 pub type Value = u64;
@@ -123,13 +123,6 @@ pub struct OutputLine {
 /// Natives on the Rust stack at once.
 pub const MAX_NATIVE_DEPTH: u32 = 200;
 
-impl From<HeapFull> for Stop {
-    /// The caller sets `Cx::abort` through `Cx::full`; this conversion is for `?` on heap calls.
-    fn from(_: HeapFull) -> Stop {
-        Stop::Abort
-    }
-}
-
 impl Cx {
     /// Charges `n` units of work.
     #[inline(always)]
@@ -173,6 +166,11 @@ impl Cx {
     /// An old object that never moves.
     pub fn alloc_pinned(&mut self, m: Mem, bytes: u32) -> Res<u32> {
         self.heap.alloc_pinned(m, bytes).map_err(|_| self.stop(Abort::Heap))
+    }
+
+    /// An old object that may move between turns.
+    pub fn alloc_old(&mut self, m: Mem, bytes: u32) -> Res<u32> {
+        self.heap.alloc_old(m, bytes).map_err(|_| self.stop(Abort::Heap))
     }
 
     /// Throws `v`.

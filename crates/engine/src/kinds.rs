@@ -4,7 +4,7 @@
 //! (`kind, flags, n, x`); words are 8 bytes.
 //!
 //! ```text
-//! OBJ, ERROR, ARGS  x shape; n inline slots from word 1 on. Once the shape has more than n properties the last
+//! RECORD, ERROR, ARGS  x shape; n inline slots from word 1 on. Once the shape has more than n properties the last
 //!                   inline slot holds the overflow slots (an ELEMS).
 //! ARR     x shape; 1 elements (ELEMS), 2 length (a number value)
 //! all other objects: x shape; 1 overflow slots (ELEMS or undefined), then:
@@ -19,7 +19,7 @@
 //! ```
 use cage::layout::{Kind, Kinds, NO_KIND, Size, Trace};
 
-pub const OBJ: u8 = 1;
+pub const RECORD: u8 = 1;
 pub const ARR: u8 = 2;
 pub const FN: u8 = 3;
 pub const NATIVE: u8 = 4;
@@ -29,8 +29,8 @@ pub const ELEMS: u8 = 7;
 pub const STR8: u8 = 8;
 pub const STR16: u8 = 9;
 pub const ROPE: u8 = 10;
-pub const SYM: u8 = 11;
-pub const BIG: u8 = 12;
+pub const SYMBOL: u8 = 11;
+pub const BIGINT: u8 = 12;
 pub const SHAPE: u8 = 13;
 pub const DESCS: u8 = 14;
 pub const WEAKS: u8 = 15;
@@ -61,7 +61,7 @@ const fn k(name: &'static str, size: Size, trace: Trace) -> Kind {
 
 pub static KINDS: Kinds = {
     let mut t = [NO_KIND; 256];
-    t[OBJ as usize] = k("object", Size::N, Trace::Shaped(1));
+    t[RECORD as usize] = k("object", Size::N, Trace::Shaped(1));
     t[ARR as usize] = k("array", Size::Fixed(2), Trace::Shaped(1));
     t[FN as usize] = k("function", Size::N, Trace::Shaped(1));
     t[NATIVE as usize] = k("builtin function", Size::N, Trace::Shaped(1));
@@ -71,8 +71,8 @@ pub static KINDS: Kinds = {
     t[STR8 as usize] = k("latin-1 string", Size::XBytes, Trace::Raw);
     t[STR16 as usize] = k("utf-16 string", Size::XPairs, Trace::Raw);
     t[ROPE as usize] = k("rope", Size::Fixed(2), Trace::Values(1));
-    t[SYM as usize] = k("symbol", Size::Fixed(2), Trace::Values(1));
-    t[BIG as usize] = k("bigint", Size::XWords, Trace::Raw);
+    t[SYMBOL as usize] = k("symbol", Size::Fixed(2), Trace::Values(1));
+    t[BIGINT as usize] = k("bigint", Size::XWords, Trace::Raw);
     t[SHAPE as usize] = k("shape", Size::Fixed(4), Trace::Values(1));
     t[DESCS as usize] = k("descriptors", Size::XWords, Trace::Values(1));
     t[WEAKS as usize] = k("weak table", Size::XWords, Trace::Weak(1));
