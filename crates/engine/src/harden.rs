@@ -1,0 +1,10 @@
+//! harden.
+use crate::cx::{Cx, Value};
+use crate::kinds::HARDENED;
+use crate::object;
+use cage::Mem;
+
+/// Notes that all `o` reaches is frozen.
+pub fn mark(cx: &mut Cx, m: Mem, o: Value) {
+    object::add_flags(cx, m, o, HARDENED);
+}
