@@ -18,7 +18,10 @@ pub struct Example {
 
 #[derive(Debug, PartialEq)]
 pub enum Kind {
-    Script,
+    /// A script, with options for `drses run`.
+    Script(Vec<String>),
+    /// A module whose default export gets powers, with options for `drses run`.
+    Program(Vec<String>),
     Accept,
     /// The code that the diagnostics must name; empty for any.
     Reject(String),
@@ -50,19 +53,21 @@ pub fn examples(file: &str, text: &str) -> Result<Vec<Example>> {
         };
         let words: Vec<&str> = info.split_whitespace().collect();
         match words[..] {
-            ["js", "run"] => {
+            ["js", kind @ ("run" | "program"), ref options @ ..] => {
                 let Some(next) = blocks.get(at + 1).filter(|next| next.info == "text output") else {
-                    bail!("{file}:{line}: a `js run` block needs a `text output` block after it");
+                    bail!("{file}:{line}: a `js {kind}` block needs a `text output` block after it");
                 };
                 let (output, exit) = expected(&next.body);
-                found.push(make(Kind::Script, output, exit));
+                let options = options.iter().map(|word| (*word).to_owned()).collect();
+                let kind = if kind == "run" { Kind::Script(options) } else { Kind::Program(options) };
+                found.push(make(kind, output, exit));
                 at += 1;
             }
             ["js", "jessie"] => found.push(make(Kind::Accept, Vec::new(), 0)),
             ["js", "jessie", "reject"] => found.push(make(Kind::Reject(String::new()), Vec::new(), 1)),
             ["js", "jessie", "reject", code] => found.push(make(Kind::Reject(code.to_owned()), Vec::new(), 1)),
             ["console"] => found.extend(commands(file, *line, body)?),
-            ["text", "output"] => bail!("{file}:{line}: an output block needs a `js run` block before it"),
+            ["text", "output"] => bail!("{file}:{line}: an output block needs a `js run` or `js program` block before it"),
             ["js", ..] if words.len() > 1 => bail!("{file}:{line}: no such kind of example: `{info}`"),
             _ => {}
         }
@@ -172,9 +177,15 @@ mod tests {
     #[test]
     fn scripts_take_the_output_block_after_them() {
         let text = "x\n```js run\nprint(1);\n```\nprints\n```text output\n1\n[exit 1]\n```\n```js\nnot run\n```\n";
-        assert_eq!(kinds(text), [(Kind::Script, vec!["1".to_owned()], 1)]);
+        assert_eq!(kinds(text), [(Kind::Script(vec![]), vec!["1".to_owned()], 1)]);
         let found = examples("a.md", text).expect("examples");
         assert_eq!((found[0].line, found[0].code.as_str()), (3, "print(1);\n"));
+    }
+
+    #[test]
+    fn options_follow_the_kind() {
+        let text = "```js program --max-heap 1MiB\n```\n```text output\n```\n";
+        assert_eq!(kinds(text), [(Kind::Program(vec!["--max-heap".to_owned(), "1MiB".to_owned()]), vec![], 0)]);
     }
 
     #[test]

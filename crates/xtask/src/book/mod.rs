@@ -2,12 +2,14 @@
 //!
 //! A fenced block is run when its first line says how:
 //!
-//! - ` ```js run ` is a script for `drses run --script`; the ` ```text output ` block after it is all it prints.
+//! - ` ```js run ` is a script for `drses run --script`, ` ```js program ` a module for `drses run`; words after that are options.
+//!   The ` ```text output ` block that follows is all it prints.
 //! - ` ```js jessie ` passes `drses check --level jessie`; ` ```js jessie reject JS-035 ` fails it, naming that rule.
 //! - ` ```console ` whose commands all begin with `$ drses` or `$ cargo run` is run from the root of the repository, and prints what
 //!   stands below each command. `cargo run … -- ARGS` is run as the program that was built, with these arguments.
 //!
-//! Expected output may end with a line `[exit N]` (0 if there is none), and a line `…` stands for any number of lines.
+//! Expected output may end with a line `[exit N]` (0 if there is none), and a line `…` stands for any number of lines;
+//! within a line, `…` stands for any text.
 
 mod extract;
 mod run;
@@ -53,7 +55,8 @@ fn print_result(example: &Example, fault: Option<&str>, json: bool) {
     let Example { file, line, kind, .. } = example;
     let verdict = if fault.is_none() { "ok" } else { "FAILED" };
     let name = match kind {
-        Kind::Script => "script",
+        Kind::Script(_) => "script",
+        Kind::Program(_) => "program",
         Kind::Accept => "jessie",
         Kind::Reject(_) => "jessie reject",
         Kind::Command(_) => "console",
