@@ -48,7 +48,8 @@ impl Report {
     }
 }
 
-/// Measure, print, and keep the figures. `false` if the engines disagree about what a script prints.
+/// Measure, print, and keep the figures. `false`, and nothing kept, if the engines disagree about what a script
+/// prints or one of them fails.
 pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
     let options = options(args)?;
     let scripts = scripts(&root.join(&options.workloads), &options.only)?;
@@ -68,7 +69,14 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
     let mut agreed = true;
     for script in &scripts {
         let name = script.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let measured = measure::rounds(&engines, script, options.rounds)?;
+        let measured = match measure::rounds(&engines, script, options.rounds) {
+            Ok(measured) => measured,
+            Err(error) => {
+                eprintln!("bench: {name}: left out: {error:#}");
+                agreed = false;
+                continue;
+            }
+        };
         if let Some(difference) = &measured.disagreement {
             eprintln!("bench: {name}: {difference}");
             agreed = false;

@@ -35,7 +35,9 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
         eprintln!("book: {} examples found, none run: crates/cli is not there yet", examples.len());
         return Ok(true);
     };
-    println!("\nrunning {} examples", examples.len());
+    if !json {
+        println!("\nrunning {} examples", examples.len());
+    }
     let mut failed = 0;
     for example in &examples {
         let fault = run::example(root, &program, example)?;
@@ -43,7 +45,9 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
         print_result(example, fault.as_deref(), json);
     }
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
-    println!("\ntest result: {verdict}. {} passed; {failed} failed; 0 ignored", examples.len() - failed);
+    if !json {
+        println!("\ntest result: {verdict}. {} passed; {failed} failed; 0 ignored", examples.len() - failed);
+    }
     Ok(failed == 0)
 }
 
