@@ -135,14 +135,13 @@ fn scripts(folder: &Path, only: &[String]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// drses, if its crate is there, and the peer, both built for release.
+/// drses, if there is one yet, and the peer, both built for release.
 fn engines(root: &Path) -> Result<Vec<Engine>> {
     let mut engines = Vec::new();
-    if root.join("crates/cli/Cargo.toml").exists() {
-        let program = book::program(root, &["--release"])?;
+    if let Some(program) = book::drses(root, &["--release"])? {
         engines.push(Engine { name: "drses", program, words: vec!["run", "--script", "--unlocked"] });
     } else {
-        eprintln!("bench: crates/cli is not there yet: only the peer is measured, and nothing is kept");
+        eprintln!("bench: there is no `drses` program yet: only the peer is measured, and nothing is kept");
     }
     let program = book::built(root, "drses-xtask", "xtask", &["--release", "--features", "peer"])?;
     engines.push(Engine { name: "quickjs-ng", program, words: vec!["qjs"] });

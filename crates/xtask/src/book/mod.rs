@@ -31,8 +31,8 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
     for file in tree::files(root)?.iter().filter(|file| is_book(&file.path) && file.path.contains(part)) {
         examples.extend(extract::examples(&file.path, &file.text)?);
     }
-    let Some(program) = build(root)? else {
-        eprintln!("book: {} examples found, none run: crates/cli is not there yet", examples.len());
+    let Some(program) = drses(root, &[])? else {
+        eprintln!("book: {} examples found, none run: there is no `drses` program yet", examples.len());
         return Ok(true);
     };
     if !json {
@@ -79,17 +79,16 @@ fn print_result(example: &Example, fault: Option<&str>, json: bool) {
     }
 }
 
-/// Build the `drses` program and say where it is; nothing if its crate is not there.
-fn build(root: &Path) -> Result<Option<PathBuf>> {
+/// Build the `drses` program with `options` and say where it is; nothing if its crate is not there, or does nothing at all yet.
+pub fn drses(root: &Path, options: &[&str]) -> Result<Option<PathBuf>> {
     if !root.join("crates/cli/Cargo.toml").exists() {
         return Ok(None);
     }
-    program(root, &[]).map(Some)
-}
-
-/// Build the package `drses` with `options` and return the path of its binary.
-pub fn program(root: &Path, options: &[&str]) -> Result<PathBuf> {
-    built(root, "drses", "drses", options)
+    let program = built(root, "drses", "drses", options)?;
+    let version = Command::new(&program).arg("--version").output().context("starting drses")?;
+    // An empty `main` succeeds at anything, in silence; a program prints its version or complains.
+    let is_empty = version.status.success() && version.stdout.is_empty() && version.stderr.is_empty();
+    Ok((!is_empty).then_some(program))
 }
 
 /// Build a package and return the path that cargo gives for its binary `name`.

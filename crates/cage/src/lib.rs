@@ -1,0 +1,20 @@
+//! One heap: 4 GiB of address space reached by 32-bit offsets, which is also its own disk format.
+//!
+//! In: plain words, offsets and a table of kinds (how big an object is, which of its words are values).
+//! Out: allocation, collection, the write barrier, undo, deltas and images.
+//!
+//! Invariants
+//! - this is the only crate with `unsafe`, and of it only `mem` and `code`; all else is safe code over `Mem`;
+//! - no offset, however corrupt, leaves its cage; no bit pattern in a cage is invalid;
+//! - what lies below `layout::OLD` is volatile and never stored.
+//!
+//! Must never know: JavaScript, files, clocks.
+pub mod code;
+pub mod heap;
+pub mod layout;
+pub mod mem;
+pub mod value;
+
+pub use code::{Code, CodeSpace};
+pub use heap::{Heap, HeapFull, Limits};
+pub use mem::{BaseImage, Cage, Mem, Win};

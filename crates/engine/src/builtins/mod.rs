@@ -1,0 +1,66 @@
+//! Builtin functions: the table of natives and what installs them in a realm.
+//!
+//! In: nothing. Out: `native(number)`, `TABLES`, `install`.
+//!
+//! Invariants
+//! - a builtin's number is a durable format: append-only, one block of numbers a module (see `TABLES`);
+//! - natives are `leaf` (call no program code) or `reentrant` (may, through `interp::call`, which bounds the nesting);
+//!   what calls back in a loop is `script`: JavaScript that we ship (see `script/`), compiled into the base;
+//! - a native charges the meter before it works, at least every 10 ms of work.
+pub mod error;
+
+use crate::cx::{Cx, NativeFn, Res};
+use crate::realm::Realm;
+use cage::Mem;
+
+/// One builtin.
+pub struct Native {
+    pub number: u16,
+    /// The `name` property.
+    pub name: &'static str,
+    /// The `length` property.
+    pub length: u8,
+    /// May be the target of `new` (then `Args::new_target` says so).
+    pub constructor: bool,
+    pub run: NativeFn,
+}
+
+/// A row of a module's table.
+pub const fn f(number: u16, name: &'static str, length: u8, run: NativeFn) -> Native {
+    Native { number, name, length, constructor: false, run }
+}
+/// A row for a constructor.
+pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) -> Native {
+    Native { number, name, length, constructor: true, run }
+}
+
+/// Blocks of numbers: error 0x010, object 0x040, function 0x0A0, array 0x0C0, string 0x140, number 0x1C0, math 0x200,
+/// symbol 0x240, bigint 0x260, boolean 0x280, reflect 0x290, json 0x2B0, map and set 0x2C0, weak collections 0x300,
+/// iterators 0x320, promise 0x340, eventual send 0x380, harden, assert and other SES 0x3C0, compartment 0x420, console 0x460,
+/// helpers for script code 0x480, globals (parseInt …) 0x4C0.
+const TABLES: &[&[Native]] = &[error::TABLE];
+
+/// Numbers below this.
+pub const MAX: usize = 0x600;
+
+static BY_NUMBER: std::sync::LazyLock<[Option<&'static Native>; MAX]> = std::sync::LazyLock::new(|| {
+    let mut t = [None; MAX];
+    for n in TABLES.iter().flat_map(|t| t.iter()) {
+        let slot = &mut t[n.number as usize];
+        assert!(slot.is_none(), "builtin number {:#x} given twice", n.number);
+        *slot = Some(n);
+    }
+    t
+});
+
+/// The builtin with this number.
+#[inline]
+pub fn native(number: u16) -> Option<&'static Native> {
+    BY_NUMBER.get(number as usize).copied().flatten()
+}
+
+/// Fills a realm, in an order that never changes.
+pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
+    error::install(cx, m, realm)?;
+    Ok(())
+}

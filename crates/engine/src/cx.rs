@@ -1,0 +1,243 @@
+//! The machine's state beside the cage, and how code stops.
+//!
+//! In: a heap, a meter, an engine. Out: `Cx`, which every native takes with the `Mem` of its cage.
+//!
+//! Invariants
+//! - nothing here outlives a turn but what can be made anew from the stored bytes (`units` from the heap's list);
+//! - natives hold plain offsets: no collection happens while native code is on the stack;
+//! - every native charges `fuel` before it works, in slices.
+//!
+//! Must never know: clocks, randomness, files.
+use crate::engine::{Engine, LoadedUnit};
+use crate::string;
+use cage::value::*;
+use cage::{Heap, Mem};
+use std::sync::Arc;
+
+pub type Value = u64;
+
+/// Why a native did not come to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// A JavaScript exception; its value is in `Cx::thrown`.
+    Throw,
+    /// The turn is aborted: not catchable. Why is in `Cx::abort`.
+    Abort,
+}
+
+/// What aborted a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Abort {
+    /// `limit: instructions per turn`
+    Instructions,
+    /// `limit: heap bytes`
+    Heap,
+    /// `limit: call depth`
+    Depth,
+    /// `limit: nested native calls`
+    NativeDepth,
+    /// The host asked for it.
+    Interrupted,
+    /// The heap contradicts itself.
+    Corrupt,
+}
+
+impl Abort {
+    pub fn message(self) -> &'static str {
+        match self {
+            Abort::Instructions => "limit: instructions per turn",
+            Abort::Heap => "limit: heap bytes",
+            Abort::Depth => "limit: call depth",
+            Abort::NativeDepth => "limit: nested native calls",
+            Abort::Interrupted => "interrupted",
+            Abort::Corrupt => "the heap is damaged",
+        }
+    }
+}
+
+pub type Res<T = Value> = Result<T, Stop>;
+
+/// Arguments of a native: a window on the frame stack (r2 this, r3 … arguments).
+#[derive(Clone, Copy, Debug)]
+pub struct Args {
+    /// Address of r0, the function called.
+    pub base: u32,
+    pub argc: u32,
+    /// The constructor called with `new`, else undefined.
+    pub new_target: Value,
+}
+
+impl Args {
+    #[inline(always)]
+    pub fn this(self, m: Mem) -> Value {
+        m.r64(self.base, 16)
+    }
+    /// The function object itself (its data words are the native's captures).
+    #[inline(always)]
+    pub fn callee(self, m: Mem) -> Value {
+        m.r64(self.base, 0)
+    }
+    /// Argument `i`, undefined if there is none.
+    #[inline(always)]
+    pub fn get(self, m: Mem, i: u32) -> Value {
+        if i < self.argc { m.r64(self.base.wrapping_add(i.wrapping_mul(8)), 24) } else { UNDEF }
+    }
+    pub fn is_construct(self) -> bool {
+        self.new_target != UNDEF
+    }
+}
+
+/// A builtin: `name` and `length` as the function object shows them.
+pub type NativeFn = fn(&mut Cx, Mem, Args) -> Res;
+
+/// Everything of one machine that is not in its cage.
+pub struct Cx {
+    pub heap: Heap,
+    /// Instructions left in this turn.
+    pub fuel: u64,
+    pub thrown: Value,
+    pub abort: Option<Abort>,
+    pub engine: Arc<Engine>,
+    /// By unit number.
+    pub units: Vec<Arc<LoadedUnit>>,
+    /// Native frames on the Rust stack.
+    pub native_depth: u32,
+    /// Where the live part of the frame stack ends when native code runs.
+    pub stack_top: u32,
+    /// Where stress mode collects: every safepoint.
+    pub stress: bool,
+    /// Lines written by `print` and `console`, released by the host when the turn is committed.
+    pub output: Vec<OutputLine>,
+    pub new_target: Value,
+}
+
+/// What a program wrote in a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputLine {
+    /// To stderr.
+    pub error: bool,
+    pub text: String,
+}
+
+/// Natives on the Rust stack at once.
+pub const MAX_NATIVE_DEPTH: u32 = 200;
+
+impl Cx {
+    /// Charges `n` units of work.
+    #[inline(always)]
+    pub fn charge(&mut self, n: u64) -> Res<()> {
+        if self.fuel < n {
+            self.fuel = 0;
+            return Err(self.stop(Abort::Instructions));
+        }
+        self.fuel -= n;
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub fn stop(&mut self, why: Abort) -> Stop {
+        if self.abort.is_none() {
+            self.abort = Some(why);
+        }
+        Stop::Abort
+    }
+
+    /// Memory for a new object, from a native (never collects). See the rules of `cage::heap`.
+    #[inline]
+    pub fn alloc(&mut self, m: Mem, bytes: u32) -> Res<u32> {
+        match self.heap.alloc(bytes.next_multiple_of(8)) {
+            Some(at) if bytes <= cage::layout::MAX_YOUNG => Ok(at),
+            Some(at) => {
+                self.heap.nur = at;
+                self.alloc_slow(m, bytes)
+            }
+            None => self.alloc_slow(m, bytes),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn alloc_slow(&mut self, m: Mem, bytes: u32) -> Res<u32> {
+        self.heap.alloc_native(m, bytes).map_err(|_| self.stop(Abort::Heap))
+    }
+
+    /// An old object that never moves.
+    pub fn alloc_pinned(&mut self, m: Mem, bytes: u32) -> Res<u32> {
+        self.heap.alloc_pinned(m, bytes).map_err(|_| self.stop(Abort::Heap))
+    }
+
+    /// An old object that may move between turns.
+    pub fn alloc_old(&mut self, m: Mem, bytes: u32) -> Res<u32> {
+        self.heap.alloc_old(m, bytes).map_err(|_| self.stop(Abort::Heap))
+    }
+
+    /// Throws `v`.
+    #[inline]
+    pub fn throw(&mut self, v: Value) -> Stop {
+        self.thrown = v;
+        Stop::Throw
+    }
+
+    /// Makes and throws an error of the engine's own.
+    #[cold]
+    #[inline(never)]
+    pub fn error(&mut self, m: Mem, kind: ErrorKind, message: &str) -> Stop {
+        match crate::builtins::error::make(self, m, kind, message) {
+            Ok(e) => self.throw(e),
+            Err(s) => s,
+        }
+    }
+    #[cold]
+    pub fn type_error(&mut self, m: Mem, message: &str) -> Stop {
+        self.error(m, ErrorKind::Type, message)
+    }
+    #[cold]
+    pub fn range_error(&mut self, m: Mem, message: &str) -> Stop {
+        self.error(m, ErrorKind::Range, message)
+    }
+
+    /// A new string.
+    pub fn str(&mut self, m: Mem, s: &str) -> Res {
+        string::from_str(self, m, s)
+    }
+}
+
+/// The native errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    Error,
+    Type,
+    Range,
+    Reference,
+    Syntax,
+    Eval,
+    Uri,
+    Aggregate,
+}
+
+impl ErrorKind {
+    pub const ALL: [ErrorKind; 8] = [
+        ErrorKind::Error,
+        ErrorKind::Type,
+        ErrorKind::Range,
+        ErrorKind::Reference,
+        ErrorKind::Syntax,
+        ErrorKind::Eval,
+        ErrorKind::Uri,
+        ErrorKind::Aggregate,
+    ];
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorKind::Error => "Error",
+            ErrorKind::Type => "TypeError",
+            ErrorKind::Range => "RangeError",
+            ErrorKind::Reference => "ReferenceError",
+            ErrorKind::Syntax => "SyntaxError",
+            ErrorKind::Eval => "EvalError",
+            ErrorKind::Uri => "URIError",
+            ErrorKind::Aggregate => "AggregateError",
+        }
+    }
+}

@@ -1,0 +1,21 @@
+#![forbid(unsafe_code)]
+//! Trees in, effects on a cage out: compiler, machine, realm, builtins, promises and local sends, harden, meter.
+//!
+//! Must never know: vats, input and output, clocks, randomness.
+pub mod array;
+pub mod bigint;
+pub mod builtins;
+pub mod code;
+pub mod convert;
+pub mod cx;
+pub mod engine;
+pub mod function;
+pub mod interp;
+pub mod kinds;
+pub mod module;
+pub mod number;
+pub mod object;
+pub mod realm;
+pub mod roots;
+pub mod shape;
+pub mod string;

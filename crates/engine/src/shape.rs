@@ -1,0 +1,396 @@
+//! Shapes: which own properties an object has and where they lie; dictionaries for what outgrows shapes.
+//!
+//! In: keys (an interned string, a symbol, or an int for an array index below 2^31 - 1). Out: indices of slots.
+//!
+//! ```text
+//! SHAPE  header.x number of properties; 1 prototype; 2 DESCS (in dictionary mode DICT);
+//!        3 transitions (WEAKS or undefined); 4 int: cap : 8 | bits
+//! DESCS  pairs key, attributes (int); unused places hold holes
+//! DICT   1 used places (int, deleted ones too); 2 next slot (int); then pairs key, attributes | slot << 4
+//! ```
+//! Invariants
+//! - shapes are pinned; the shape of an object is never 0;
+//! - a shape without DICT never changes but for its transitions, so what is found in it may be cached;
+//! - a dictionary's shape belongs to one object; a property's slot there never changes while the shape stays.
+use crate::cx::{Abort, Cx, Res, Value};
+use crate::kinds::*;
+use cage::Mem;
+use cage::layout::{H_FLAGS, H_KIND, H_X, LOOKUP, PINNED, header};
+use cage::value::*;
+
+// Attributes of a property.
+pub const W: u8 = 1;
+pub const E: u8 = 2;
+pub const C: u8 = 4;
+/// The slot holds an ACCESSOR.
+pub const ACC: u8 = 8;
+/// Writable, enumerable, configurable.
+pub const WEC: u8 = 7;
+/// Writable and configurable: how builtins are defined.
+pub const WC: u8 = 5;
+
+// Bits of word 4 above the capacity.
+/// No inline properties: all are in the overflow slots (every kind but OBJ, ERROR).
+pub const EXOTIC: u32 = 1 << 8;
+pub const IS_DICT: u32 = 1 << 9;
+/// `length`, `name` (and `prototype`) of functions that nobody changed yet.
+pub const VIRTUAL: u32 = 1 << 10;
+/// Arrays: `length` and elements.
+pub const ARRAY: u32 = 1 << 11;
+
+/// Properties of a shape; one more and the object becomes a dictionary.
+pub const MAX_SHAPE: u32 = 64;
+/// Transitions of a shape; one more and the object becomes a dictionary.
+pub const MAX_TRANSITIONS: u32 = 128;
+
+#[inline(always)]
+pub fn of(m: Mem, obj: Value) -> u32 {
+    m.r32(obj as u32, H_X)
+}
+#[inline(always)]
+pub fn count(m: Mem, shape: u32) -> u32 {
+    m.r32(shape, H_X)
+}
+#[inline(always)]
+pub fn proto(m: Mem, shape: u32) -> Value {
+    m.r64(shape, 8)
+}
+#[inline(always)]
+pub fn meta(m: Mem, shape: u32) -> u32 {
+    m.r32(shape, 32)
+}
+pub fn cap(m: Mem, shape: u32) -> u32 {
+    meta(m, shape) & 0xFF
+}
+pub fn is_dict(m: Mem, shape: u32) -> bool {
+    meta(m, shape) & IS_DICT != 0
+}
+fn descs(m: Mem, shape: u32) -> u32 {
+    m.r64(shape, 16) as u32
+}
+/// Key of property `i` (not for dictionaries).
+pub fn key_at(m: Mem, shape: u32, i: u32) -> Value {
+    m.r64(descs(m, shape).wrapping_add(8 + i * 16), 0)
+}
+pub fn attrs_at(m: Mem, shape: u32, i: u32) -> u8 {
+    m.r64(descs(m, shape).wrapping_add(8 + i * 16), 8) as u8
+}
+
+#[inline(always)]
+pub fn key_hash(key: Value) -> u32 {
+    let h = (key as u32).wrapping_mul(0x9E37_79B1);
+    h ^ h >> 15
+}
+
+/// A shape without properties.
+pub fn root(cx: &mut Cx, m: Mem, proto: Value, cap: u8, bits: u32) -> Res<u32> {
+    let at = cx.alloc_pinned(m, 40)?;
+    m.w64(at, 0, header(SHAPE, PINNED, 0, 0));
+    cx.heap.write(m, at + 8, proto);
+    m.w64(at, 16, UNDEF);
+    m.w64(at, 24, UNDEF);
+    m.w64(at, 32, int((cap as u32 | bits) as i32));
+    Ok(at)
+}
+
+/// Slot index and attributes of own property `key`.
+#[inline]
+pub fn find(m: Mem, shape: u32, key: Value) -> Option<(u32, u8)> {
+    if is_dict(m, shape) {
+        return dict_find(m, shape, key).map(|(_, info)| (info >> 4, info as u8 & 15));
+    }
+    let entry = LOOKUP + ((key_hash(key) ^ shape >> 3) & 0xFFF) * 16;
+    if m.r64(entry, 8) == key && m.r32(entry, 0) == shape {
+        let found = m.r32(entry, 4);
+        return if found == u32::MAX { None } else { Some((found >> 4, found as u8 & 15)) };
+    }
+    find_slow(m, shape, key, entry)
+}
+
+#[inline(never)]
+fn find_slow(m: Mem, shape: u32, key: Value, entry: u32) -> Option<(u32, u8)> {
+    let n = count(m, shape).min(MAX_SHAPE);
+    let d = descs(m, shape);
+    let mut found = u32::MAX;
+    for i in 0..n {
+        if m.r64(d.wrapping_add(8 + i * 16), 0) == key {
+            found = i << 4 | (m.r64(d.wrapping_add(8 + i * 16), 8) as u32 & 15);
+            break;
+        }
+    }
+    m.w32(entry, 0, shape);
+    m.w32(entry, 4, found);
+    m.w64(entry, 8, key);
+    if found == u32::MAX { None } else { Some((found >> 4, found as u8 & 15)) }
+}
+
+/// The shape that `shape` becomes by adding `key`. `None`: the object must become a dictionary.
+pub fn add(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) -> Res<Option<u32>> {
+    let n = count(m, shape);
+    if n >= MAX_SHAPE {
+        return Ok(None);
+    }
+    let trans = m.r64(shape, 24);
+    if is_cell(trans) {
+        let t = trans as u32;
+        let cap = m.r32(t, H_X).min(MAX_TRANSITIONS * 2);
+        let mut i = key_hash(key) & cap.wrapping_sub(1);
+        for _ in 0..cap {
+            let e = m.r64(t.wrapping_add(8 + i * 8), 0);
+            if e == HOLE {
+                break;
+            }
+            if is_cell(e) && key_at(m, e as u32, n) == key && attrs_at(m, e as u32, n) == attrs {
+                return Ok(Some(e as u32));
+            }
+            i = (i + 1) & cap.wrapping_sub(1);
+        }
+    }
+    let new = child(cx, m, shape, n, key, attrs)?;
+    if !link(cx, m, shape, key, new)? {
+        return Ok(None);
+    }
+    Ok(Some(new))
+}
+
+fn child(cx: &mut Cx, m: Mem, shape: u32, n: u32, key: Value, attrs: u8) -> Res<u32> {
+    let old = m.r64(shape, 16);
+    let room = if is_cell(old) { m.r32(old as u32, H_X) / 2 } else { 0 };
+    let d = if n < room && m.r64((old as u32).wrapping_add(8 + n * 16), 0) == HOLE {
+        old as u32
+    } else {
+        let cap = (n + 1).next_power_of_two().max(4);
+        let d = cx.alloc_old(m, 8 + cap * 16)?;
+        m.w64(d, 0, header(DESCS, 0, 0, cap * 2));
+        for i in 0..cap * 2 {
+            let v = if i < n * 2 { m.r64((old as u32).wrapping_add(8 + i * 8), 0) } else { HOLE };
+            m.w64(d.wrapping_add(8 + i * 8), 0, v);
+        }
+        d
+    };
+    cx.heap.write(m, d.wrapping_add(8 + n * 16), key);
+    cx.heap.write(m, d.wrapping_add(16 + n * 16), int(attrs as i32));
+    let s = cx.alloc_pinned(m, 40)?;
+    m.w64(s, 0, header(SHAPE, PINNED, 0, n + 1));
+    cx.heap.write(m, s + 8, proto(m, shape));
+    m.w64(s, 16, CELL | d as u64);
+    m.w64(s, 24, UNDEF);
+    // an internal name (an identity hash) leaves virtual properties virtual
+    let internal = is_sym(key) && m.r8(key as u32, H_FLAGS) & INTERNAL != 0;
+    m.w64(s, 32, int((meta(m, shape) & if internal { u32::MAX } else { !VIRTUAL }) as i32));
+    Ok(s)
+}
+
+/// Enters `new` among the transitions of `shape`. False when there are too many.
+fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
+    let trans = m.r64(shape, 24);
+    let cap = if is_cell(trans) { m.r32(trans as u32, H_X) } else { 0 };
+    let entry = |i: u32| (trans as u32).wrapping_add(8 + i * 8);
+    let n = count(m, shape);
+    let live = (0..cap).filter(|i| is_cell(m.r64(entry(*i), 0))).count() as u32;
+    if live >= MAX_TRANSITIONS {
+        return Ok(false);
+    }
+    let used = (0..cap).filter(|i| m.r64(entry(*i), 0) != HOLE).count() as u32;
+    let mut t = trans as u32;
+    let mut tcap = cap;
+    if used + 1 > cap / 4 * 3 {
+        tcap = ((live + 1) * 2).next_power_of_two().max(4);
+        t = cx.alloc_old(m, 8 + tcap * 8)?;
+        m.w64(t, 0, header(WEAKS, 0, 0, tcap));
+        for i in 0..tcap {
+            m.w64(t + 8 + i * 8, 0, HOLE);
+        }
+        for i in 0..cap {
+            let e = m.r64(entry(i), 0);
+            if is_cell(e) {
+                place(cx, m, t, tcap, key_at(m, e as u32, n), e);
+            }
+        }
+        cx.heap.write(m, shape.wrapping_add(24), CELL | t as u64);
+    }
+    place(cx, m, t, tcap, key, CELL | new as u64);
+    Ok(true)
+}
+
+fn place(cx: &mut Cx, m: Mem, t: u32, cap: u32, key: Value, e: Value) {
+    let mut i = key_hash(key) & (cap - 1);
+    for _ in 0..cap {
+        let at = t.wrapping_add(8 + i * 8);
+        if !is_cell(m.r64(at, 0)) {
+            cx.heap.write(m, at, e);
+            return;
+        }
+        i = (i + 1) & (cap - 1);
+    }
+}
+
+/// A copy of `shape` with another prototype and no transitions (dictionaries: sharing the table).
+pub fn with_proto(cx: &mut Cx, m: Mem, shape: u32, proto: Value) -> Res<u32> {
+    let s = cx.alloc_pinned(m, 40)?;
+    m.w64(s, 0, header(SHAPE, PINNED, 0, count(m, shape)));
+    cx.heap.write(m, s + 8, proto);
+    // The table is shared: neither side writes into places the other counts, since a place is claimed once.
+    m.w64(s, 16, m.r64(shape, 16));
+    m.w64(s, 24, UNDEF);
+    m.w64(s, 32, m.r64(shape, 32));
+    Ok(s)
+}
+
+// ---- dictionaries ----
+
+fn dict_cap(m: Mem, d: u32) -> u32 {
+    (m.r32(d, H_X).saturating_sub(2) / 2).next_power_of_two() & !1
+}
+
+/// Address of the entry of `key`, and `attributes | slot << 4`.
+fn dict_find(m: Mem, shape: u32, key: Value) -> Option<(u32, u32)> {
+    let d = descs(m, shape);
+    if m.r8(d, H_KIND) != DICT {
+        return None;
+    }
+    let cap = dict_cap(m, d);
+    let mut i = key_hash(key) & cap.wrapping_sub(1);
+    for _ in 0..cap {
+        let at = d.wrapping_add(24 + i * 16);
+        let k = m.r64(at, 0);
+        if k == key {
+            return Some((at, m.r32(at, 8)));
+        }
+        if k == HOLE {
+            return None;
+        }
+        i = (i + 1) & cap.wrapping_sub(1);
+    }
+    None
+}
+
+fn new_dict(cx: &mut Cx, m: Mem, cap: u32) -> Res<u32> {
+    cx.charge(cap as u64 / 4)?;
+    let d = cx.alloc_old(m, 24 + cap * 16)?;
+    m.w64(d, 0, header(DICT, 0, 0, 2 + cap * 2));
+    m.w64(d, 8, int(0));
+    m.w64(d, 16, int(0));
+    for i in 0..cap {
+        m.w64(d.wrapping_add(24 + i * 16), 0, HOLE);
+        m.w64(d.wrapping_add(24 + i * 16), 8, int(0));
+    }
+    Ok(d)
+}
+
+fn dict_put(cx: &mut Cx, m: Mem, d: u32, key: Value, info: u32) {
+    let cap = dict_cap(m, d);
+    let mut i = key_hash(key) & cap.wrapping_sub(1);
+    for _ in 0..cap {
+        let at = d.wrapping_add(24 + i * 16);
+        if m.r64(at, 0) == HOLE {
+            cx.heap.write(m, at, key);
+            cx.heap.write(m, at.wrapping_add(8), int(info as i32));
+            let used = as_int(m.r64(d, 8)) + 1;
+            cx.heap.write(m, d.wrapping_add(8), int(used));
+            return;
+        }
+        i = (i + 1) & cap.wrapping_sub(1);
+    }
+}
+
+/// A dictionary's own shape with the properties of `shape`, slots as they are (an object's slots must be laid out as
+/// "spilled" by the caller: see `object::to_dict`).
+pub fn to_dict(cx: &mut Cx, m: Mem, shape: u32) -> Res<u32> {
+    let n = count(m, shape);
+    let d = new_dict(cx, m, ((n + 8) * 2).next_power_of_two())?;
+    for i in 0..n {
+        dict_put(cx, m, d, key_at(m, shape, i), i << 4 | attrs_at(m, shape, i) as u32);
+    }
+    m.w64(d, 16, int(n as i32));
+    dict_shape(cx, m, shape, d, n)
+}
+
+fn dict_shape(cx: &mut Cx, m: Mem, like: u32, d: u32, n: u32) -> Res<u32> {
+    let s = cx.alloc_pinned(m, 40)?;
+    m.w64(s, 0, header(SHAPE, PINNED, 0, n));
+    cx.heap.write(m, s + 8, proto(m, like));
+    m.w64(s, 16, CELL | d as u64);
+    m.w64(s, 24, UNDEF);
+    m.w64(s, 32, int(((meta(m, like) | IS_DICT) & !VIRTUAL) as i32));
+    Ok(s)
+}
+
+/// Next slot of a dictionary.
+pub fn dict_slots(m: Mem, shape: u32) -> u32 {
+    m.r32(descs(m, shape), 16)
+}
+
+/// Adds `key` to a dictionary that lacks it; gives its slot.
+pub fn dict_add(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) -> Res<u32> {
+    let mut d = descs(m, shape);
+    let (used, cap) = (m.r32(d, 8), dict_cap(m, d));
+    if used + 1 > cap / 4 * 3 {
+        let n = count(m, shape);
+        let new = new_dict(cx, m, ((n + 4) * 2).next_power_of_two())?;
+        for i in 0..cap {
+            let at = d.wrapping_add(24 + i * 16);
+            let k = m.r64(at, 0);
+            if k != HOLE && k != TOMB {
+                dict_put(cx, m, new, k, m.r32(at, 8));
+            }
+        }
+        m.w64(new, 16, m.r64(d, 16));
+        cx.heap.write(m, shape.wrapping_add(16), CELL | new as u64);
+        d = new;
+    }
+    let slot = m.r32(d, 16);
+    dict_put(cx, m, d, key, slot << 4 | attrs as u32);
+    cx.heap.write(m, d.wrapping_add(16), int(slot as i32 + 1));
+    set_count(cx, m, shape, count(m, shape) + 1);
+    Ok(slot)
+}
+
+fn set_count(cx: &mut Cx, m: Mem, shape: u32, n: u32) {
+    cx.heap.dirty(m, shape, 8);
+    m.w32(shape, H_X, n);
+}
+
+/// Changes attributes in place. What was cached of the property is void: the caller gives the object a new shape (`dict_renew`).
+pub fn dict_set_attrs(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) {
+    if let Some((at, info)) = dict_find(m, shape, key) {
+        cx.heap.write(m, at.wrapping_add(8), int(((info & !15) | attrs as u32) as i32));
+    }
+}
+
+pub fn dict_remove(cx: &mut Cx, m: Mem, shape: u32, key: Value) {
+    if let Some((at, _)) = dict_find(m, shape, key) {
+        cx.heap.write(m, at, TOMB);
+        set_count(cx, m, shape, count(m, shape).saturating_sub(1));
+    }
+}
+
+/// The same dictionary under a new shape, so that nothing cached of the old one holds.
+pub fn dict_renew(cx: &mut Cx, m: Mem, shape: u32) -> Res<u32> {
+    dict_shape(cx, m, shape, descs(m, shape), count(m, shape))
+}
+
+/// (key, slot, attributes) of all own properties in the order they were added.
+pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
+    let n = count(m, shape);
+    cx.charge(n as u64 / 4)?;
+    if !is_dict(m, shape) {
+        if n > MAX_SHAPE {
+            return Err(cx.stop(Abort::Corrupt));
+        }
+        return Ok((0..n).map(|i| (key_at(m, shape, i), i, attrs_at(m, shape, i))).collect());
+    }
+    let d = descs(m, shape);
+    let cap = dict_cap(m, d);
+    let mut v = Vec::new();
+    for i in 0..cap {
+        let at = d.wrapping_add(24 + i * 16);
+        let k = m.r64(at, 0);
+        if k != HOLE && k != TOMB {
+            let info = m.r32(at, 8);
+            v.push((k, info >> 4, info as u8 & 15));
+        }
+    }
+    v.sort_unstable_by_key(|e| e.1);
+    Ok(v)
+}
