@@ -4,6 +4,7 @@
 
 mod dag;
 mod length;
+mod links;
 mod safety;
 mod text;
 
@@ -22,6 +23,7 @@ pub fn check(root: &Path) -> Result<Vec<Finding>> {
     for file in &files {
         findings.extend(text::machine_paths(file));
         findings.extend(length::readme(file));
+        findings.extend(links::check(root, file));
         if file.path.ends_with(".rs") {
             let source = Source::new(&file.path, &file.text);
             findings.extend(length::file(&source));

@@ -119,3 +119,10 @@ fn the_readme_is_short() {
     assert_eq!(findings("README.md", &"a\n".repeat(200)), NONE);
     assert_eq!(findings("README.md", &"a\n".repeat(201)), ["readme-length:README.md:201"]);
 }
+
+#[test]
+fn links_lead_somewhere() {
+    let text = "[a](b.md) [c](#top) [d](https://d.example/e)\n```js\nf[0](x.md)\n{{#include ../g.js}}\n```\n";
+    assert_eq!(findings("docs/a.md", text), ["link:docs/a.md:1", "link:docs/a.md:4"]);
+    assert_eq!(Tree::new(&[("docs/a.md", text), ("docs/b.md", "b\n"), ("g.js", "1;\n")]).findings(), NONE);
+}
