@@ -25,6 +25,7 @@ cargo xtask COMMAND
   bench [--workloads DIR] [--rounds N] [--only A,B] [--no-save]
                        CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
   qjs FILE             run one script under quickjs-ng (built with `--features peer`; used by bench)
+  measure FILE COMMAND run one command and write what it cost to FILE (used by bench)
 ";
 
 fn main() -> ExitCode {
@@ -50,6 +51,7 @@ fn run(args: &[String]) -> Result<bool> {
         ["book", ref rest @ ..] => book::run(&root, rest),
         ["bench", ref rest @ ..] => bench::run(&root, rest),
         ["qjs", file] => quickjs(file),
+        ["measure", account, ref command @ ..] => Ok(bench::helper(account, command)?.success()),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(true)

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::book;
-use measure::Engine;
+pub use measure::helper;
+use measure::{Cost, Engine};
 
 /// Runs of the empty script; a median of fewer is too coarse to subtract.
 const STARTUP_RUNS: usize = 15;
@@ -19,17 +20,18 @@ const DEFAULT_ROUNDS: usize = 5;
 const DEFAULT_WORKLOADS: &str = "bench/workloads";
 
 struct Options {
+    /// Relative to the root of the repository, so that what is kept names no folder of one machine.
     workloads: String,
     rounds: usize,
     only: Vec<String>,
     save: bool,
 }
 
-/// What one script cost, in milliseconds of CPU time.
+/// What one script cost.
 pub struct Row {
     pub name: String,
-    /// Start-up included; one number an engine, in the order of `Report::engines`.
-    pub medians: Vec<f64>,
+    /// Start-up included; one an engine, in the order of `Report::engines`.
+    pub medians: Vec<Cost>,
 }
 
 pub struct Report {
@@ -37,21 +39,21 @@ pub struct Report {
     pub workloads: String,
     pub engines: Vec<String>,
     pub rounds: usize,
-    pub startup: Vec<f64>,
+    pub startup: Vec<Cost>,
     pub rows: Vec<Row>,
 }
 
 impl Report {
-    /// CPU time of engine `engine` without its start-up; never below a microsecond, so that ratios are finite.
+    /// CPU time of engine `engine` in milliseconds, without its start-up; never below a microsecond, so that ratios are finite.
     pub fn net(&self, row: &Row, engine: usize) -> f64 {
-        (row.medians[engine] - self.startup[engine]).max(0.001)
+        (row.medians[engine].cpu_ms - self.startup[engine].cpu_ms).max(0.001)
     }
 }
 
 /// Measure, print, and keep the figures. `false`, and nothing kept, if the engines disagree about what a script
 /// prints or one of them fails.
 pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
-    let options = options(args)?;
+    let options = options(root, args)?;
     let scripts = scripts(&root.join(&options.workloads), &options.only)?;
     let engines = engines(root)?;
     let empty = std::env::temp_dir().join(format!("drses-empty-{}.js", std::process::id()));
@@ -93,13 +95,13 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
     Ok(agreed)
 }
 
-fn options(args: &[&str]) -> Result<Options> {
+fn options(root: &Path, args: &[&str]) -> Result<Options> {
     let mut options = Options { workloads: DEFAULT_WORKLOADS.to_owned(), rounds: DEFAULT_ROUNDS, only: Vec::new(), save: true };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let mut value = || rest.next().with_context(|| format!("`{arg}` needs a value"));
         match *arg {
-            "--workloads" => options.workloads = value()?.trim_end_matches('/').to_string(),
+            "--workloads" => options.workloads = from_root(root, value()?)?,
             "--rounds" => options.rounds = value()?.parse().context("`--rounds` needs a number")?,
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
             "--no-save" => options.save = false,
@@ -112,6 +114,16 @@ fn options(args: &[&str]) -> Result<Options> {
     // A selection is no result to keep.
     options.save &= options.only.is_empty();
     Ok(options)
+}
+
+/// The folder `path` as seen from `root`, with `..` where it lies outside.
+fn from_root(root: &Path, path: &str) -> Result<String> {
+    let folder = Path::new(path).canonicalize().with_context(|| format!("there is no folder {path}"))?;
+    let root = root.canonicalize()?;
+    let shared = root.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
+    let up = root.components().skip(shared).map(|_| "..".to_owned());
+    let down = folder.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());
+    Ok(up.chain(down).collect::<Vec<_>>().join("/"))
 }
 
 fn command_line(options: &Options) -> String {
@@ -146,4 +158,19 @@ fn engines(root: &Path) -> Result<Vec<Engine>> {
     let program = book::built(root, "drses-xtask", "xtask", &["--release", "--features", "peer"])?;
     engines.push(Engine { name: "quickjs-ng", program, words: vec!["qjs"] });
     Ok(engines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_named_from_the_root() {
+        let root = crate::tree::root();
+        let inside = root.join("bench/workloads");
+        assert_eq!(from_root(&root, &inside.to_string_lossy()).expect("it exists"), "bench/workloads");
+        let outside = from_root(&root.join("bench/workloads"), &root.join("docs").to_string_lossy());
+        assert_eq!(outside.expect("it exists"), "../../docs");
+        assert!(from_root(&root, "no such folder").is_err());
+    }
 }

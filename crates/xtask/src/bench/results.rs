@@ -14,19 +14,24 @@ const TITLE: &str =
 pub fn table(report: &Report) -> String {
     let last = report.engines.len() - 1;
     let mut out = String::new();
-    let heads: String = report.engines.iter().map(|name| format!(" {name}, net ms |")).collect();
-    let _ = writeln!(out, "| workload |{heads} ratio |\n|---|{}---:|", "---:|".repeat(report.engines.len()));
+    let mut heads: String = report.engines.iter().map(|name| format!(" {name}, net ms |")).collect();
+    heads.extend(report.engines.iter().map(|name| format!(" {name}, peak MiB |")));
+    let _ = writeln!(out, "| workload | ratio |{heads}\n|---|---:|{}", "---:|".repeat(2 * report.engines.len()));
     let mut logs = Vec::new();
     for row in &report.rows {
-        let times: String = (0..=last).map(|engine| format!(" {:.1} |", report.net(row, engine))).collect();
+        let mut cells: String = (0..=last).map(|engine| format!(" {:.1} |", report.net(row, engine))).collect();
+        cells.extend(row.medians.iter().map(|cost| format!(" {:.1} |", cost.peak_mib)));
         let ratio = report.net(row, 0) / report.net(row, last);
         logs.push(ratio.ln());
-        let _ = writeln!(out, "| {} |{times} {ratio:.2} |", row.name);
+        let _ = writeln!(out, "| {} | {ratio:.2} |{cells}", row.name);
     }
     let mean = (logs.iter().sum::<f64>() / logs.len().max(1) as f64).exp();
-    let _ = writeln!(out, "| **geometric mean** |{} **{mean:.2}** |", " |".repeat(report.engines.len()));
-    let startup: Vec<String> = report.engines.iter().zip(&report.startup).map(|(name, ms)| format!("{name} {ms:.1}")).collect();
-    let _ = writeln!(out, "\nStart-up, taken off above (CPU ms, empty script): {}.", startup.join(", "));
+    let _ = writeln!(out, "| **geometric mean** | **{mean:.2}** |{}", " |".repeat(2 * report.engines.len()));
+    let _ = writeln!(out, "\nEmpty script (its CPU time is taken off above):\n");
+    for (name, cost) in report.engines.iter().zip(&report.startup) {
+        let _ =
+            writeln!(out, "- {name}: {:.1} ms CPU, {:.1} ms elapsed, {:.1} MiB peak", cost.cpu_ms, cost.wall_ms, cost.peak_mib);
+    }
     out
 }
 
@@ -38,8 +43,12 @@ pub fn save(path: &Path, report: &Report) -> Result<()> {
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
     let heading = format!("## Workloads of {}", report.workloads);
-    let facts =
-        format!("Median of {} interleaved rounds, CPU time (user and system). {}, {}.", report.rounds, today(), processor());
+    let facts = format!(
+        "Median of {} interleaved rounds, CPU time (user and system); the ratio is of the first engine to the last.\n{}, {}.",
+        report.rounds,
+        today(),
+        processor()
+    );
     let section = format!("{heading}\n\n    {}\n\n{facts}\n\n{}", report.command, table(report));
     std::fs::write(path, with_section(&old, &heading, &section)).with_context(|| format!("writing {}", path.display()))
 }
@@ -86,7 +95,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::Row;
+    use crate::bench::{Cost, Row};
 
     #[test]
     fn dates() {
@@ -104,19 +113,20 @@ mod tests {
 
     #[test]
     fn ratios_are_net_of_startup() {
+        let cost = |cpu_ms| Cost { cpu_ms, wall_ms: 1.0, peak_mib: 5.0 };
         let report = Report {
             command: String::new(),
             workloads: String::new(),
             engines: vec!["a".to_owned(), "b".to_owned()],
             rounds: 1,
-            startup: vec![1.0, 10.0],
+            startup: vec![cost(1.0), cost(10.0)],
             rows: vec![
-                Row { name: "x".to_owned(), medians: vec![11.0, 30.0] },
-                Row { name: "y".to_owned(), medians: vec![3.0, 11.0] },
+                Row { name: "x".to_owned(), medians: vec![cost(11.0), cost(30.0)] },
+                Row { name: "y".to_owned(), medians: vec![cost(3.0), cost(11.0)] },
             ],
         };
         let table = table(&report);
-        assert!(table.contains("| x | 10.0 | 20.0 | 0.50 |"), "{table}");
-        assert!(table.contains("| **geometric mean** | | | **1.00** |"), "{table}");
+        assert!(table.contains("| x | 0.50 | 10.0 | 20.0 | 5.0 | 5.0 |"), "{table}");
+        assert!(table.contains("| **geometric mean** | **1.00** | | | | |"), "{table}");
     }
 }
