@@ -18,6 +18,7 @@
 //! - every old slot that holds a young reference is in `remembered`, once.
 //!
 //! Must never know: what a kind means beyond its table row.
+mod image;
 mod minor;
 mod old;
 mod region;
@@ -26,6 +27,7 @@ mod turn;
 use crate::layout::*;
 use crate::mem::Mem;
 use crate::value::*;
+pub use image::{Base, ImageError, apply_delta, seal};
 pub use old::{Book, Class, Hole};
 pub use region::Region;
 pub use turn::{DeltaStats, TurnEnd};
@@ -165,7 +167,7 @@ impl Heap {
         debug_assert!(block < DIRTY);
         if mem.r8(DIRTY + block, 0) == 0 {
             mem.w8(DIRTY + block, 0, 1);
-            self.save(mem, block);
+            self.keep(mem, block);
         }
     }
 

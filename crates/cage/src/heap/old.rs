@@ -210,7 +210,7 @@ impl Heap {
         let reg = &self.regions[r];
         let new = span(a, b) & !reg.used;
         if new >> a & 1 == 0 && reg.before & !reg.saved & (1 << a) != 0 {
-            self.save(mem, (at - OLD) / BLOCK);
+            self.keep(mem, (at - OLD) / BLOCK);
         }
         if new != 0 {
             self.claim(mem, r, new);
@@ -225,7 +225,7 @@ impl Heap {
     pub(super) fn claim(&mut self, mem: Mem, r: usize, lines: u128) {
         debug_assert!(self.regions[r].used & lines == 0 && lines != 0);
         let old = lines & self.regions[r].before & !self.regions[r].saved;
-        runs(old, |a, n| (a..a + n).for_each(|l| self.save(mem, r as u32 * REGION_LINES + l)));
+        runs(old, |a, n| (a..a + n).for_each(|l| self.keep(mem, r as u32 * REGION_LINES + l)));
         self.change(r);
         let start = OLD + r as u32 * REGION;
         let reg = &mut self.regions[r];
@@ -254,7 +254,7 @@ impl Heap {
     }
 
     /// Keeps a copy of a block for rollback, unless there is one or nothing was stored in it.
-    pub(super) fn save(&mut self, mem: Mem, block: u32) {
+    pub(super) fn keep(&mut self, mem: Mem, block: u32) {
         let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) else { return };
         let line = block % REGION_LINES;
         if reg.before & !reg.saved & (1 << line) != 0 {

@@ -9,7 +9,7 @@
 //! 1  a changed block      first u8 | mask u8 | for each set bit i of mask: bytes [32 i, 32 i + 32) of the block
 //! 2  fresh lines          length u32 | first u8 for each line begun | the bytes; the rest of the last line is zero
 //! 3  a region's lines     used u128 | flags u8 | three zeros | head u32
-//! 4  the allocator        the bytes of `Book` (offset 0)
+//! 4  the allocator        the bytes of `Book` (offset 0); comes first
 //! ```
 //! Lines named by 2 come into use; 3 gives all used lines of one region, those of 2 included; lines not in use read as zero.
 //! `first` is the granule at which the line's first object begins, or 32.
@@ -64,6 +64,10 @@ impl Heap {
     pub fn delta(&mut self, mem: Mem, out: &mut Vec<u8>) -> DeltaStats {
         let mut st = DeltaStats::default();
         let from = out.len();
+        if self.book != self.book_before {
+            out.extend_from_slice(&(D_BOOK as u32).to_le_bytes());
+            out.extend_from_slice(&self.book.to_bytes());
+        }
         for undo in &self.undo {
             let (r, line) = ((undo.block / REGION_LINES) as usize, undo.block % REGION_LINES);
             if self.regions.get(r).is_some_and(|reg| reg.used >> line & 1 == 1) {
@@ -82,10 +86,6 @@ impl Heap {
                 out.extend_from_slice(&(reg.meta.flags as u32).to_le_bytes());
                 out.extend_from_slice(&reg.meta.head.to_le_bytes());
             }
-        }
-        if self.book != self.book_before {
-            out.extend_from_slice(&(D_BOOK as u32).to_le_bytes());
-            out.extend_from_slice(&self.book.to_bytes());
         }
         st.bytes = (out.len() - from) as u32;
         self.commit(mem);

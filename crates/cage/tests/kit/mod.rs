@@ -8,8 +8,8 @@ use cage::{Cage, Limits, Mem};
 pub const REC: u8 = 1;
 pub const BOX: u8 = 2;
 pub const VEC: u8 = 3;
-pub const STR: u8 = 4;
-pub const WSTR: u8 = 5;
+pub const TEXT: u8 = 4;
+pub const WIDE: u8 = 5;
 pub const WEAK: u8 = 6;
 pub const EPH: u8 = 7;
 pub const SHAPE: u8 = 8;
@@ -26,8 +26,8 @@ const fn kinds() -> Kinds {
     k[REC as usize] = Kind { name: "rec", size: Size::N, trace: Trace::Shaped(1) };
     k[BOX as usize] = Kind { name: "box", size: Size::Fixed(1), trace: Trace::Values(1) };
     k[VEC as usize] = Kind { name: "vec", size: Size::XWords, trace: Trace::Values(1) };
-    k[STR as usize] = Kind { name: "str", size: Size::XBytes, trace: Trace::Raw };
-    k[WSTR as usize] = Kind { name: "wstr", size: Size::XPairs, trace: Trace::Raw };
+    k[TEXT as usize] = Kind { name: "str", size: Size::XBytes, trace: Trace::Raw };
+    k[WIDE as usize] = Kind { name: "wstr", size: Size::XPairs, trace: Trace::Raw };
     k[WEAK as usize] = Kind { name: "weak", size: Size::XWords, trace: Trace::Weak(1) };
     k[EPH as usize] = Kind { name: "eph", size: Size::XWords, trace: Trace::Ephemerons(2) };
     k[SHAPE as usize] = Kind { name: "shape", size: Size::N, trace: Trace::Values(1) };
@@ -91,6 +91,6 @@ impl Rng {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
     pub fn below(&mut self, n: u32) -> u32 {
-        ((self.next() >> 32) * n as u64 >> 32) as u32
+        (((self.next() >> 32) * n as u64) >> 32) as u32
     }
 }
