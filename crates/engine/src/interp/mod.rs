@@ -134,7 +134,7 @@ fn frame_end(m: Mem, win: Win, code: Code) -> u32 {
 /// A safepoint: collects if the nursery is nearly full (or always, under stress) and no native code is on the stack.
 #[inline]
 fn safepoint(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
-    if cx.native_depth == 0 && (cx.stress || cx.heap.wants_collection()) {
+    if cx.native_depth == 0 && (cx.stress || nursery_full(cx)) {
         collect(cx, m, end)?;
     }
     Ok(())
@@ -147,4 +147,9 @@ fn collect(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
     [cx.thrown, cx.new_target] = extra;
     forget_caches(cx, m);
     full.map_err(|_| cx.stop(Abort::Heap))
+}
+
+#[inline]
+fn nursery_full(cx: &Cx) -> bool {
+    cx.heap.nur_end > cage::layout::NURSERY_END || cx.heap.nur_end.wrapping_sub(cx.heap.nur) < 4096
 }
