@@ -6,6 +6,7 @@ pub mod array;
 pub mod bigint;
 pub mod builtins;
 pub mod code;
+pub mod compile;
 pub mod convert;
 pub mod cx;
 pub mod engine;
