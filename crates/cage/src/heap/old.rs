@@ -237,9 +237,6 @@ impl Heap {
             reg.first[a as usize..(a + n) as usize].fill(NO_START);
         });
         reg.used |= lines;
-        if self.mark.active() {
-            reg.marked |= lines;
-        }
         self.book.used_lines += lines.count_ones();
         self.book.since += lines.count_ones() as u64 * LINE as u64;
     }
