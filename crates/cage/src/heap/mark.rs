@@ -72,6 +72,8 @@ pub struct Marker {
     pub(super) ready: Vec<u32>,
     /// Slots that name objects of regions to be evacuated.
     pub(super) slots: Vec<u32>,
+    /// How many regions that is.
+    pub(super) moving: usize,
     /// Bytes of objects that may still be marked.
     left: u64,
     /// References that named no object.
@@ -165,7 +167,7 @@ impl Heap {
             self.start_mark(mem);
         }
         self.step(mem, budget);
-        if self.at_end() { self.finish(mem, STACK, extra, self.tuning.final_max) } else { Ok(false) }
+        if self.at_end() { self.finish(mem, STACK, extra, self.tuning.final_max, true) } else { Ok(false) }
     }
 
     /// After an evacuation: starts, goes on with or ends a mark, as bytes allocated demand.
@@ -186,7 +188,7 @@ impl Heap {
             self.step(mem, u64::MAX);
         }
         if self.at_end() {
-            self.finish(mem, stack_end, extra, if tight { u64::MAX } else { self.tuning.final_max })?;
+            self.finish(mem, stack_end, extra, if tight { u64::MAX } else { self.tuning.final_max }, stack_end == STACK)?;
         }
         Ok(())
     }
@@ -195,16 +197,28 @@ impl Heap {
     pub fn collect_full(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64]) -> Result<(), HeapFull> {
         let stack_end = stack_end.clamp(STACK, STACK_END);
         self.evacuate(mem, stack_end, extra, false)?;
-        self.mark.stop();
-        self.start_mark(mem);
+        self.stop_mark();
+        self.choose_regions(u64::MAX, self.stress);
+        self.begin_mark(mem);
         self.step(mem, u64::MAX);
-        while !self.finish(mem, stack_end, extra, u64::MAX)? {
+        while !self.finish(mem, stack_end, extra, u64::MAX, true)? {
             self.step(mem, u64::MAX);
         }
         Ok(())
     }
 
-    pub(super) fn start_mark(&mut self, mem: Mem) {
+    /// Abandons a mark.
+    pub(super) fn stop_mark(&mut self) {
+        self.keep_regions();
+        self.mark.stop();
+    }
+
+    fn start_mark(&mut self, mem: Mem) {
+        self.choose_regions(self.tuning.move_max, false);
+        self.begin_mark(mem);
+    }
+
+    fn begin_mark(&mut self, mem: Mem) {
         debug_assert!(!self.mark.on && self.mark.gray.is_empty());
         for undo in &self.undo {
             mem.w8(DIRTY + undo.block, 0, 0);
@@ -391,7 +405,8 @@ impl Heap {
     }
 
     /// Tries to end the mark with at most `budget` of work but for the weak ones; true if it did, and old space is swept.
-    pub(super) fn finish(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64], budget: u64) -> Result<bool, HeapFull> {
+    /// `compact`: objects of old space may move now.
+    fn finish(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64], budget: u64, compact: bool) -> Result<bool, HeapFull> {
         debug_assert!(self.at_end());
         self.mark_roots(mem, stack_end, extra);
         while let Some(at) = self.mark.born.pop() {
@@ -409,9 +424,10 @@ impl Heap {
         debug_assert!(self.mark.gray.is_empty() && self.mark.ready.is_empty());
         self.clear_dead_pairs(mem);
         self.clear_dead_weak(mem);
-        if stack_end == STACK && self.young.half == 0 {
-            self.evacuate_regions(mem, extra);
+        if compact {
+            self.evacuate_regions(mem, stack_end, extra);
         }
+        self.keep_regions();
         self.sweep(mem);
         Ok(true)
     }

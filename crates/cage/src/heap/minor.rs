@@ -68,6 +68,9 @@ pub fn first_value(trace: Trace) -> Option<u32> {
 impl Heap {
     /// Collects at a safepoint: no native code is on the stack, all live values are in `[STACK, stack_end)`, `extra` or the heap.
     pub fn collect(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64]) -> Result<(), HeapFull> {
+        if self.stress {
+            return self.collect_full(mem, stack_end, extra);
+        }
         self.evacuate(mem, stack_end, extra, false)?;
         self.pace(mem, stack_end.clamp(STACK, STACK_END), extra)
     }

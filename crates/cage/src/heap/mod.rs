@@ -81,6 +81,7 @@ pub struct Heap {
     moved: u64,
     tuning: Tuning,
     requested: bool,
+    stress: bool,
     /// Regions that are mapped from a base.
     base_regions: usize,
     /// A commit can give memory back.
@@ -120,6 +121,7 @@ impl Heap {
             moved: 0,
             tuning: Tuning::default(),
             requested: false,
+            stress: false,
             base_regions: 0,
             discard_later: false,
         }
@@ -267,6 +269,15 @@ impl Heap {
     pub fn heap_bytes(&self) -> u64 {
         let chunks = self.nur_end.saturating_sub(NURSERY2);
         self.book.used_lines as u64 * LINE as u64 + chunks as u64 + self.undo.len() as u64 * BLOCK as u64
+    }
+
+    /// Under stress every `collect` is a `collect_full` that moves all it may: the embedder calls it at each safepoint.
+    pub fn set_stress(&mut self, on: bool) {
+        self.stress = on;
+    }
+
+    pub fn stress(&self) -> bool {
+        self.stress
     }
 
     /// Other amounts of work than the usual ones, for tests.

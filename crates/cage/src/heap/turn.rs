@@ -138,7 +138,7 @@ impl Heap {
             reg.clean = false;
             self.first_free = self.first_free.min(r as usize);
         }
-        self.mark.stop();
+        self.stop_mark();
         self.moved += 1;
         self.book = self.book_before;
         self.regions.truncate(self.book.regions as usize);

@@ -47,6 +47,7 @@ pub struct World {
     pub heap: Heap,
     pub image: Vec<u8>,
     pub limits: Limits,
+    pub stress: bool,
     rng: Rng,
     m: Model,
     committed: Model,
@@ -70,7 +71,20 @@ impl World {
         let committed = m.clone();
         let (extra, regs) = ([UNDEF; EXTRA], vec![V::Undef; REGS as usize]);
         let rng = Rng::new(seed);
-        let mut w = World { cage, heap, image, limits, rng, m, committed, regs, extra, extra_committed: extra, log: vec![] };
+        let mut w = World {
+            cage,
+            heap,
+            image,
+            limits,
+            stress: false,
+            rng,
+            m,
+            committed,
+            regs,
+            extra,
+            extra_committed: extra,
+            log: vec![],
+        };
         w.heap.tune(TINY);
         w.clear_regs();
         w
@@ -311,6 +325,7 @@ impl World {
         let cage = Rc::new(Cage::new().unwrap());
         self.heap = Heap::load(&cage, &self.image, &KINDS, self.limits).unwrap();
         self.heap.tune(TINY);
+        self.heap.set_stress(self.stress);
         self.cage = cage;
         self.m = self.committed.clone();
         self.extra = self.extra_committed;
