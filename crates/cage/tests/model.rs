@@ -7,7 +7,13 @@ use kit::*;
 use world::World;
 
 fn run(seed: u64, steps: u32, limits: Limits) {
+    run_with(seed, steps, limits, false);
+}
+
+fn run_with(seed: u64, steps: u32, limits: Limits, stress: bool) {
     let mut w = World::new(seed, limits);
+    w.stress = stress;
+    w.heap.set_stress(stress);
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         for _ in 0..steps {
             w.step();
@@ -36,5 +42,12 @@ fn heap_and_model_agree() {
 fn heap_and_model_agree_under_a_small_limit() {
     for seed in seeds(100) {
         run(1_000_000 + seed, 600, Limits { heap_bytes: 1 << 20 });
+    }
+}
+
+#[test]
+fn heap_and_model_agree_when_everything_moves() {
+    for seed in seeds(150) {
+        run_with(2_000_000 + seed, 400, BIG_LIMIT, true);
     }
 }

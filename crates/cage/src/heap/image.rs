@@ -209,13 +209,17 @@ impl Heap {
                 }
             }
         }
-        Ok(Heap::with(kinds, limits, regions, book))
+        let mut heap = Heap::with(kinds, limits, regions, book);
+        heap.base_regions = base.regions.len();
+        Ok(heap)
     }
 
     /// A new heap that begins as `base`, in a cage of zeros.
     pub fn on_base(cage: &mut Cage, base: &Base, kinds: &'static Kinds, limits: Limits) -> io::Result<Heap> {
         base.map(cage)?;
-        Ok(Heap::with(kinds, limits, base.regions.clone(), base.book))
+        let mut heap = Heap::with(kinds, limits, base.regions.clone(), base.book);
+        heap.base_regions = base.regions.len();
+        Ok(heap)
     }
 
     fn with(kinds: &'static Kinds, limits: Limits, regions: Vec<Region>, book: Book) -> Heap {

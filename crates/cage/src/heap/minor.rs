@@ -68,7 +68,11 @@ pub fn first_value(trace: Trace) -> Option<u32> {
 impl Heap {
     /// Collects at a safepoint: no native code is on the stack, all live values are in `[STACK, stack_end)`, `extra` or the heap.
     pub fn collect(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64]) -> Result<(), HeapFull> {
-        self.evacuate(mem, stack_end, extra, false)
+        if self.stress {
+            return self.collect_full(mem, stack_end, extra);
+        }
+        self.evacuate(mem, stack_end, extra, false)?;
+        self.pace(mem, stack_end.clamp(STACK, STACK_END), extra)
     }
 
     pub(super) fn evacuate(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64], promote: bool) -> Result<(), HeapFull> {
@@ -187,8 +191,12 @@ impl Heap {
             i += 8;
         }
         mem.w64(off, 0, FORWARD as u64 | (to as u64) << 32);
+        let trace = self.kinds[h as u8 as usize].trace;
+        if to >= OLD && self.mark.active() {
+            self.mark_promoted(mem, to, size, trace);
+        }
         let y = &mut self.young;
-        match self.kinds[h as u8 as usize].trace {
+        match trace {
             Trace::Raw => {}
             Trace::Values(_) | Trace::Shaped(_) => y.work.push(to),
             Trace::Weak(_) => y.weak.push(to),
@@ -200,6 +208,17 @@ impl Heap {
             y.ready.extend(pairs); // their key lives: so do their values
         }
         Some(to)
+    }
+
+    /// An object goes to old space while marking: it is alive there, and what it names will be marked as it is looked at.
+    fn mark_promoted(&mut self, mem: Mem, to: u32, size: u32, trace: Trace) {
+        self.mark_new(to, size, true);
+        match trace {
+            Trace::Raw | Trace::Values(_) => {}
+            Trace::Shaped(_) => self.mark_value(mem, CELL | mem.r32(to, H_X) as u64, 0),
+            Trace::Weak(_) => self.mark.weak.push(to),
+            Trace::Ephemerons(_) => self.mark.eph.push(to),
+        }
     }
 
     /// Forwards what a slot of a copied object holds.
@@ -228,8 +247,12 @@ impl Heap {
         loop {
             while let Some(at) = self.young.work.pop() {
                 let (mut slot, end) = self.values(mem, at);
+                let marking = at >= OLD && self.mark.active();
                 while slot < end {
                     self.forward_slot(mem, slot);
+                    if marking {
+                        self.mark_value(mem, mem.r64(slot, 0), slot);
+                    }
                     slot += 8;
                 }
             }

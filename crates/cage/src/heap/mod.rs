@@ -18,16 +18,21 @@
 //! - every old slot that holds a young reference is in `remembered`, once.
 //!
 //! Must never know: what a kind means beyond its table row.
+mod compact;
 mod image;
+mod mark;
 mod minor;
 mod old;
 mod region;
+mod sweep;
 mod turn;
+mod weak;
 
 use crate::layout::*;
 use crate::mem::Mem;
 use crate::value::*;
 pub use image::{Base, ImageError, apply_delta, seal};
+pub use mark::Tuning;
 pub use old::{Book, Class, Hole};
 pub use region::Region;
 pub use turn::{DeltaStats, TurnEnd};
@@ -71,16 +76,16 @@ pub struct Heap {
     undo: Vec<Undo>,
     remembered: Vec<u32>,
     young: minor::Young,
-    mark: Marker,
+    mark: mark::Marker,
     collections: u64,
-}
-
-#[derive(Debug, Default)]
-struct Marker {}
-impl Marker {
-    fn active(&self) -> bool {
-        false
-    }
+    moved: u64,
+    tuning: Tuning,
+    requested: bool,
+    stress: bool,
+    /// Regions that are mapped from a base.
+    base_regions: usize,
+    /// A commit can give memory back.
+    discard_later: bool,
 }
 
 /// The barrier's fast half: young object, or dirty block and no young reference stored. `None`: use `Heap::write`.
@@ -111,8 +116,14 @@ impl Heap {
             undo: Vec::new(),
             remembered: Vec::new(),
             young: minor::Young::default(),
-            mark: Marker::default(),
+            mark: mark::Marker::default(),
             collections: 0,
+            moved: 0,
+            tuning: Tuning::default(),
+            requested: false,
+            stress: false,
+            base_regions: 0,
+            discard_later: false,
         }
     }
 
@@ -152,13 +163,20 @@ impl Heap {
 
     /// An old, zeroed object.
     pub fn alloc_old(&mut self, mem: Mem, bytes: u32) -> Result<u32, HeapFull> {
-        self.old_alloc(mem, round(bytes)?, Class::Small).ok_or(HeapFull)
+        self.alloc_direct(mem, round(bytes)?, Class::Small)
     }
 
     /// As `alloc_old`; the object never moves and its header must carry `PINNED`.
     pub fn alloc_pinned(&mut self, mem: Mem, bytes: u32) -> Result<u32, HeapFull> {
-        let at = self.old_alloc(mem, round(bytes)?, Class::Pinned).ok_or(HeapFull)?;
+        self.alloc_direct(mem, round(bytes)?, Class::Pinned)
+    }
+
+    fn alloc_direct(&mut self, mem: Mem, bytes: u32, class: Class) -> Result<u32, HeapFull> {
+        let at = self.old_alloc(mem, bytes, class).ok_or(HeapFull)?;
         debug_assert!(at >= OLD);
+        if self.mark.active() {
+            self.mark_new(at, bytes, false);
+        }
         Ok(at)
     }
 
@@ -168,6 +186,9 @@ impl Heap {
         if mem.r8(DIRTY + block, 0) == 0 {
             mem.w8(DIRTY + block, 0, 1);
             self.keep(mem, block);
+            if self.mark.active() {
+                self.mark.rescan.push(block);
+            }
         }
     }
 
@@ -238,10 +259,31 @@ impl Heap {
         self.collections
     }
 
+    /// Changes whenever old objects may have moved or their places may have been given to others: drop what remembers
+    /// old offsets outside the heap, such as inline caches. (Young objects move at every collection.)
+    pub fn moved(&self) -> u64 {
+        self.moved
+    }
+
     /// Bytes charged to the limit: lines of old space in use, chunks of nursery, undo copies.
     pub fn heap_bytes(&self) -> u64 {
         let chunks = self.nur_end.saturating_sub(NURSERY2);
         self.book.used_lines as u64 * LINE as u64 + chunks as u64 + self.undo.len() as u64 * BLOCK as u64
+    }
+
+    /// Under stress every `collect` is a `collect_full` that moves all it may: the embedder calls it at each safepoint.
+    pub fn set_stress(&mut self, on: bool) {
+        self.stress = on;
+    }
+
+    pub fn stress(&self) -> bool {
+        self.stress
+    }
+
+    /// Other amounts of work than the usual ones, for tests.
+    #[doc(hidden)]
+    pub fn tune(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
     }
 
     fn has_room(&self, bytes: u64) -> bool {

@@ -122,7 +122,7 @@ impl Heap {
         Some(at)
     }
 
-    fn reserved(&self, region: usize) -> bool {
+    pub(super) fn reserved(&self, region: usize) -> bool {
         self.book.holes.iter().any(|h| h.cur < h.end && line_of(h.cur).0 == region)
     }
 
@@ -133,7 +133,7 @@ impl Heap {
         while class != Class::Medium && ((line / REGION_LINES) as usize) < self.regions.len() {
             let r = (line / REGION_LINES) as usize;
             let reg = &self.regions[r];
-            let fits = reg.used != 0 && reg.meta.flags & R_PINNED == pinned && !self.reserved(r);
+            let fits = reg.used != 0 && !reg.evacuating && reg.meta.flags & R_PINNED == pinned && !self.reserved(r);
             match reg.gap(line % REGION_LINES).filter(|_| fits) {
                 None => line = (line / REGION_LINES + 1) * REGION_LINES,
                 Some((from, to)) => {
@@ -237,9 +237,6 @@ impl Heap {
             reg.first[a as usize..(a + n) as usize].fill(NO_START);
         });
         reg.used |= lines;
-        if self.mark.active() {
-            reg.marked |= lines;
-        }
         self.book.used_lines += lines.count_ones();
         self.book.since += lines.count_ones() as u64 * LINE as u64;
     }

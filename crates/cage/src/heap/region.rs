@@ -41,6 +41,8 @@ pub struct Region {
     pub changed: bool,
     /// Its unused lines are known to read as zero.
     pub clean: bool,
+    /// Its objects will be moved elsewhere when the mark ends.
+    pub evacuating: bool,
     pub first: [u8; REGION_LINES as usize],
 }
 
@@ -55,6 +57,7 @@ impl Region {
             meta_before: Meta::default(),
             changed: false,
             clean,
+            evacuating: false,
             first: [NO_START; REGION_LINES as usize],
         }
     }

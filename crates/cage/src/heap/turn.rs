@@ -27,6 +27,9 @@ pub const D_LINES: u8 = 2;
 pub const D_REGION: u8 = 3;
 pub const D_BOOK: u8 = 4;
 
+/// Memory past the end of the heap that an aborted turn may leave behind.
+const KEEP_BEYOND: u32 = 1 << 20;
+
 /// What the end of a turn found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TurnEnd {
@@ -53,6 +56,7 @@ impl Heap {
     pub fn turn_end(&mut self, mem: Mem, extra: &mut [u64]) -> Result<TurnEnd, HeapFull> {
         self.evacuate(mem, STACK, extra, true)?;
         debug_assert!(self.remembered.is_empty());
+        self.pace(mem, STACK, extra)?;
         Ok(TurnEnd {
             survivors: self.survivors(),
             dirty_blocks: self.undo.len() as u32,
@@ -109,6 +113,9 @@ impl Heap {
             reg.changed = false;
         }
         self.book_before = self.book;
+        if self.discard_later {
+            self.give_back(mem);
+        }
     }
 
     /// The turn was aborted: all stored bytes become again what they were when it began.
@@ -131,8 +138,15 @@ impl Heap {
             reg.clean = false;
             self.first_free = self.first_free.min(r as usize);
         }
+        self.stop_mark();
+        self.moved += 1;
         self.book = self.book_before;
         self.regions.truncate(self.book.regions as usize);
+        let beyond = (self.touched - self.regions.len()) as u32 * REGION;
+        if beyond > KEEP_BEYOND {
+            mem.discard(OLD + self.book.regions * REGION, beyond);
+            self.touched = self.regions.len();
+        }
         self.forget_young(mem);
     }
 }

@@ -1,7 +1,7 @@
 //! A heap beside a plain Rust model of it; random operations act on both, comparisons find what differs.
 use crate::kit::*;
-use cage::heap::Heap;
 use cage::heap::apply_delta;
+use cage::heap::{Heap, Tuning};
 use cage::layout::*;
 use cage::value::*;
 use cage::{Cage, HeapFull, Limits, Mem};
@@ -11,6 +11,9 @@ use std::rc::Rc;
 pub const REGS: u32 = 12;
 pub const EXTRA: usize = 3;
 const END: u32 = STACK + 8 * REGS;
+
+/// Marks begin often and take many steps.
+const TINY: Tuning = Tuning { min_since: 20_000, step_min: 700, step_max: 3000, final_max: 2000, move_max: 40_000 };
 
 /// A model's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,7 @@ pub struct World {
     pub heap: Heap,
     pub image: Vec<u8>,
     pub limits: Limits,
+    pub stress: bool,
     rng: Rng,
     m: Model,
     committed: Model,
@@ -67,7 +71,21 @@ impl World {
         let committed = m.clone();
         let (extra, regs) = ([UNDEF; EXTRA], vec![V::Undef; REGS as usize]);
         let rng = Rng::new(seed);
-        let mut w = World { cage, heap, image, limits, rng, m, committed, regs, extra, extra_committed: extra, log: vec![] };
+        let mut w = World {
+            cage,
+            heap,
+            image,
+            limits,
+            stress: false,
+            rng,
+            m,
+            committed,
+            regs,
+            extra,
+            extra_committed: extra,
+            log: vec![],
+        };
+        w.heap.tune(TINY);
         w.clear_regs();
         w
     }
@@ -269,6 +287,28 @@ impl World {
         Ok(())
     }
 
+    /// Between turns: some marking.
+    fn mark(&mut self) -> Result<(), HeapFull> {
+        self.commit()?;
+        let cage = self.cage.clone();
+        for _ in 0..self.rng.below(6) {
+            let budget = self.rng.below(3000) as u64;
+            self.heap.mark_step(cage.mem(), &mut self.extra, budget)?;
+        }
+        self.compare(false);
+        Ok(())
+    }
+
+    pub fn collect_full(&mut self) -> Result<(), HeapFull> {
+        let cage = self.cage.clone();
+        self.heap.collect_full(cage.mem(), END, &mut self.extra)?;
+        self.compare(false);
+        // What was young at the first is old at the second, and nothing dead holds it any more.
+        self.heap.collect_full(cage.mem(), END, &mut self.extra)?;
+        self.compare(true);
+        Ok(())
+    }
+
     pub fn rollback(&mut self) {
         let cage = self.cage.clone();
         let mem = cage.mem();
@@ -284,6 +324,8 @@ impl World {
     pub fn reload(&mut self) {
         let cage = Rc::new(Cage::new().unwrap());
         self.heap = Heap::load(&cage, &self.image, &KINDS, self.limits).unwrap();
+        self.heap.tune(TINY);
+        self.heap.set_stress(self.stress);
         self.cage = cage;
         self.m = self.committed.clone();
         self.extra = self.extra_committed;
@@ -295,29 +337,57 @@ impl World {
     pub fn step(&mut self) {
         let done = match self.rng.below(400) {
             0..140 => self.random_alloc(),
-            140..240 => Ok(self.store()),
-            240..290 => Ok(self.load()),
-            290..300 => Ok(self.move_values()),
-            300..370 => Ok(self.root_op()),
+            140..240 => {
+                self.store();
+                Ok(())
+            }
+            240..290 => {
+                self.load();
+                Ok(())
+            }
+            290..300 => {
+                self.move_values();
+                Ok(())
+            }
+            300..370 => {
+                self.root_op();
+                Ok(())
+            }
             370..380 => {
                 let r = self.pick();
-                Ok(self.set_reg(r, UNDEF, V::Undef))
+                self.set_reg(r, UNDEF, V::Undef);
+                Ok(())
             }
             380..388 => {
                 self.log.push("collect".into());
                 self.collect()
             }
-            388..396 => {
+            388 => {
+                self.log.push("full collection".into());
+                self.collect_full()
+            }
+            389 => {
+                self.log.push("request".into());
+                self.heap.request_mark();
+                Ok(())
+            }
+            390..392 => {
+                self.log.push("mark".into());
+                self.mark()
+            }
+            392..396 => {
                 self.log.push("commit".into());
                 self.commit()
             }
             396..399 => {
                 self.log.push("rollback".into());
-                Ok(self.rollback())
+                self.rollback();
+                Ok(())
             }
             _ => {
                 self.log.push("reload".into());
-                Ok(self.reload())
+                self.reload();
+                Ok(())
             }
         };
         if done.is_err() {
