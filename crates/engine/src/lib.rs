@@ -19,3 +19,4 @@ pub mod realm;
 pub mod roots;
 pub mod shape;
 pub mod string;
+pub mod table;
