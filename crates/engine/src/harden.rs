@@ -8,3 +8,7 @@ use cage::Mem;
 pub fn mark(cx: &mut Cx, m: Mem, o: Value) {
     object::add_flags(cx, m, o, HARDENED);
 }
+
+pub fn harden(_cx: &mut Cx, _m: Mem, v: Value) -> crate::cx::Res {
+    Ok(v)
+}

@@ -13,7 +13,7 @@ use crate::code::F_BUILTIN;
 use crate::code::op::*;
 use crate::cx::{Abort, Args, Cx, MAX_NATIVE_DEPTH, Res, Stop, Value};
 use crate::engine::{STUB_EXIT, STUB_GETRET, STUB_NEWRET};
-use crate::kinds::*;
+use crate::kinds::{BOUND, FN, NATIVE};
 use crate::{convert, function, object, roots, send, string};
 use cage::layout::{STACK, STACK_END, UNITS};
 use cage::value::*;

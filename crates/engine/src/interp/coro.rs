@@ -91,7 +91,7 @@ fn suspend(cx: &mut Cx, m: Mem, fr: &Frame, coro: Value, dest: u8, code: Code) {
 }
 
 /// Returns from the frame with `v`.
-fn leave(m: Mem, fr: &mut Frame, v: Value) {
+fn leave<'c>(m: Mem<'c>, fr: &mut Frame<'c>, v: Value) {
     let back = fr.win.get(1);
     fr.win.set(0, v);
     fr.pc = (back >> 32) as u32;

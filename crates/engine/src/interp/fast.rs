@@ -8,7 +8,6 @@
 //! - no local with a destructor, no call that is not inlined: a handler must compile to a jump at its end;
 //! - every backward jump, call and return takes fuel;
 //! - registers, code and heap are reached through accessors that cannot leave their reservations.
-use crate::code::op::*;
 use crate::cx::Cx;
 use crate::kinds::*;
 use cage::heap::store;
@@ -41,7 +40,7 @@ fn ok(c: bool) -> Option<()> {
 macro_rules! ops { ($($name:ident($cx:ident, $m:ident, $win:ident, $pc:ident, $i:ident, $code:ident) $body:block)*) => { $(
     #[inline(always)]
     pub fn $name<'c>($cx: &mut Cx, $m: Mem<'c>, $win: &mut Win<'c>, $pc: &mut u32, $i: u32, $code: Code<'c>) -> Option<()> {
-        let _ = (&$cx, &$m, &$pc, &$code);
+        let _ = (&$cx, &$m, &$win, &$pc, &$i, &$code);
         $body
         Some(())
     }
@@ -585,7 +584,6 @@ pub fn at_loc(m: Mem, o: u64, loc: u32) -> u64 {
 
 macro_rules! list { ($($num:ident $name:ident;)*) => {
     /// Calls the macro with every (opcode, fast path) pair.
-    #[macro_export]
     macro_rules! fast_ops { ($mac:ident) => { $mac! { $($num $name;)* } } }
 } }
 list! {
@@ -600,3 +598,4 @@ list! {
     JGTI jgti; JNGTI jngti; JGEI jgei; JNGEI jngei; JSEQI jseqi; JSNEI jsnei; CALL call; CALLM callm; RET ret; RETU retu;
     NEXT next; NOP nop;
 }
+pub(super) use fast_ops;

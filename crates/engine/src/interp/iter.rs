@@ -15,7 +15,7 @@ use super::slow::jump;
 use super::{Frame, frame_end, safepoint};
 use crate::code::op::*;
 use crate::cx::{Abort, Args, Cx, Res, Stop, Value};
-use crate::kinds::*;
+use crate::kinds::{self, ARR, NATIVE};
 use crate::roots::{self, *};
 use crate::{array, convert, function, object, shape, string};
 use cage::value::*;
@@ -160,10 +160,10 @@ fn machine_step(cx: &mut Cx, m: Mem, x: Value, y: Value) -> Res<Option<(Option<V
         let v = if v == HOLE { object::get(cx, m, x, int(i as i32))? } else { v };
         return Ok(Some((Some(v), int(i as i32 + 1))));
     }
-    if is_obj(x) && object::kind(m, x) == ITER {
+    if is_obj(x) && object::kind(m, x) == kinds::ITER {
         for n in 0..4 {
             if y == roots::get(m, R_ITER_NEXT + n) && object::proto_of(m, x) == roots::get(m, R_ITER_PROTO + n) {
-                let v = if n == 1 || n == 2 { crate::table::step(cx, m, x)? } else { crate::builtins::iterator::step(cx, m, x)? };
+                let v = if n == 1 || n == 2 { crate::builtins::map_set::step(cx, m, x)? } else { crate::builtins::iterator::step(cx, m, x)? };
                 return Ok(Some((v, y)));
             }
         }
@@ -220,7 +220,7 @@ fn next<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c>)
 
 /// IteratorClose; after a throw (`quiet`) what `return` throws is dropped.
 pub fn close(cx: &mut Cx, m: Mem, x: Value, y: Value, quiet: bool) -> Res<()> {
-    let own = is_int(y) || (is_obj(x) && object::kind(m, x) == ITER && (0..4).any(|n| y == roots::get(m, R_ITER_NEXT + n)));
+    let own = is_int(y) || (is_obj(x) && object::kind(m, x) == kinds::ITER && (0..4).any(|n| y == roots::get(m, R_ITER_NEXT + n)));
     if own {
         return Ok(());
     }

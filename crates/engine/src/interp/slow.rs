@@ -10,7 +10,7 @@ use super::{ABORTED, DONE, Frame, THROWN, arith, calls, coro, frame_end, iter, p
 use crate::code::op::*;
 use crate::convert::{self, truthy};
 use crate::cx::{Abort, Cx, ErrorKind, Res, Stop, Value};
-use crate::kinds::*;
+use crate::kinds::{BOX, ENV, FN, FROZEN, HARDENED, NONEXT, SEALED};
 use crate::{object, roots, string};
 use cage::layout::header;
 use cage::value::*;
