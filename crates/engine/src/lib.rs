@@ -13,6 +13,7 @@ pub mod engine;
 pub mod function;
 pub mod interp;
 pub mod kinds;
+pub mod machine;
 pub mod module;
 pub mod number;
 pub mod harden;

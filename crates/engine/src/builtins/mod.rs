@@ -12,6 +12,7 @@ pub mod array_more;
 pub mod error;
 pub mod iterator;
 pub mod text;
+pub mod console;
 pub mod iterate;
 pub mod map_set;
 pub mod weak;
@@ -51,6 +52,7 @@ const TABLES: &[&[Native]] = &[
     array_more::TABLE,
     iterator::TABLE,
     map_set::TABLE,
+    console::TABLE,
     weak::TABLE,
 ];
 
@@ -82,6 +84,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     error::install(cx, m, realm)?;
     iterator::install(cx, m, realm)?;
     array::install(cx, m, realm)?;
+    console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
     Ok(())

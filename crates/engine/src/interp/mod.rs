@@ -22,7 +22,7 @@ mod unwind;
 pub use calls::{call, call_rooted, construct};
 pub use coro::resume;
 pub use iter::iterate_to_vec;
-pub use units::{add_unit, forget_caches, program_closure, run_unit};
+pub use units::{add_unit, drop_caches, forget_caches, program_closure, restore, run_unit};
 
 use crate::code::op::*;
 use crate::cx::{Abort, Cx, Res, Stop};
