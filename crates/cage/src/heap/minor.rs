@@ -121,7 +121,8 @@ impl Heap {
         y.half = if y.to_end > y.to { y.to } else { 0 };
         y.half_end = y.to_end;
         debug_assert!(y.work.is_empty() && (!y.promote || y.half == 0));
-        if y.failed { Err(HeapFull) } else { Ok(()) }
+        // Undo copies count, and stores cannot fail: the limit is looked at here.
+        if y.failed || !self.has_room(0) { Err(HeapFull) } else { Ok(()) }
     }
 
     fn forward_remembered(&mut self, mem: Mem) {
