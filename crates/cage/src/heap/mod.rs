@@ -108,8 +108,10 @@ pub struct Heap {
     moved_bytes: u64,
     /// Regions that are mapped from a base.
     base_regions: usize,
-    /// A commit can give memory back.
-    discard_later: bool,
+    /// Regions below may have pages to be given back; some wait for a commit; bytes of free regions with pages.
+    discard_left: usize,
+    discard_again: bool,
+    free_bytes: u64,
 }
 
 /// The barrier's fast half: young object, or dirty block and no young reference stored. `None`: use `Heap::write`.
@@ -149,7 +151,9 @@ impl Heap {
             reserve: false,
             moved_bytes: 0,
             base_regions: 0,
-            discard_later: false,
+            discard_left: 0,
+            discard_again: false,
+            free_bytes: 0,
         }
     }
 
@@ -245,7 +249,7 @@ impl Heap {
     #[inline]
     fn remember(&mut self, mem: Mem, slot: u32) {
         debug_assert!(slot >= OLD);
-        let (at, bit) = (SLOTS + ((slot - OLD) >> 6), 1 << ((slot >> 3) & 7));
+        let (at, bit) = slot_bit(slot);
         let bits = mem.r8(at, 0);
         if bits & bit == 0 {
             mem.w8(at, 0, bits | bit);
