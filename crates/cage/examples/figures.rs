@@ -256,7 +256,7 @@ fn pauses() {
     let (t, marks) = (Instant::now(), heap.stats().marks);
     heap.request_mark();
     let mut k = 0u32;
-    while k % 4096 != 0 || (k == 0 || heap.stats().marks < marks + 2 && k < 80_000_000) {
+    while !k.is_multiple_of(4096) || (k == 0 || heap.stats().marks < marks + 2 && k < 80_000_000) {
         mem.w64(STACK, 0, UNDEF);
         let v = record(&mut heap, mem, 1, &mut worst, int(k as i32), UNDEF);
         if k.is_multiple_of(8) {

@@ -26,6 +26,7 @@ mod old;
 mod region;
 mod sweep;
 mod turn;
+mod verify;
 mod weak;
 
 use crate::layout::*;
@@ -36,6 +37,7 @@ pub use mark::Tuning;
 pub use old::{Book, Class, Hole};
 pub use region::Region;
 pub use turn::{DeltaStats, TurnEnd};
+pub use verify::Fault;
 
 /// What an embedder allows one heap.
 #[derive(Clone, Copy, Debug)]
