@@ -304,15 +304,12 @@ impl<'t> Gen<'t> {
         self.jump(end);
         for (item, done) in items.iter().zip(exhausted) {
             self.bind(done);
-            match *item {
-                Some(p) => match self.plain_local(p) {
-                    Some(r) => self.load(r, value::UNDEFINED),
-                    None => {
-                        self.load(v, value::UNDEFINED);
-                        self.put_quietly(p, v)?;
-                    }
-                },
-                None => {}
+            let Some(p) = *item else { continue };
+            if let Some(r) = self.plain_local(p) {
+                self.load(r, value::UNDEFINED);
+            } else {
+                self.load(v, value::UNDEFINED);
+                self.put_quietly(p, v)?;
             }
         }
         if let Some(p) = rest {
