@@ -7,7 +7,15 @@
 //! - natives are `leaf` (call no program code) or `reentrant` (may, through `interp::call`, which bounds the nesting);
 //!   what calls back in a loop is `script`: JavaScript that we ship (see `script/`), compiled into the base;
 //! - a native charges the meter before it works, at least every 10 ms of work.
+pub mod array;
+pub mod array_more;
 pub mod error;
+pub mod iterator;
+pub mod text;
+pub mod console;
+pub mod iterate;
+pub mod map_set;
+pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
@@ -38,7 +46,19 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// symbol 0x240, bigint 0x260, boolean 0x280, reflect 0x290, json 0x2B0, map and set 0x2C0, weak collections 0x300,
 /// iterators 0x320, promise 0x340, eventual send 0x380, harden, assert and other SES 0x3C0, compartment 0x420, console 0x460,
 /// helpers for script code 0x480, globals (parseInt …) 0x4C0.
-const TABLES: &[&[Native]] = &[error::TABLE];
+const TABLES: &[&[Native]] = &[
+    error::TABLE,
+    array::TABLE,
+    array_more::TABLE,
+    iterator::TABLE,
+    map_set::TABLE,
+    console::TABLE,
+    weak::TABLE,
+];
+
+/// Function.prototype.call and apply, which the interpreter does itself.
+pub const FUNCTION_APPLY: u16 = 0x0A1;
+pub const FUNCTION_CALL: u16 = 0x0A3;
 
 /// Numbers below this.
 pub const MAX: usize = 0x600;
@@ -62,5 +82,10 @@ pub fn native(number: u16) -> Option<&'static Native> {
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     error::install(cx, m, realm)?;
+    iterator::install(cx, m, realm)?;
+    array::install(cx, m, realm)?;
+    console::install(cx, m, realm)?;
+    map_set::install(cx, m, realm)?;
+    weak::install(cx, m, realm)?;
     Ok(())
 }

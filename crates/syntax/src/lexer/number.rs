@@ -85,9 +85,7 @@ impl Lexer<'_> {
         loop {
             let byte = self.peek(0);
             if byte == b'_' {
-                let after_zero =
-                    self.pos == start + 1 && self.bytes[start] == b'0' && radix == 10 && self.peek(1).is_ascii_digit();
-                if separator || after_zero {
+                if separator {
                     self.bad_number(self.pos, "a separator stands singly between two digits");
                 }
                 separator = true;

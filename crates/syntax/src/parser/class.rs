@@ -46,7 +46,9 @@ impl Parser<'_> {
     /// From `extends` or the body on.
     pub fn class_tail(&mut self, start: u32, name: Option<(NameId, Span)>) -> Parse<ClassId> {
         let (no_in, outer) = (std::mem::replace(&mut self.ctx.no_in, false), self.pending.take());
+        self.enter()?;
         let result = self.scoped(ScopeKind::Class, |p, scope| p.class_in_scope(start, name, scope));
+        self.depth -= 1;
         self.ctx.no_in = no_in;
         self.pending = outer;
         result

@@ -46,7 +46,7 @@ impl Parser<'_> {
         if !self.at(Tok::LParen) {
             // The name is read as the function's own code would read it.
             let outer = self.ctx;
-            self.ctx.await_reserved = is_async || (outer.await_reserved && outer.no_arguments);
+            self.ctx.await_reserved = is_async;
             let name = self.binding_name();
             self.ctx = outer;
             let (name, span) = name?;

@@ -67,7 +67,7 @@ impl Parser<'_> {
         let start = self.start();
         self.bump();
         let mut props = Vec::new();
-        let mut has_proto = false;
+        let (mut has_proto, mut after_spread) = (false, false);
         while !self.at(Tok::RBrace) {
             let from = self.start();
             let prop = self.property()?;
@@ -77,13 +77,19 @@ impl Parser<'_> {
                 }
                 has_proto = true;
             }
+            let spread = matches!(prop, Property::Spread(_));
             props.push(prop);
             if !self.at(Tok::RBrace) {
                 self.expect(Tok::Comma, "`,` or `}`")?;
+                after_spread |= spread;
             }
         }
         self.bump();
-        Ok(self.expr_from(Expr::Object(props), start))
+        let id = self.expr_from(Expr::Object(props), start);
+        if after_spread {
+            self.comma_after_spread.insert(id);
+        }
+        Ok(id)
     }
 
     fn property(&mut self) -> Parse<Property> {

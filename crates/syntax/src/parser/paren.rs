@@ -14,7 +14,6 @@ impl Parser<'_> {
         let await_name = self.await_name_at.take();
         let suspend = self.suspend_at.take();
         let no_in = std::mem::replace(&mut self.ctx.no_in, false);
-        let inner_start = self.prev_end.max(start + 1);
         self.bump();
         let items = self.paren_items();
         self.ctx.no_in = no_in;
@@ -25,7 +24,7 @@ impl Parser<'_> {
             self.pending = None;
             let arrow = self.arrow(start, items, false)?;
             self.pending = outer;
-            self.await_name_at = await_name;
+            self.await_name_at = self.await_name_at.or(await_name);
             self.suspend_at = suspend;
             return Ok(arrow);
         }
@@ -36,7 +35,6 @@ impl Parser<'_> {
         if arrow_only {
             return self.unexpected("`=>`");
         }
-        let _ = inner_start;
         let inner = match items[..] {
             [Element::Item(only)] => only,
             _ => {
@@ -97,7 +95,7 @@ impl Parser<'_> {
         ctx.super_call = saved.super_call;
         ctx.new_target = saved.new_target;
         ctx.no_arguments = saved.no_arguments;
-        ctx.await_reserved = is_async || (saved.await_reserved && saved.no_arguments);
+        ctx.await_reserved = is_async;
         ctx.no_in = saved.no_in;
         self.ctx = ctx;
         self.arrow_params(func, items);

@@ -159,7 +159,12 @@ impl Parser<'_> {
                 }
                 self.array_target(items, span, None)
             }
-            Expr::Object(props) => self.object_target(props, span, None),
+            Expr::Object(props) => {
+                if self.comma_after_spread.contains(&id) {
+                    self.error("E-TARGET", span, "nothing follows the rest of an object pattern");
+                }
+                self.object_target(props, span, None)
+            }
             other => {
                 self.tree.exprs[id.index()] = other;
                 self.check_simple_target(id);
@@ -250,7 +255,12 @@ impl Parser<'_> {
                 }
                 self.array_target(items, span, Some(kind))
             }
-            Expr::Object(props) => self.object_target(props, span, Some(kind)),
+            Expr::Object(props) => {
+                if self.comma_after_spread.contains(&id) {
+                    self.error("E-PARAMS", span, "nothing follows the rest of an object pattern");
+                }
+                self.object_target(props, span, Some(kind))
+            }
             _ => {
                 self.error("E-PARAMS", span, "this is no parameter");
                 self.add_pat(Pat::Error, span)

@@ -192,7 +192,7 @@ impl Parser<'_> {
                 return Err(super::Halt);
             };
             let arrow = self.arrow(start, args, true)?;
-            self.await_name_at = await_name;
+            self.await_name_at = self.await_name_at.or(await_name);
             self.suspend_at = suspend;
             self.pending = outer;
             return Ok((arrow, true));
