@@ -88,6 +88,16 @@ impl Builder {
         self.part(cx, m, s, 0, u32::MAX)
     }
 
+    /// A RangeError once more was written than a string can hold.
+    pub fn check(&self, cx: &mut Cx, m: Mem) -> Res<()> {
+        self.room(cx, m, 0)
+    }
+
+    /// The units: bytes, or 16-bit ones if some are above 255.
+    pub fn into_units(self) -> Result<Vec<u8>, Vec<u16>> {
+        self.wide.map_or(Ok(self.narrow), Err)
+    }
+
     /// The heap string.
     pub fn finish(self, cx: &mut Cx, m: Mem) -> Res {
         match self.wide {
