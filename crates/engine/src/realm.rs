@@ -68,6 +68,10 @@ impl Realm {
         self.value(cx, m, f, "prototype", proto, 0)?;
         self.value(cx, m, proto, "constructor", f, WC)
     }
+    /// Defines a data property as builtins are defined (writable, configurable).
+    pub fn link_value(&self, cx: &mut Cx, m: Mem, on: Value, key: Value, v: Value) -> Res<()> {
+        object::define_or_throw(cx, m, on, key, Desc::data(v, WC))
+    }
     /// `on[Symbol.toStringTag] = tag`
     pub fn tag(&self, cx: &mut Cx, m: Mem, on: Value, tag: &str) -> Res<()> {
         let v = string::intern_str(cx, m, tag)?;

@@ -17,6 +17,10 @@ pub mod string;
 pub mod string_case;
 pub mod string_more;
 pub mod text;
+pub mod console;
+pub mod iterate;
+pub mod map_set;
+pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
@@ -48,6 +52,19 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// iterators 0x320, promise 0x340, eventual send 0x380, harden, assert and other SES 0x3C0, compartment 0x420, console 0x460,
 /// helpers for script code 0x480, globals (parseInt …) 0x4C0.
 const TABLES: &[&[Native]] = &[error::TABLE, array::TABLE, array_more::TABLE, iterator::TABLE, string::TABLE, string_more::TABLE, string_case::TABLE, json::TABLE];
+const TABLES: &[&[Native]] = &[
+    error::TABLE,
+    array::TABLE,
+    array_more::TABLE,
+    iterator::TABLE,
+    map_set::TABLE,
+    console::TABLE,
+    weak::TABLE,
+];
+
+/// Function.prototype.call and apply, which the interpreter does itself.
+pub const FUNCTION_APPLY: u16 = 0x0A1;
+pub const FUNCTION_CALL: u16 = 0x0A3;
 
 /// Numbers below this.
 pub const MAX: usize = 0x600;
@@ -75,5 +92,8 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     array::install(cx, m, realm)?;
     string::install(cx, m, realm)?;
     json::install(cx, m, realm)?;
+    console::install(cx, m, realm)?;
+    map_set::install(cx, m, realm)?;
+    weak::install(cx, m, realm)?;
     Ok(())
 }
