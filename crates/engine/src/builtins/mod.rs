@@ -51,12 +51,15 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// symbol 0x240, bigint 0x260, boolean 0x280, reflect 0x290, json 0x2B0, map and set 0x2C0, weak collections 0x300,
 /// iterators 0x320, promise 0x340, eventual send 0x380, harden, assert and other SES 0x3C0, compartment 0x420, console 0x460,
 /// helpers for script code 0x480, globals (parseInt …) 0x4C0.
-const TABLES: &[&[Native]] = &[error::TABLE, array::TABLE, array_more::TABLE, iterator::TABLE, string::TABLE, string_more::TABLE, string_case::TABLE, json::TABLE];
 const TABLES: &[&[Native]] = &[
     error::TABLE,
     array::TABLE,
     array_more::TABLE,
     iterator::TABLE,
+    string::TABLE,
+    string_more::TABLE,
+    string_case::TABLE,
+    json::TABLE,
     map_set::TABLE,
     console::TABLE,
     weak::TABLE,
