@@ -11,6 +11,11 @@ pub mod array;
 pub mod array_more;
 pub mod error;
 pub mod iterator;
+pub mod json;
+pub mod json_parse;
+pub mod string;
+pub mod string_case;
+pub mod string_more;
 pub mod text;
 pub mod console;
 pub mod iterate;
@@ -51,6 +56,10 @@ const TABLES: &[&[Native]] = &[
     array::TABLE,
     array_more::TABLE,
     iterator::TABLE,
+    string::TABLE,
+    string_more::TABLE,
+    string_case::TABLE,
+    json::TABLE,
     map_set::TABLE,
     console::TABLE,
     weak::TABLE,
@@ -84,6 +93,8 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     error::install(cx, m, realm)?;
     iterator::install(cx, m, realm)?;
     array::install(cx, m, realm)?;
+    string::install(cx, m, realm)?;
+    json::install(cx, m, realm)?;
     console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
