@@ -8,8 +8,10 @@
 //!   what calls back in a loop is `script`: JavaScript that we ship (see `script/`), compiled into the base;
 //! - a native charges the meter before it works, at least every 10 ms of work.
 pub mod error;
+pub mod eventual;
 pub mod iterate;
 pub mod map_set;
+pub mod promise;
 pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
@@ -45,6 +47,8 @@ const TABLES: &[&[Native]] = &[
     error::TABLE,
     map_set::TABLE,
     weak::TABLE,
+    promise::TABLE,
+    eventual::TABLE,
 ];
 
 /// Numbers below this.
@@ -68,8 +72,11 @@ pub fn native(number: u16) -> Option<&'static Native> {
 
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
+    crate::send::prepare(cx, m)?;
     error::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
+    promise::install(cx, m, realm)?;
+    eventual::install(cx, m, realm)?;
     Ok(())
 }

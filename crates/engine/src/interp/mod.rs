@@ -19,3 +19,9 @@ pub fn iterate_to_vec(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
     let _ = (m, v);
     Err(cx.stop(Abort::Corrupt))
 }
+
+/// Goes on with a suspended coroutine: `value` is what it awaited, or the reason it throws.
+pub fn resume(cx: &mut Cx, m: Mem, coro: Value, value: Value, throw: bool) -> Res<()> {
+    let _ = (m, coro, value, throw);
+    Err(cx.stop(Abort::Corrupt))
+}
