@@ -18,8 +18,10 @@ pub mod string_case;
 pub mod string_more;
 pub mod text;
 pub mod console;
+pub mod eventual;
 pub mod iterate;
 pub mod map_set;
+pub mod promise;
 pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
@@ -63,6 +65,8 @@ const TABLES: &[&[Native]] = &[
     map_set::TABLE,
     console::TABLE,
     weak::TABLE,
+    promise::TABLE,
+    eventual::TABLE,
 ];
 
 /// Function.prototype.call and apply, which the interpreter does itself.
@@ -90,6 +94,7 @@ pub fn native(number: u16) -> Option<&'static Native> {
 
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
+    crate::send::prepare(cx, m)?;
     error::install(cx, m, realm)?;
     iterator::install(cx, m, realm)?;
     array::install(cx, m, realm)?;
@@ -98,5 +103,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
+    promise::install(cx, m, realm)?;
+    eventual::install(cx, m, realm)?;
     Ok(())
 }
