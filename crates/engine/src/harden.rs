@@ -112,3 +112,24 @@ fn cell(cx: &mut Cx, m: Mem, c: Value, todo: &mut Vec<Value>) -> Res<()> {
     }
     Ok(())
 }
+
+/// Hardens all intrinsics: what the roots name and what `global` holds, not `global` itself.
+pub fn lock(cx: &mut Cx, m: Mem, global: Value) -> Res<()> {
+    for key in object::own_keys(cx, m, global)? {
+        match object::get_own(cx, m, global, key)? {
+            Some(object::Prop::Data { value, .. }) if value != global => drop(harden(cx, m, value)?),
+            Some(object::Prop::Accessor { get, set, .. }) => {
+                harden(cx, m, get)?;
+                harden(cx, m, set)?;
+            }
+            _ => {}
+        }
+    }
+    for n in 1..=roots::COUNT as u16 {
+        let v = roots::get(m, n);
+        if is_obj(v) && n != R_GLOBAL && n != R_UNITS {
+            harden(cx, m, v)?;
+        }
+    }
+    Ok(())
+}

@@ -18,7 +18,7 @@ use crate::interp;
 use crate::kinds::{BOX, NAMESPACE, NONEXT};
 use crate::object::{self, Desc, Prop};
 use crate::promise;
-use crate::roots::{self, R_SHAPE_NAMESPACE, R_STR_DEFAULT, R_SYM_TO_STRING_TAG};
+use crate::roots::{self, R_GRAPH, R_SHAPE_NAMESPACE, R_STR_DEFAULT, R_SYM_TO_STRING_TAG};
 use crate::shape::{E, W};
 use crate::string;
 use cage::Mem;
@@ -76,23 +76,31 @@ pub fn run_graph(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, global: Value) -> Re
     evaluate(cx, m, list, entry, &waits)
 }
 
-/// Runs the programs in order; a module that awaits at top level is waited for.
+/// Runs the programs in order; a module that awaits at top level is waited for. What must survive collections between
+/// the programs stands at root R_GRAPH: programs, then the entry's namespace, then the promise waited for.
 fn evaluate(cx: &mut Cx, m: Mem, list: Value, entry: Value, waits: &[bool]) -> Res {
-    let mut keep = [list, entry];
+    let n = waits.len() as u32;
+    for v in [entry, UNDEF] {
+        array::push(cx, m, list, v)?;
+    }
+    roots::set(cx, m, R_GRAPH, list);
+    let word = |m: Mem, i: u32| array::element(m, roots::get(m, R_GRAPH), i);
     for (i, wait) in waits.iter().enumerate() {
-        let f = array::element(m, keep[0], i as u32);
-        let p = interp::call_rooted(cx, m, f, UNDEF, &[], &mut keep)?;
+        let p = interp::call_rooted(cx, m, word(m, i as u32), UNDEF, &[], &mut [])?;
         if *wait {
             promise::mark_handled(cx, m, p);
-            settle(cx, m, p, &mut keep)?;
+            array::set_existing(cx, m, roots::get(m, R_GRAPH), n + 1, p)?;
+            promise::run_jobs(cx, m)?;
+            settled(cx, m, word(m, n + 1))?;
         }
     }
-    Ok(keep[1])
+    let entry = word(m, n);
+    roots::set(cx, m, R_GRAPH, UNDEF);
+    Ok(entry)
 }
 
-/// Runs jobs until `p` is settled.
-fn settle(cx: &mut Cx, m: Mem, p: Value, keep: &mut [Value; 2]) -> Res<()> {
-    let p = promise::run_jobs_for(cx, m, p, keep)?;
+/// A module's own promise must be settled when no jobs are left: nothing else could settle it.
+fn settled(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
     match promise::state(m, p) {
         1 => Ok(()),
         2 => {

@@ -153,9 +153,3 @@ fn collect(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
 fn nursery_full(cx: &Cx) -> bool {
     cx.heap.nur_end > cage::layout::NURSERY_END || cx.heap.nur_end.wrapping_sub(cx.heap.nur) < 4096
 }
-
-/// Goes on with a suspended coroutine: `value` is what it awaited, or the reason it throws.
-pub fn resume(cx: &mut Cx, m: Mem, coro: Value, value: Value, throw: bool) -> Res<()> {
-    let _ = (m, coro, value, throw);
-    Err(cx.stop(Abort::Corrupt))
-}
