@@ -112,7 +112,7 @@ pub fn fault_text(f: &Fault) -> String {
                 out.push_str(&format!("  help: {h}\n"));
             }
         } else {
-            out.push_str(&syntax::render::text(&f.file, &f.source, d));
+            out.push_str(&syntax::render::render(&f.file, &f.source, std::slice::from_ref(d), false));
         }
     }
     out
