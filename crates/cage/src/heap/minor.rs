@@ -152,7 +152,10 @@ impl Heap {
         let off = v as u32;
         let h = mem.r64(off, 0);
         if h as u8 == FORWARD {
-            return ((v >> 48) << 48) | h >> 32;
+            let to = (h >> 32) as u32;
+            if to >= OLD || (to >= self.young.to && to < self.young.to_end) {
+                return ((v >> 48) << 48) | to as u64;
+            }
         }
         match self.copy_out(mem, off, h) {
             Some(to) => ((v >> 48) << 48) | to as u64,
