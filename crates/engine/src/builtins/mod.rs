@@ -7,7 +7,20 @@
 //! - natives are `leaf` (call no program code) or `reentrant` (may, through `interp::call`, which bounds the nesting);
 //!   what calls back in a loop is `script`: JavaScript that we ship (see `script/`), compiled into the base;
 //! - a native charges the meter before it works, at least every 10 ms of work.
+pub mod bigint;
+pub mod boolean;
 pub mod error;
+pub mod function;
+pub mod globals;
+pub mod iterate;
+pub mod math;
+pub mod number;
+pub mod object;
+pub mod object_proto;
+pub mod reflect;
+pub mod symbol;
+
+pub use function::{APPLY as FUNCTION_APPLY, CALL as FUNCTION_CALL};
 
 use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
@@ -38,7 +51,19 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// symbol 0x240, bigint 0x260, boolean 0x280, reflect 0x290, json 0x2B0, map and set 0x2C0, weak collections 0x300,
 /// iterators 0x320, promise 0x340, eventual send 0x380, harden, assert and other SES 0x3C0, compartment 0x420, console 0x460,
 /// helpers for script code 0x480, globals (parseInt …) 0x4C0.
-const TABLES: &[&[Native]] = &[error::TABLE];
+const TABLES: &[&[Native]] = &[
+    error::TABLE,
+    object::TABLE,
+    object_proto::TABLE,
+    function::TABLE,
+    number::TABLE,
+    math::TABLE,
+    symbol::TABLE,
+    bigint::TABLE,
+    boolean::TABLE,
+    reflect::TABLE,
+    globals::TABLE,
+];
 
 /// Numbers below this.
 pub const MAX: usize = 0x600;
@@ -61,6 +86,18 @@ pub fn native(number: u16) -> Option<&'static Native> {
 
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
+    object::install(cx, m, realm)?;
+    function::install(cx, m, realm)?;
+    globals::install(cx, m, realm)?;
     error::install(cx, m, realm)?;
+    symbol::install(cx, m, realm)?;
+    boolean::install(cx, m, realm)?;
+    number::install(cx, m, realm)?;
+    bigint::install(cx, m, realm)?;
+    math::install(cx, m, realm)?;
+    reflect::install(cx, m, realm)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
