@@ -68,6 +68,10 @@ impl Realm {
         self.value(cx, m, f, "prototype", proto, 0)?;
         self.value(cx, m, proto, "constructor", f, WC)
     }
+    /// Defines a data property as builtins are defined (writable, configurable).
+    pub fn link_value(&self, cx: &mut Cx, m: Mem, on: Value, key: Value, v: Value) -> Res<()> {
+        object::define_or_throw(cx, m, on, key, Desc::data(v, WC))
+    }
     /// `on[Symbol.toStringTag] = tag`
     pub fn tag(&self, cx: &mut Cx, m: Mem, on: Value, tag: &str) -> Res<()> {
         let v = string::intern_str(cx, m, tag)?;
@@ -327,7 +331,7 @@ pub fn literal_shape(cx: &mut Cx, m: Mem, keys: &[Value]) -> Res<u32> {
 }
 
 /// Empty shapes of ordinary objects by number of inline slots: one each, kept from `R_FREE` on.
-fn literal_root(cx: &mut Cx, m: Mem, proto: Value, cap: u8) -> Res<u32> {
+pub fn literal_root(cx: &mut Cx, m: Mem, proto: Value, cap: u8) -> Res<u32> {
     if cap == 4 {
         return Ok(roots::get(m, R_SHAPE_OBJECT) as u32);
     }

@@ -17,11 +17,13 @@ use cage::layout::{H_KIND, H_X};
 use cage::value::*;
 
 const FUNCTION: u16 = 0x0A0;
-const ASYNC_FUNCTION: u16 = 0x0A1;
-pub const APPLY: u16 = 0x0A2;
-pub const CALL: u16 = 0x0A4;
-const HAS_INSTANCE: u16 = 0x0A6;
-const THROW_TYPE_ERROR: u16 = 0x0A7;
+const APPLY: u16 = super::FUNCTION_APPLY;
+const BIND: u16 = 0x0A2;
+const CALL: u16 = super::FUNCTION_CALL;
+const TO_STRING: u16 = 0x0A4;
+const HAS_INSTANCE: u16 = 0x0A5;
+const THROW_TYPE_ERROR: u16 = 0x0A6;
+const ASYNC_FUNCTION: u16 = 0x0A7;
 
 pub const TABLE: &[Native] = &[
     ctor(FUNCTION, "Function", 1, |cx, m, _| Err(cx.type_error(m, "Function.prototype.constructor is not a valid constructor."))),
@@ -29,9 +31,9 @@ pub const TABLE: &[Native] = &[
         Err(cx.type_error(m, "Function.prototype.constructor is not a valid constructor."))
     }),
     f(APPLY, "apply", 2, apply),
-    f(0x0A3, "bind", 1, bind),
+    f(BIND, "bind", 1, bind),
     f(CALL, "call", 1, call),
-    f(0x0A5, "toString", 0, to_string),
+    f(TO_STRING, "toString", 0, to_string),
     f(HAS_INSTANCE, "[Symbol.hasInstance]", 1, has_instance),
     f(THROW_TYPE_ERROR, "", 0, |cx, m, _| {
         Err(cx.type_error(m, "'caller', 'callee', and 'arguments' properties may not be accessed on strict mode functions"))
@@ -146,7 +148,7 @@ fn has_instance(cx: &mut Cx, m: Mem, a: Args) -> Res {
 pub fn install(cx: &mut Cx, m: Mem, r: &Realm) -> Res<()> {
     let proto = roots::get(m, R_FUNCTION_PROTO);
     let c = r.class(cx, m, FUNCTION, proto)?;
-    r.methods(cx, m, proto, &[APPLY, 0x0A3, CALL, 0x0A5])?;
+    r.methods(cx, m, proto, &[APPLY, BIND, CALL, TO_STRING])?;
     let h = function::native(cx, m, HAS_INSTANCE, &[])?;
     object::define_or_throw(cx, m, proto, roots::get(m, R_SYM_HAS_INSTANCE), Desc::data(h, 0))?;
     let thrower = function::native(cx, m, THROW_TYPE_ERROR, &[])?;

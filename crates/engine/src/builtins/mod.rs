@@ -7,20 +7,32 @@
 //! - natives are `leaf` (call no program code) or `reentrant` (may, through `interp::call`, which bounds the nesting);
 //!   what calls back in a loop is `script`: JavaScript that we ship (see `script/`), compiled into the base;
 //! - a native charges the meter before it works, at least every 10 ms of work.
+pub mod array;
+pub mod array_more;
 pub mod bigint;
 pub mod boolean;
+pub mod console;
 pub mod error;
+pub mod eventual;
 pub mod function;
 pub mod globals;
 pub mod iterate;
+pub mod iterator;
+pub mod json;
+pub mod json_parse;
+pub mod map_set;
 pub mod math;
 pub mod number;
 pub mod object;
 pub mod object_proto;
+pub mod promise;
 pub mod reflect;
+pub mod string;
+pub mod string_case;
+pub mod string_more;
 pub mod symbol;
-
-pub use function::{APPLY as FUNCTION_APPLY, CALL as FUNCTION_CALL};
+pub mod text;
+pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
@@ -63,7 +75,23 @@ const TABLES: &[&[Native]] = &[
     boolean::TABLE,
     reflect::TABLE,
     globals::TABLE,
+    array::TABLE,
+    array_more::TABLE,
+    iterator::TABLE,
+    string::TABLE,
+    string_more::TABLE,
+    string_case::TABLE,
+    json::TABLE,
+    map_set::TABLE,
+    console::TABLE,
+    weak::TABLE,
+    promise::TABLE,
+    eventual::TABLE,
 ];
+
+/// Function.prototype.call and apply, which the interpreter does itself.
+pub const FUNCTION_APPLY: u16 = 0x0A1;
+pub const FUNCTION_CALL: u16 = 0x0A3;
 
 /// Numbers below this.
 pub const MAX: usize = 0x600;
@@ -96,6 +124,16 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     bigint::install(cx, m, realm)?;
     math::install(cx, m, realm)?;
     reflect::install(cx, m, realm)?;
+    crate::send::prepare(cx, m)?;
+    iterator::install(cx, m, realm)?;
+    array::install(cx, m, realm)?;
+    string::install(cx, m, realm)?;
+    json::install(cx, m, realm)?;
+    console::install(cx, m, realm)?;
+    map_set::install(cx, m, realm)?;
+    weak::install(cx, m, realm)?;
+    promise::install(cx, m, realm)?;
+    eventual::install(cx, m, realm)?;
     Ok(())
 }
 

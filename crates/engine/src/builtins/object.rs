@@ -2,7 +2,7 @@
 //!
 //! Reentrant: getters, setters and iterators of programs run in the middle of most of them, and nothing is taken to be
 //! as it was afterwards.
-use super::iterate::Iter;
+use super::iterate;
 use super::{Native, ctor, f, object_proto};
 use crate::cx::{Args, Cx, Res, Value};
 use crate::kinds::{FROZEN, NAMESPACE, SEALED};
@@ -280,7 +280,7 @@ fn from_entries(cx: &mut Cx, m: Mem, a: Args) -> Res {
         return Err(cx.type_error(m, "undefined is not iterable"));
     }
     let o = object::new(cx, m)?;
-    let mut iter = Iter::open(cx, m, iterable)?;
+    let mut iter = iterate::open(cx, m, iterable)?;
     while let Some(item) = iter.step(cx, m)? {
         if let Err(e) = add_entry(cx, m, o, item) {
             return Err(iter.close(cx, m, e));
@@ -371,7 +371,7 @@ fn group_by(cx: &mut Cx, m: Mem, a: Args) -> Res {
         return Err(cx.type_error(m, "callback is not a function"));
     }
     let o = object::create(cx, m, NULL)?;
-    let (mut iter, mut k) = (Iter::open(cx, m, items)?, 0.0);
+    let (mut iter, mut k) = (iterate::open(cx, m, items)?, 0.0);
     while let Some(v) = iter.step(cx, m)? {
         if let Err(e) = add_to_group(cx, m, o, callback, v, k) {
             return Err(iter.close(cx, m, e));
