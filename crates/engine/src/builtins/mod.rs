@@ -13,6 +13,8 @@ pub mod error;
 pub mod iterator;
 pub mod json;
 pub mod json_parse;
+pub mod script;
+pub mod sort;
 pub mod string;
 pub mod string_case;
 pub mod string_more;
@@ -60,6 +62,7 @@ const TABLES: &[&[Native]] = &[
     string_more::TABLE,
     string_case::TABLE,
     json::TABLE,
+    script::TABLE,
     map_set::TABLE,
     console::TABLE,
     weak::TABLE,
@@ -98,5 +101,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
+    script::install_helpers(cx, m, realm)?;
+    script::install_arrays(cx, m, realm)?;
     Ok(())
 }
