@@ -20,8 +20,10 @@ pub mod string_case;
 pub mod string_more;
 pub mod text;
 pub mod console;
+pub mod eventual;
 pub mod iterate;
 pub mod map_set;
+pub mod promise;
 pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
@@ -66,6 +68,8 @@ const TABLES: &[&[Native]] = &[
     map_set::TABLE,
     console::TABLE,
     weak::TABLE,
+    promise::TABLE,
+    eventual::TABLE,
 ];
 
 /// Function.prototype.call and apply, which the interpreter does itself.
@@ -93,6 +97,7 @@ pub fn native(number: u16) -> Option<&'static Native> {
 
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
+    crate::send::prepare(cx, m)?;
     error::install(cx, m, realm)?;
     iterator::install(cx, m, realm)?;
     array::install(cx, m, realm)?;
@@ -103,5 +108,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     weak::install(cx, m, realm)?;
     script::install_helpers(cx, m, realm)?;
     script::install_arrays(cx, m, realm)?;
+    promise::install(cx, m, realm)?;
+    eventual::install(cx, m, realm)?;
     Ok(())
 }
