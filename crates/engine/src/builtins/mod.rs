@@ -27,6 +27,8 @@ pub mod object;
 pub mod object_proto;
 pub mod promise;
 pub mod reflect;
+pub mod script;
+pub mod sort;
 pub mod string;
 pub mod string_case;
 pub mod string_more;
@@ -86,6 +88,7 @@ const TABLES: &[&[Native]] = &[
     string_more::TABLE,
     string_case::TABLE,
     json::TABLE,
+    script::TABLE,
     map_set::TABLE,
     console::TABLE,
     weak::TABLE,
@@ -132,6 +135,8 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
+    script::install_helpers(cx, m, realm)?;
+    script::install_arrays(cx, m, realm)?;
     promise::install(cx, m, realm)?;
     eventual::install(cx, m, realm)?;
     Ok(())
