@@ -135,8 +135,6 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
-    script::install_helpers(cx, m, realm)?;
-    script::install_arrays(cx, m, realm)?;
     promise::install(cx, m, realm)?;
     eventual::install(cx, m, realm)?;
     Ok(())
