@@ -16,5 +16,5 @@ pub mod mem;
 pub mod value;
 
 pub use code::{Code, CodeSpace};
-pub use heap::{Heap, HeapFull, Limits};
+pub use heap::{Base, DeltaStats, Fault, Heap, HeapFull, ImageError, Limits, Stats, TurnEnd, apply_delta};
 pub use mem::{BaseImage, Cage, Mem, Win};

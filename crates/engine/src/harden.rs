@@ -1,18 +1,135 @@
-//! harden.
-use crate::cx::{Cx, Value};
-use crate::kinds::HARDENED;
+//! harden: freezes an object and all that can be reached from it by reflection.
+//!
+//! In: a value. Out: the same value, or the turn's end.
+//!
+//! Invariants
+//! - no program code runs: getters are followed as functions, never called;
+//! - the traversal keeps its own stack; it cannot fail but by a limit, which rolls back the turn, so that no half of
+//!   a graph is ever seen marked;
+//! - what a closure captured, what a collection holds and what a promise will be are not followed;
+//! - HARDENED on an object means: it and all it reaches by properties and prototypes is frozen.
+use crate::cx::{Cx, Res, Value};
+use crate::kinds::*;
 use crate::object;
+use crate::roots::{self, *};
+use crate::shape::{self, VIRTUAL};
 use cage::Mem;
+use cage::layout::{H_FLAGS, H_KIND, H_N, H_X};
+use cage::value::*;
 
 /// Notes that all `o` reaches is frozen.
 pub fn mark(cx: &mut Cx, m: Mem, o: Value) {
-    object::add_flags(cx, m, o, HARDENED);
+    object::add_flags(cx, m, o, FROZEN | NONEXT | SEALED | HARDENED);
 }
 
-pub fn harden(_cx: &mut Cx, _m: Mem, v: Value) -> crate::cx::Res {
+/// Nothing of it can change by harden any more.
+#[inline(always)]
+pub fn is_hardened(m: Mem, v: Value) -> bool {
+    !is_obj(v) || m.r8(v as u32, H_FLAGS) & HARDENED != 0
+}
+
+/// harden(v)
+pub fn harden(cx: &mut Cx, m: Mem, v: Value) -> Res {
+    if is_hardened(m, v) {
+        return Ok(v);
+    }
+    let mut todo = Vec::with_capacity(16);
+    todo.push(v);
+    while let Some(o) = todo.pop() {
+        if m.r8(o as u32, H_FLAGS) & HARDENED == 0 {
+            mark(cx, m, o);
+            visit(cx, m, o, &mut todo)?;
+        }
+    }
     Ok(v)
 }
 
-pub fn lock(_cx: &mut Cx, _m: Mem, _g: Value) -> crate::cx::Res<()> {
+#[inline(always)]
+fn push(m: Mem, v: Value, todo: &mut Vec<Value>) {
+    if is_obj(v) && m.r8(v as u32, H_FLAGS) & HARDENED == 0 {
+        todo.push(v);
+    }
+}
+
+/// Puts what `o` reaches on the list.
+fn visit(cx: &mut Cx, m: Mem, o: Value, todo: &mut Vec<Value>) -> Res<()> {
+    let s = shape::of(m, o);
+    push(m, shape::proto(m, s), todo);
+    let words = match m.r8(o as u32, H_KIND) {
+        RECORD | ERROR => m.r16(o as u32, H_N) as u32,
+        ARGS => 2,
+        FN => {
+            // the prototype of a constructor must exist before it can be frozen
+            let arrow = s == roots::get(m, R_SHAPE_ARROW) as u32;
+            if !arrow && shape::meta(m, s) & VIRTUAL != 0 {
+                let key = roots::get(m, R_STR_PROTOTYPE);
+                object::get_own(cx, m, o, key)?;
+            }
+            1
+        }
+        _ => 1,
+    };
+    cx.charge(2 + words as u64 / 4)?;
+    for i in 1..=words {
+        let v = m.r64((o as u32).wrapping_add(i * 8), 0);
+        push(m, v, todo);
+        if is_cell(v) {
+            cell(cx, m, v, todo)?;
+        }
+    }
+    Ok(())
+}
+
+/// Slots beyond the object itself, accessors, an array's elements (behind which its named slots hang).
+fn cell(cx: &mut Cx, m: Mem, c: Value, todo: &mut Vec<Value>) -> Res<()> {
+    let mut c = c;
+    // elements, their overflow, an accessor in it: no deeper
+    for _ in 0..4 {
+        let at = c as u32;
+        if m.r8(at, H_KIND) == ACCESSOR {
+            push(m, m.r64(at, 8), todo);
+            push(m, m.r64(at, 16), todo);
+            return Ok(());
+        }
+        if m.r8(at, H_KIND) != ELEMS {
+            return Ok(());
+        }
+        let (x, tail) = (m.r32(at, H_X), m.r16(at, H_N) as u32);
+        cx.charge(x as u64 / 4)?;
+        for i in 0..x {
+            let v = m.r64(at.wrapping_add(8 + i * 8), 0);
+            push(m, v, todo);
+            if is_cell(v) && m.r8(v as u32, H_KIND) == ACCESSOR {
+                push(m, m.r64(v as u32, 8), todo);
+                push(m, m.r64(v as u32, 16), todo);
+            }
+        }
+        let next = m.r64(at.wrapping_add(8 + x * 8), 0);
+        if tail == 0 || !is_cell(next) {
+            return Ok(());
+        }
+        c = next;
+    }
+    Ok(())
+}
+
+/// Hardens all intrinsics: what the roots name and what `global` holds, not `global` itself.
+pub fn lock(cx: &mut Cx, m: Mem, global: Value) -> Res<()> {
+    for key in object::own_keys(cx, m, global)? {
+        match object::get_own(cx, m, global, key)? {
+            Some(object::Prop::Data { value, .. }) if value != global => drop(harden(cx, m, value)?),
+            Some(object::Prop::Accessor { get, set, .. }) => {
+                harden(cx, m, get)?;
+                harden(cx, m, set)?;
+            }
+            _ => {}
+        }
+    }
+    for n in 1..=roots::COUNT as u16 {
+        let v = roots::get(m, n);
+        if is_obj(v) && n != R_GLOBAL && n != R_UNITS {
+            harden(cx, m, v)?;
+        }
+    }
     Ok(())
 }

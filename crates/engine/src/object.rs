@@ -361,7 +361,11 @@ pub fn get_own(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<Option<Prop>> {
         }
         NAMESPACE => return crate::module::namespace_own(cx, m, o, key),
         FN | NATIVE | BOUND => {
-            if shape::meta(m, shape::of(m, o)) & VIRTUAL != 0
+            let meta = shape::meta(m, shape::of(m, o));
+            if meta & shape::SENDER != 0 {
+                return Ok(crate::send::sender_own(cx, m, o, key)?.map(|value| Prop::Data { value, attrs: E }));
+            }
+            if meta & VIRTUAL != 0
                 && let Some(p) = function::virtual_own(cx, m, o, key)?
             {
                 return Ok(Some(Prop::Data { value: p.0, attrs: effective(m, o, p.1) }));

@@ -33,6 +33,8 @@ roots! {
     R_UNHANDLED = 14, "rejected promises nobody handles yet";
     R_REALM = 15, "internal object with what shipped script code looks up by name";
 
+    R_GRAPH = 17, "while a graph of modules is evaluated: programs, namespace, promise";
+
     R_SHAPE_OBJECT = 20, "shape of {} with 4 inline slots";
     R_SHAPE_ARRAY = 21, "shape of arrays";
     R_SHAPE_ARROW = 22, "shape of closures that are no constructors: length, name virtual";
@@ -138,6 +140,18 @@ roots! {
     R_STR_PROTO = 214, "__proto__";
     R_STR_CALLEE = 215, "callee";
     R_STR_STACK = 216, "stack";
+
+    R_JOB = 300, "the job that runs";
+    R_FAR = 301, "internal symbol under which the interface name of a Far object stands";
+    R_DETAILS = 302, "internal symbol under which assert keeps what a details or quoted object stands for";
+    R_SHAPE_SENDER = 303, "shape of what E(x) gives";
+    R_SHARED_GLOBALS = 304, "array of names and values that the global object of every compartment has";
+    R_LOCKDOWN = 305, "true once lockdown was called";
+    R_DETAILS_PROTO = 306, "prototype of details";
+    R_QUOTE_PROTO = 307, "prototype of quoted values";
+    R_PRESENCES = 308, "weak map from presences to their handlers";
+    R_OUTGOING = 310, "array of the messages that leave the vat in this turn";
+    R_NOTES = 309, "weak map from errors to the notes assert attached";
 
     R_FREE = 250, "first of the roots that builtin modules give out by name (see builtins)";
 }

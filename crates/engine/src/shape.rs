@@ -37,6 +37,8 @@ pub const IS_DICT: u32 = 1 << 9;
 pub const VIRTUAL: u32 = 1 << 10;
 /// Arrays: `length` and elements.
 pub const ARRAY: u32 = 1 << 11;
+/// What `E(x)` gives: every name is a property (see `send`). Nothing that was not found may be cached.
+pub const SENDER: u32 = 1 << 12;
 
 /// Properties of a shape; one more and the object becomes a dictionary.
 pub const MAX_SHAPE: u32 = 64;

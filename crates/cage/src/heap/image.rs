@@ -336,7 +336,7 @@ fn region_of(chunk: &[u8], r: u32) -> Result<Region, ImageError> {
 }
 
 /// Is the bookkeeping consistent with itself, so that the allocator may rely on it?
-fn check(regions: &[Region], book: &Book) -> Result<(), ImageError> {
+pub(super) fn check(regions: &[Region], book: &Book) -> Result<(), ImageError> {
     let bad = |what, region: usize| Err(ImageError::Bookkeeping { what, region: region as u32 });
     let mut used = 0;
     for (r, reg) in regions.iter().enumerate() {

@@ -121,13 +121,14 @@ impl Heap {
         y.half = if y.to_end > y.to { y.to } else { 0 };
         y.half_end = y.to_end;
         debug_assert!(y.work.is_empty() && (!y.promote || y.half == 0));
-        if y.failed { Err(HeapFull) } else { Ok(()) }
+        // Undo copies count, and stores cannot fail: the limit is looked at here.
+        if y.failed || !self.has_room(0) { Err(HeapFull) } else { Ok(()) }
     }
 
     fn forward_remembered(&mut self, mem: Mem) {
         let slots = std::mem::take(&mut self.remembered);
         for &slot in &slots {
-            mem.w8(SLOTS + ((slot - OLD) >> 6), 0, 0);
+            mem.w8(slot_bit(slot).0, 0, 0);
         }
         for &slot in &slots {
             let v = mem.r64(slot, 0);
@@ -306,7 +307,7 @@ impl Heap {
     /// Empties the nursery without looking at it, and the stack.
     pub(super) fn forget_young(&mut self, mem: Mem) {
         for slot in self.remembered.drain(..) {
-            mem.w8(SLOTS + ((slot - OLD) >> 6), 0, 0);
+            mem.w8(slot_bit(slot).0, 0, 0);
         }
         let y = &mut self.young;
         (y.half, y.half_end, y.failed) = (0, 0, false);

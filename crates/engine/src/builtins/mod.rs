@@ -11,10 +11,17 @@ pub mod array;
 pub mod array_more;
 pub mod error;
 pub mod iterator;
+pub mod json;
+pub mod json_parse;
+pub mod string;
+pub mod string_case;
+pub mod string_more;
 pub mod text;
 pub mod console;
+pub mod eventual;
 pub mod iterate;
 pub mod map_set;
+pub mod promise;
 pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
@@ -51,9 +58,15 @@ const TABLES: &[&[Native]] = &[
     array::TABLE,
     array_more::TABLE,
     iterator::TABLE,
+    string::TABLE,
+    string_more::TABLE,
+    string_case::TABLE,
+    json::TABLE,
     map_set::TABLE,
     console::TABLE,
     weak::TABLE,
+    promise::TABLE,
+    eventual::TABLE,
 ];
 
 /// Function.prototype.call and apply, which the interpreter does itself.
@@ -81,11 +94,16 @@ pub fn native(number: u16) -> Option<&'static Native> {
 
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
+    crate::send::prepare(cx, m)?;
     error::install(cx, m, realm)?;
     iterator::install(cx, m, realm)?;
     array::install(cx, m, realm)?;
+    string::install(cx, m, realm)?;
+    json::install(cx, m, realm)?;
     console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
+    promise::install(cx, m, realm)?;
+    eventual::install(cx, m, realm)?;
     Ok(())
 }
