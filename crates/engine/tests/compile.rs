@@ -75,7 +75,7 @@ f3 "read" params 0 registers 4 flags 4
 }
 
 #[test]
-fn loop() {
+fn loop_() {
     check(
         r##"function f(a) {
   let s = 0;
