@@ -4,12 +4,13 @@
 //! 0x0000_0000  never used: reads as zero
 //! 0x0001_0000  UNITS     volatile table of loaded code units (16 bytes each)
 //! 0x0005_0000  LOOKUP    volatile cache of property look-ups
-//! 0x0008_0000  NURSERY   first chunk of the nursery
+//! 0x0008_0000  NURSERY   first chunk of the nursery: what is newly made, then two halves of survivors
 //! 0x0010_0000  IC        inline caches and constant slots, addresses given out process-wide
 //! 0x0018_0000  STACK     frames
 //! 0x0098_0000  (unused)
 //! 0x0100_0000  DIRTY     a byte for each 256-byte block of old space
-//! 0x0200_0000  (unused)
+//! 0x0200_0000  SLOTS     a bit for each word of old space: it is in the remembered set
+//! 0x0500_0000  (unused)
 //! 0x1000_0000  IC2       more inline caches
 //! 0x2000_0000  NURSERY2  chunks of the nursery under native frames
 //! 0x4000_0000  OLD       base image, then old space: what an image stores
@@ -27,6 +28,8 @@ pub const IC_END: u32 = 0x18_0000;
 pub const STACK: u32 = 0x18_0000;
 pub const STACK_END: u32 = 0x98_0000;
 pub const DIRTY: u32 = 0x100_0000;
+pub const SLOTS: u32 = 0x200_0000;
+pub const SLOTS_END: u32 = 0x500_0000;
 pub const IC2: u32 = 0x1000_0000;
 pub const IC2_END: u32 = 0x2000_0000;
 pub const NURSERY2: u32 = 0x2000_0000;
@@ -37,10 +40,27 @@ pub const OLD: u32 = 0x4000_0000;
 pub const BLOCK: u32 = 256;
 /// Bytes of the unit of freeing in old space.
 pub const LINE: u32 = 256;
+/// Bytes of a region of old space; no object of at most `MAX_SMALL` bytes crosses a region's end.
+pub const REGION: u32 = 32 << 10;
+/// Lines of a region: the bits of one `u128`.
+pub const REGION_LINES: u32 = REGION / LINE;
+/// A larger object begins at the first line of a region and may go on through the following ones.
+pub const MAX_SMALL: u32 = REGION / 2;
+/// Regions of old space; the last bytes of the span are never used, so that no end overflows.
+pub const MAX_REGIONS: u32 = (u32::MAX - OLD) / REGION;
+/// Bytes of each half of the nursery that keeps survivors of one collection within a turn.
+pub const SURVIVORS: u32 = 64 << 10;
+/// Where the newly made objects of the first chunk end.
+pub const EDEN_END: u32 = NURSERY_END - 2 * SURVIVORS;
+/// Bytes by which the nursery grows under native frames.
+pub const CHUNK: u32 = 1 << 20;
 /// An object of at most this many bytes, header included, is born young; a larger one in old space.
 pub const MAX_YOUNG: u32 = 8192;
 
-const _: () = assert!(DIRTY + ((u32::MAX - OLD) >> 8) < IC2);
+const _: () = assert!(DIRTY + ((u32::MAX - OLD) >> 8) < SLOTS);
+const _: () = assert!(SLOTS + ((u32::MAX - OLD) >> 6) < SLOTS_END && SLOTS_END <= IC2);
+const _: () = assert!(REGION_LINES == u128::BITS && BLOCK == LINE && MAX_YOUNG <= MAX_SMALL && EDEN_END > NURSERY + MAX_YOUNG);
+const _: () = assert!((NURSERY2_END - NURSERY2).is_multiple_of(CHUNK) && OLD.is_multiple_of(REGION));
 const _: () = assert!(NURSERY_END <= IC && IC_END <= STACK && STACK_END <= DIRTY && NURSERY2_END == OLD);
 
 /// An object's header: `kind : 8 | flags : 8 | n : 16 | x : 32`.

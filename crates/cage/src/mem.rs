@@ -79,9 +79,7 @@ impl Cage {
     pub fn map_base(&mut self, off: u32, image: &BaseImage) -> io::Result<()> {
         let at = self.at(off, image.len);
         // SAFETY: replaces pages of our own reservation by pages of a sealed memfd, which cannot shrink (no SIGBUS).
-        unsafe {
-            mmap(at, image.len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::FIXED, &image.fd, 0)?
-        };
+        unsafe { mmap(at, image.len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::FIXED, &image.fd, 0)? };
         Ok(())
     }
 
@@ -192,6 +190,36 @@ impl<'c> Mem<'c> {
         // SAFETY: in range, checked; `from` is Rust memory and cannot overlap a cage.
         unsafe { self.base.as_ptr().add(off as usize).copy_from_nonoverlapping(from.as_ptr(), from.len()) };
         Some(())
+    }
+
+    /// Appends bytes of the cage to `to`; `None` if the range leaves the span.
+    #[inline]
+    #[must_use]
+    pub fn append(self, off: u32, len: u32, to: &mut Vec<u8>) -> Option<()> {
+        let at = to.len();
+        to.resize(at + len as usize, 0);
+        self.bytes_out(off, &mut to[at..])
+    }
+
+    /// Are all of these 256 bytes zero?
+    #[inline]
+    pub fn zero_block(self, off: u32) -> bool {
+        let mut any = 0;
+        for i in 0..32u16 {
+            any |= self.r64(off, i * 8);
+        }
+        any == 0
+    }
+
+    /// Gives the whole pages within the range back to the machine; what was anonymous reads as zero afterwards.
+    pub fn discard(self, off: u32, len: u32) {
+        let from = (off as usize).next_multiple_of(PAGE);
+        let to = (off as usize + len as usize).min(SPAN) / PAGE * PAGE;
+        if from < to {
+            // SAFETY: private pages of our own reservation; to the program this is a write of zeros (or of the base's
+            // bytes), no reference points there. A failure leaves the bytes as they are, so the result is not needed.
+            let _ = unsafe { madvise(self.base.as_ptr().add(from).cast(), to - from, Advice::LinuxDontNeed) };
+        }
     }
 
     /// `memmove` inside the cage; ranges are clipped to the span.

@@ -53,7 +53,7 @@ pub fn is_double(v: u64) -> bool {
 }
 #[inline(always)]
 pub fn is_number(v: u64) -> bool {
-    v < DOUBLES || v >= INT
+    !(DOUBLES..INT).contains(&v)
 }
 #[inline(always)]
 pub fn is_obj(v: u64) -> bool {

@@ -110,6 +110,12 @@ pub struct Cx {
     /// Lines written by `print` and `console`, released by the host when the turn is committed.
     pub output: Vec<OutputLine>,
     pub new_target: Value,
+    /// Frames that native code constructs with, innermost last.
+    pub constructing: Vec<u32>,
+    /// Run the `match` loop instead of threaded handlers.
+    pub match_loop: bool,
+    /// `Heap::moved` when the caches were last known good.
+    pub cache_epoch: u64,
 }
 
 /// What a program wrote in a turn.

@@ -4,7 +4,9 @@
 //!
 //! Invariants
 //! - a unit is loaded once; its words never change; its caches have the same addresses in every cage.
-use crate::code::{CodeUnit, IC_BYTES};
+use crate::code::{CodeUnit, F_ASYNC, F_CONSTRUCTOR, F_HARDENED, IC_BYTES, op};
+use crate::interp::fast::{FUNC_HARDENED, FUNC_OFFSET};
+use crate::roots::{R_SHAPE_ARROW, R_SHAPE_ASYNC_FUNCTION, R_SHAPE_FUNCTION};
 use cage::CodeSpace;
 use cage::layout::{IC, IC_END, IC2, IC2_END};
 use std::sync::Mutex;
@@ -28,9 +30,48 @@ pub struct Engine {
     next_ic: Mutex<u32>,
 }
 
+/// Where frames return to that were not called by an instruction: to Rust, from an accessor or a call with its
+/// result elsewhere, from a constructor.
+pub const STUB_EXIT: u32 = 16;
+pub const STUB_GETRET: u32 = 17;
+pub const STUB_NEWRET: u32 = 18;
+
+/// Puts shape, hardness and offset of the function into the words that name functions (see `interp::fast`).
+fn link_functions(unit: &CodeUnit, words: &mut [u32]) -> Option<()> {
+    for f in &unit.functions {
+        let (mut at, end) = (f.at as usize + 2, (f.at + 2 + f.len) as usize);
+        while at < end {
+            let w = *words.get(at)?;
+            let extra = op::extra(w as u8)? as usize;
+            if w as u8 == op::CLOSURE {
+                let callee = unit.functions.get(*words.get(at + 1)? as usize)?;
+                let hardened = callee.flags & F_HARDENED != 0;
+                let root = if callee.flags & F_ASYNC != 0 {
+                    R_SHAPE_ASYNC_FUNCTION
+                } else if callee.flags & F_CONSTRUCTOR != 0 && !hardened {
+                    R_SHAPE_FUNCTION
+                } else {
+                    R_SHAPE_ARROW
+                };
+                if callee.at > FUNC_OFFSET {
+                    return None;
+                }
+                words[at + 1] = 1 << 31 | (root as u32) << 24 | if hardened { FUNC_HARDENED } else { 0 } | callee.at;
+                at += 2 + ((w >> 16 & 0xFF) as usize).div_ceil(2);
+            } else {
+                at += 1 + extra;
+            }
+        }
+    }
+    Some(())
+}
+
 impl Engine {
     pub fn new() -> std::io::Result<Engine> {
-        Ok(Engine { space: CodeSpace::new()?, next_ic: Mutex::new(IC) })
+        let space = CodeSpace::new()?;
+        let at = space.append(|_| vec![op::EXIT as u32, op::GETRET as u32, op::NEWRET as u32]);
+        assert!(at == Some(STUB_EXIT), "the stubs come first");
+        Ok(Engine { space, next_ic: Mutex::new(IC) })
     }
 
     /// Links a unit into code space. `None`: the process has no room for more code.
@@ -58,6 +99,7 @@ impl Engine {
             let w = &mut words[*at as usize];
             *w = slots + *w * 8;
         }
+        link_functions(&unit, &mut words)?;
         let base = self.space.append(|_| words)?;
         Some(LoadedUnit { unit, base, volatile: (start, start + bytes), slots })
     }

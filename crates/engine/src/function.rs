@@ -3,7 +3,7 @@
 //! Invariants
 //! - `length`, `name` (and `prototype` of constructors) of a closure or builtin nobody changed are virtual: computed from
 //!   its code; the first change makes them properties like any other (`materialize`).
-use crate::code::{F_ASYNC, F_CONSTRUCTOR, FuncInfo};
+use crate::code::{F_ASYNC, F_CONSTRUCTOR, F_HARDENED, FuncInfo};
 use crate::cx::{Cx, Res, Value};
 use crate::engine::LoadedUnit;
 use crate::kinds::*;
@@ -59,7 +59,7 @@ pub fn is_constructor(cx: &Cx, m: Mem, f: Value) -> bool {
         return false;
     }
     match object::kind(m, f) {
-        FN => code_of(cx, m, f).is_some_and(|(u, i)| u.unit.functions[i].flags & F_CONSTRUCTOR != 0),
+        FN => code_of(cx, m, f).is_some_and(|(u, i)| u.unit.functions[i].flags & (F_CONSTRUCTOR | F_HARDENED) == F_CONSTRUCTOR),
         NATIVE => crate::builtins::native(native_number(m, f)).is_some_and(|n| n.constructor),
         BOUND => is_constructor(cx, m, m.r64(f as u32, 16)),
         _ => false,
@@ -82,7 +82,7 @@ fn own_length_name(cx: &mut Cx, m: Mem, f: Value) -> Res<(Value, Value)> {
 
 fn has_virtual_prototype(cx: &Cx, m: Mem, f: Value) -> bool {
     object::kind(m, f) == FN
-        && code_of(cx, m, f).is_some_and(|(u, i)| u.unit.functions[i].flags & (F_CONSTRUCTOR | F_ASYNC) == F_CONSTRUCTOR)
+        && code_of(cx, m, f).is_some_and(|(u, i)| u.unit.functions[i].flags & (F_CONSTRUCTOR | F_ASYNC | F_HARDENED) == F_CONSTRUCTOR)
 }
 
 /// Value and attributes of a virtual property.

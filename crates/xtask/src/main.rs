@@ -1,3 +1,72 @@
+//! `cargo xtask`: the chores of this repository, in Rust so that a machine with cargo and a C compiler can do them all.
+
 #![forbid(unsafe_code)]
-//! Tools.
-fn main() {}
+
+mod bench;
+mod book;
+mod ci;
+#[cfg(feature = "peer")]
+mod qjs;
+mod report;
+mod source;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  tidy [--json]        check the rules of the house; each finding names the mend
+  ci                   all that must pass before a change is merged: format, lints, tidy, tests, book
+  book [--json] [PART] run the examples of the book and the README (those in files whose path contains PART)
+  bench [--workloads DIR] [--rounds N] [--only A,B] [--no-save]
+                       CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
+  qjs FILE             run one script under quickjs-ng (built with `--features peer`; used by bench)
+  measure FILE COMMAND run one command and write what it cost to FILE (used by bench)
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Do what `args` ask for; `false` when a check failed.
+fn run(args: &[String]) -> Result<bool> {
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let root = tree::root();
+    match words[..] {
+        ["tidy"] => tidy::run(&root, false),
+        ["tidy", "--json"] => tidy::run(&root, true),
+        ["ci"] => ci::run(&root),
+        ["book", ref rest @ ..] => book::run(&root, rest),
+        ["bench", ref rest @ ..] => bench::run(&root, rest),
+        ["qjs", file] => quickjs(file),
+        ["measure", account, ref command @ ..] => Ok(bench::helper(account, command)?.success()),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        [] => bail!("say which chore to do\n\n{USAGE}"),
+        [unknown, ..] => bail!("`{unknown}` is no chore, or its arguments are wrong\n\n{USAGE}"),
+    }
+}
+
+#[cfg(feature = "peer")]
+fn quickjs(file: &str) -> Result<bool> {
+    qjs::run(file).map(|()| true)
+}
+
+#[cfg(not(feature = "peer"))]
+fn quickjs(_file: &str) -> Result<bool> {
+    bail!("quickjs-ng is not in this build; use `cargo run --release -p drses-xtask --features peer -- qjs FILE`")
+}

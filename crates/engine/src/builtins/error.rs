@@ -41,6 +41,36 @@ pub fn make(cx: &mut Cx, m: Mem, kind: ErrorKind, message: &str) -> Res {
     Ok(e)
 }
 
+/// An uncaught value for the operator: `Name: message`, or `Uncaught: value`. Calls no program code.
+pub fn describe(cx: &mut Cx, m: Mem, v: Value) -> String {
+    let text = |cx: &mut Cx, key: Value| -> Option<String> {
+        let mut o = v;
+        for _ in 0..64 {
+            if !is_obj(o) {
+                return None;
+            }
+            if let Some(object::Prop::Data { value, .. }) = object::own_named(m, o, key) {
+                return if is_str(value) { string::to_rust(cx, m, value).ok() } else { None };
+            }
+            o = object::proto_of(m, o);
+        }
+        None
+    };
+    if is_obj(v) && object::kind(m, v) == ERROR {
+        let name = text(cx, roots::get(m, R_STR_NAME)).unwrap_or_else(|| "Error".to_owned());
+        let message = text(cx, roots::get(m, R_STR_MESSAGE)).unwrap_or_default();
+        return if message.is_empty() { name } else { format!("{name}: {message}") };
+    }
+    let shown = if is_obj(v) {
+        "[object]".to_owned()
+    } else if is_sym(v) {
+        object::key_text(cx, m, v).unwrap_or_default()
+    } else {
+        convert::to_rust_string(cx, m, v).unwrap_or_default()
+    };
+    format!("Uncaught: {shown}")
+}
+
 fn construct(cx: &mut Cx, m: Mem, a: Args, kind: ErrorKind) -> Res {
     let k = kind as u16;
     let new_target = if a.is_construct() { a.new_target } else { a.callee(m) };

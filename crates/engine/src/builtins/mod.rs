@@ -7,8 +7,13 @@
 //! - natives are `leaf` (call no program code) or `reentrant` (may, through `interp::call`, which bounds the nesting);
 //!   what calls back in a loop is `script`: JavaScript that we ship (see `script/`), compiled into the base;
 //! - a native charges the meter before it works, at least every 10 ms of work.
+pub mod array;
+pub mod array_more;
 pub mod error;
 pub mod eventual;
+pub mod iterator;
+pub mod text;
+pub mod console;
 pub mod iterate;
 pub mod map_set;
 pub mod promise;
@@ -45,11 +50,19 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// helpers for script code 0x480, globals (parseInt …) 0x4C0.
 const TABLES: &[&[Native]] = &[
     error::TABLE,
+    array::TABLE,
+    array_more::TABLE,
+    iterator::TABLE,
     map_set::TABLE,
+    console::TABLE,
     weak::TABLE,
     promise::TABLE,
     eventual::TABLE,
 ];
+
+/// Function.prototype.call and apply, which the interpreter does itself.
+pub const FUNCTION_APPLY: u16 = 0x0A1;
+pub const FUNCTION_CALL: u16 = 0x0A3;
 
 /// Numbers below this.
 pub const MAX: usize = 0x600;
@@ -74,6 +87,9 @@ pub fn native(number: u16) -> Option<&'static Native> {
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     crate::send::prepare(cx, m)?;
     error::install(cx, m, realm)?;
+    iterator::install(cx, m, realm)?;
+    array::install(cx, m, realm)?;
+    console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
     promise::install(cx, m, realm)?;

@@ -165,6 +165,9 @@ table! {
     HARDEN = 171, "A", "harden r[a] (Jessie: literals that need it)";
     THIS = 172, "A", "r[a] = this of the frame, for arrows the captured one (the compiler captures it; reserved)";
     IMPORTMETA = 173, "A", "reserved";
+    EXIT = 253, "", "back to Rust (the machine's own; not emitted)";
+    GETRET = 254, "", "a call made for an instruction came back: its result goes to the register noted above the frame (the machine's own)";
+    NEWRET = 255, "", "likewise for a constructor (the machine's own)";
 }
 
 /// Words after the first of the instruction `op`, CLOSURE's sources not counted. `None`: no such opcode.

@@ -1,27 +1,155 @@
-//! The interpreter.
-use crate::cx::{Abort, Cx, Res, Value};
-use cage::Mem;
+//! The interpreter: handlers that end in a call in tail position, frames, calls from native code.
+//!
+//! In: a closure and arguments on the frame stack. Out: a result or a `Stop`.
+//!
+//! Invariants
+//! - a handler runs its fast path (`fast`) and on failure the one shared slow path, which does the whole instruction;
+//! - no call from JavaScript to JavaScript recurses on the Rust stack; natives that call back do, at most
+//!   `MAX_NATIVE_DEPTH` deep, and while one is on the stack nothing is collected;
+//! - what is above the live frames is dead: a call's frame may be laid at `frame_end`.
+//!
+//! Must never know: where output goes, what a vat is.
+mod arith;
+mod calls;
+mod coro;
+pub mod fast;
+mod iter;
+mod props;
+mod slow;
+mod units;
+mod unwind;
 
-/// Call(f, this, args) from native code: runs to its end before it returns.
-pub fn call(cx: &mut Cx, m: Mem, f: Value, this: Value, args: &[Value]) -> Res {
-    let _ = (m, f, this, args);
-    Err(cx.stop(Abort::Corrupt))
+pub use calls::{call, call_rooted, construct};
+pub use coro::resume;
+pub use iter::iterate_to_vec;
+pub use units::{add_unit, drop_caches, forget_caches, program_closure, restore, run_unit};
+
+use crate::code::op::*;
+use crate::cx::{Abort, Cx, Res, Stop};
+use cage::layout::{H_KIND, STACK_END, UNITS};
+use cage::value::*;
+use cage::{Code, Mem, Win};
+
+type Handler = for<'x, 'c> fn(&'x mut Cx, Mem<'c>, Win<'c>, u32, u32, Code<'c>) -> u64;
+
+/// What a run of handlers comes back with.
+const DONE: u64 = 0;
+const THROWN: u64 = 1;
+const ABORTED: u64 = 2;
+
+/// A frame and the place in its code behind the instruction's first word.
+pub(crate) struct Frame<'c> {
+    pub win: Win<'c>,
+    pub pc: u32,
 }
 
-/// Construct(f, args, new_target) from native code.
-pub fn construct(cx: &mut Cx, m: Mem, f: Value, args: &[Value], new_target: Value) -> Res {
-    let _ = (m, f, new_target, args);
-    Err(cx.stop(Abort::Corrupt))
+macro_rules! machine { ($($num:ident $name:ident;)*) => {
+    mod handlers {
+        use super::*;
+        $(pub fn $name<'c>(cx: &mut Cx, m: Mem<'c>, mut win: Win<'c>, mut pc: u32, i: u32, code: Code<'c>) -> u64 {
+            let (win0, pc0) = (win, pc);
+            if fast::$name(cx, m, &mut win, &mut pc, i, code).is_some() {
+                let i = code.word(pc);
+                TABLE[i as u8 as usize](cx, m, win, pc.wrapping_add(1), i, code)
+            } else {
+                slow_handler(cx, m, win0, pc0, i, code)
+            }
+        })*
+    }
+    static TABLE: [Handler; 256] = {
+        let mut t: [Handler; 256] = [slow_handler; 256];
+        $(t[$num as usize] = handlers::$name;)*
+        t
+    };
+    /// The same instructions as one `match` in a loop: opt-level 0, Miri, wasm, and to compare with.
+    fn run_match<'c>(cx: &mut Cx, m: Mem<'c>, mut win: Win<'c>, mut pc: u32, code: Code<'c>) -> u64 {
+        loop {
+            let i = code.word(pc);
+            pc = pc.wrapping_add(1);
+            let (win0, pc0) = (win, pc);
+            let done = match i as u8 {
+                $($num => fast::$name(cx, m, &mut win, &mut pc, i, code),)*
+                _ => None,
+            };
+            if done.is_none() {
+                match slow::step(cx, m, win0, pc0, i, code) {
+                    Ok(f) => (win, pc) = (f.win, f.pc),
+                    Err(exit) => return exit,
+                }
+            }
+        }
+    }
+} }
+fast::fast_ops!(machine);
+
+#[cold]
+#[inline(never)]
+fn slow_handler<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code<'c>) -> u64 {
+    match slow::step(cx, m, win, pc, i, code) {
+        Ok(f) => {
+            let i = code.word(f.pc);
+            TABLE[i as u8 as usize](cx, m, f.win, f.pc.wrapping_add(1), i, code)
+        }
+        Err(exit) => exit,
+    }
 }
 
-/// The values that iterating `v` gives (`[...v]`).
-pub fn iterate_to_vec(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
-    let _ = (m, v);
-    Err(cx.stop(Abort::Corrupt))
+/// Runs from `pc` until an EXIT.
+fn run(cx: &mut Cx, m: Mem, win: Win, pc: u32) -> Res<()> {
+    let engine = cx.engine.clone();
+    let code = engine.space.code();
+    let exit = if cx.match_loop {
+        run_match(cx, m, win, pc, code)
+    } else {
+        let i = code.word(pc);
+        TABLE[i as u8 as usize](cx, m, win, pc.wrapping_add(1), i, code)
+    };
+    match exit {
+        DONE => Ok(()),
+        THROWN => Err(Stop::Throw),
+        _ => Err(Stop::Abort),
+    }
 }
 
-/// Goes on with a suspended coroutine: `value` is what it awaited, or the reason it throws.
-pub fn resume(cx: &mut Cx, m: Mem, coro: Value, value: Value, throw: bool) -> Res<()> {
-    let _ = (m, coro, value, throw);
-    Err(cx.stop(Abort::Corrupt))
+/// Where the function of a frame begins in code space (its header words); 0 if r0 is no closure.
+#[inline]
+fn function_at(m: Mem, win: Win) -> u32 {
+    let f = win.get(0);
+    if !is_obj(f) || m.r8(f as u32, H_KIND) != crate::kinds::FN {
+        return 0;
+    }
+    let cw = m.r64(f as u32, 16);
+    m.r32(UNITS + ((cw as u32) & 0x3FFF) * 16, 0).wrapping_add((cw >> 32) as u32)
+}
+
+/// Address past the live registers of a frame.
+#[inline]
+fn frame_end(m: Mem, win: Win, code: Code) -> u32 {
+    let at = function_at(m, win);
+    let nregs = code.word(at) as u8 as u32;
+    let argc = (win.get(1) >> 16) as u32 & 0xFFFF;
+    m.off(win).wrapping_add(nregs.max(3 + argc) * 8).min(STACK_END)
+}
+
+/// A safepoint: collects if the nursery is nearly full (or always, under stress) and no native code is on the stack.
+#[inline]
+pub(crate) fn safepoint(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
+    if cx.native_depth == 0 && (cx.stress || nursery_full(cx)) {
+        collect(cx, m, end)?;
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn collect(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
+    let mut extra = [cx.thrown, cx.new_target];
+    let full = cx.heap.collect(m, end, &mut extra);
+    [cx.thrown, cx.new_target] = extra;
+    forget_caches(cx, m);
+    full.map_err(|_| cx.stop(Abort::Heap))
+}
+
+#[inline]
+fn nursery_full(cx: &Cx) -> bool {
+    cx.heap.nur_end > cage::layout::NURSERY_END || cx.heap.nur_end.wrapping_sub(cx.heap.nur) < 4096
 }

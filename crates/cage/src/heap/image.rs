@@ -1,0 +1,472 @@
+//! Images: a heap as bytes, and deltas laid onto them.
+//!
+//! ## Bytes
+//! ```text
+//! header, 128 bytes       "drsescag" | version u32 | OLD u32 | REGION u32 | LINE u32 | 0 u64 | Book (64) | zeros | crc32c u32
+//! then for each region    used u128 | flags u8, three zeros | head u32 | crc32c u32 | 0 u32 | first [u8; 128] | its 32 KiB
+//! ```
+//! Numbers are little-endian. The header's crc is over its first 124 bytes, a region's over its bytes with the crc's own
+//! four as zero. Lines not in use are zeros, their `first` is 32.
+//!
+//! Invariants
+//! - an image of a heap at a commit, and the images of the commits before it with the deltas since, are the same bytes;
+//! - whatever the bytes, `load` gives a heap or an error; the bookkeeping of a heap it gave is consistent with itself
+//!   (what the objects hold is not looked at: no access can leave the cage whatever they say).
+//!
+//! Must never know: files.
+use super::old::{BOOK_BYTES, Book, Hole, line_of};
+use super::region::{Meta, NO_START, R_ALL, R_LARGE, R_PINNED, Region, runs};
+use super::turn::{D_BLOCK, D_BOOK, D_LINES, D_REGION};
+use super::{Heap, Limits};
+use crate::layout::*;
+use crate::mem::{BaseImage, Cage, Mem, PAGE};
+use std::{fmt, io};
+
+const MAGIC: [u8; 8] = *b"drsescag";
+const VERSION: u32 = 1;
+const HEADER: usize = 128;
+const BOOK_AT: usize = 32;
+const META: usize = 32;
+const LINES_AT: usize = META + REGION_LINES as usize;
+/// Bytes of an image for each region.
+const CHUNK_BYTES: usize = LINES_AT + REGION as usize;
+const CRC_AT: usize = 24;
+const _: () = assert!(BOOK_AT + BOOK_BYTES <= HEADER - 4);
+
+/// Why bytes are no image, or no delta for this image.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// Too short, or not as long as its header says.
+    Length {
+        is: usize,
+        expected: usize,
+    },
+    /// Does not begin as an image does.
+    Magic,
+    Version {
+        found: u32,
+    },
+    /// Made for another layout of the cage.
+    Layout,
+    /// Bytes changed since they were written; region, or `None` for the header.
+    Checksum {
+        region: Option<u32>,
+    },
+    /// The bookkeeping contradicts itself.
+    Bookkeeping {
+        what: &'static str,
+        region: u32,
+    },
+    /// A delta's record at this position is malformed or does not fit the image.
+    Delta {
+        at: usize,
+    },
+    /// The machine refused memory.
+    Io(io::Error),
+}
+
+impl ImageError {
+    /// A stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ImageError::Length { .. } => "CAGE-001",
+            ImageError::Magic => "CAGE-002",
+            ImageError::Version { .. } => "CAGE-003",
+            ImageError::Layout => "CAGE-004",
+            ImageError::Checksum { .. } => "CAGE-005",
+            ImageError::Bookkeeping { .. } => "CAGE-006",
+            ImageError::Delta { .. } => "CAGE-007",
+            ImageError::Io(_) => "CAGE-008",
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            ImageError::Magic => "name a file that holds a heap image",
+            ImageError::Version { .. } | ImageError::Layout => "open it with the release that wrote it and export it from there",
+            ImageError::Io(_) => "free memory or raise the process's limits on address space and mappings",
+            ImageError::Delta { .. } => "apply each delta once, in the order of its commits, to the image they began from",
+            _ => "restore the image from a backup or from an earlier image and the deltas after it",
+        }
+    }
+}
+
+impl fmt::Display for ImageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.code())?;
+        match self {
+            ImageError::Length { is, expected } => write!(f, "the image has {is} bytes where {expected} are expected")?,
+            ImageError::Magic => write!(f, "these bytes are no heap image")?,
+            ImageError::Version { found } => write!(f, "the image has version {found}, this program reads {VERSION}")?,
+            ImageError::Layout => write!(f, "the image was made for another layout of the heap")?,
+            ImageError::Checksum { region: None } => write!(f, "the header's checksum does not match")?,
+            ImageError::Checksum { region: Some(r) } => write!(f, "the checksum of region {r} does not match")?,
+            ImageError::Bookkeeping { what, region } => write!(f, "the bookkeeping of region {region} is wrong: {what}")?,
+            ImageError::Delta { at } => write!(f, "the delta does not fit the image at byte {at}")?,
+            ImageError::Io(e) => write!(f, "no memory for the image: {e}")?,
+        }
+        write!(f, "; {}", self.remedy())
+    }
+}
+
+impl std::error::Error for ImageError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        if let ImageError::Io(e) = self { Some(e) } else { None }
+    }
+}
+
+/// An image that many cages begin with, mapped copy-on-write.
+#[derive(Debug)]
+pub struct Base {
+    pages: BaseImage,
+    regions: Vec<Region>,
+    book: Book,
+}
+
+impl Base {
+    /// Checks an image and lays its bytes ready.
+    pub fn new(image: &[u8]) -> Result<Base, ImageError> {
+        let (regions, book) = parse(image)?;
+        let mut bytes = Vec::with_capacity(regions.len() * REGION as usize);
+        for r in 0..regions.len() {
+            bytes.extend_from_slice(&chunk(image, r)[LINES_AT..]);
+        }
+        Ok(Base { pages: BaseImage::new(&bytes).map_err(ImageError::Io)?, regions, book })
+    }
+
+    /// Bytes mapped.
+    pub fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    fn map(&self, cage: &mut Cage) -> io::Result<()> {
+        debug_assert!(self.pages.len().is_multiple_of(PAGE));
+        if self.is_empty() { Ok(()) } else { cage.map_base(OLD, &self.pages) }
+    }
+}
+
+impl Heap {
+    /// The heap as bytes: call it after a commit.
+    pub fn save(&self, mem: Mem) -> Vec<u8> {
+        debug_assert!(self.changed.is_empty() && self.undo.is_empty(), "an image is made between turns");
+        let mut out = header_bytes(&self.book);
+        out.reserve(self.regions.len() * CHUNK_BYTES);
+        for (r, reg) in self.regions.iter().enumerate() {
+            let at = out.len();
+            out.extend_from_slice(&reg.used.to_le_bytes());
+            out.extend_from_slice(&(reg.meta.flags as u32).to_le_bytes());
+            out.extend_from_slice(&reg.meta.head.to_le_bytes());
+            out.extend_from_slice(&[0; 8]);
+            out.extend((0..REGION_LINES).map(|l| if reg.used >> l & 1 == 1 { reg.first[l as usize] } else { NO_START }));
+            out.resize(at + CHUNK_BYTES, 0);
+            runs(reg.used, |a, n| {
+                let to = at + LINES_AT + (a * LINE) as usize;
+                let _ = mem.bytes_out(OLD + r as u32 * REGION + a * LINE, &mut out[to..to + (n * LINE) as usize]);
+            });
+            seal_chunk(&mut out[at..]);
+        }
+        out
+    }
+
+    /// The heap that an image holds, in a cage of zeros.
+    pub fn load(cage: &Cage, image: &[u8], kinds: &'static Kinds, limits: Limits) -> Result<Heap, ImageError> {
+        let (regions, book) = parse(image)?;
+        let mem = cage.mem();
+        for (r, reg) in regions.iter().enumerate() {
+            let lines = &chunk(image, r)[LINES_AT..];
+            runs(reg.used, |a, n| {
+                let bytes = &lines[(a * LINE) as usize..((a + n) * LINE) as usize];
+                let _ = mem.bytes_in(OLD + r as u32 * REGION + a * LINE, bytes);
+            });
+        }
+        Ok(Heap::with(kinds, limits, regions, book))
+    }
+
+    /// The heap that an image holds, in a cage that shares with `base` the pages that are the same.
+    pub fn load_on(
+        cage: &mut Cage,
+        base: &Base,
+        image: &[u8],
+        kinds: &'static Kinds,
+        limits: Limits,
+    ) -> Result<Heap, ImageError> {
+        let (regions, book) = parse(image)?;
+        base.map(cage).map_err(ImageError::Io)?;
+        let mem = cage.mem();
+        let mut now = [0; PAGE];
+        for r in 0..regions.len() {
+            for (i, page) in chunk(image, r)[LINES_AT..].chunks_exact(PAGE).enumerate() {
+                let at = OLD + r as u32 * REGION + (i * PAGE) as u32;
+                let _ = mem.bytes_out(at, &mut now);
+                if page != now {
+                    let _ = mem.bytes_in(at, page);
+                }
+            }
+        }
+        let mut heap = Heap::with(kinds, limits, regions, book);
+        heap.base_regions = base.regions.len();
+        Ok(heap)
+    }
+
+    /// A new heap that begins as `base`, in a cage of zeros.
+    pub fn on_base(cage: &mut Cage, base: &Base, kinds: &'static Kinds, limits: Limits) -> io::Result<Heap> {
+        base.map(cage)?;
+        let mut heap = Heap::with(kinds, limits, base.regions.clone(), base.book);
+        heap.base_regions = base.regions.len();
+        Ok(heap)
+    }
+
+    fn with(kinds: &'static Kinds, limits: Limits, regions: Vec<Region>, book: Book) -> Heap {
+        let mut heap = Heap::new(kinds, limits);
+        debug_assert!(regions.len() == book.regions as usize);
+        heap.touched = regions.len();
+        heap.regions = regions;
+        heap.book = book;
+        heap.book_before = book;
+        heap
+    }
+}
+
+fn header_bytes(book: &Book) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER);
+    out.extend_from_slice(&MAGIC);
+    for w in [VERSION, OLD, REGION, LINE, 0, 0] {
+        out.extend_from_slice(&w.to_le_bytes());
+    }
+    out.extend_from_slice(&book.to_bytes());
+    out.resize(HEADER, 0);
+    seal_header(&mut out);
+    out
+}
+
+fn seal_header(image: &mut [u8]) {
+    let crc = crc32c::crc32c(&image[..HEADER - 4]);
+    image[HEADER - 4..HEADER].copy_from_slice(&crc.to_le_bytes());
+}
+
+fn chunk_crc(chunk: &[u8]) -> u32 {
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&chunk[..CRC_AT]), &[0; 4]);
+    crc32c::crc32c_append(crc, &chunk[CRC_AT + 4..CHUNK_BYTES])
+}
+
+fn seal_chunk(chunk: &mut [u8]) {
+    let crc = chunk_crc(chunk);
+    chunk[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Makes all checksums right again: for tests that damage images on purpose.
+#[doc(hidden)]
+pub fn seal(image: &mut [u8]) {
+    if image.len() >= HEADER {
+        seal_header(image);
+        image[HEADER..].chunks_exact_mut(CHUNK_BYTES).for_each(seal_chunk);
+    }
+}
+
+fn chunk(image: &[u8], r: usize) -> &[u8] {
+    &image[HEADER + r * CHUNK_BYTES..HEADER + (r + 1) * CHUNK_BYTES]
+}
+
+fn u32_at(b: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(b.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn book_of(image: &[u8]) -> Option<Book> {
+    Some(Book::from_bytes(image.get(BOOK_AT..BOOK_AT + BOOK_BYTES)?.try_into().ok()?))
+}
+
+/// Bookkeeping of an image, checked.
+fn parse(image: &[u8]) -> Result<(Vec<Region>, Book), ImageError> {
+    let short = ImageError::Length { is: image.len(), expected: HEADER };
+    let Some(head) = image.get(..HEADER) else { return Err(short) };
+    if head[..8] != MAGIC {
+        return Err(ImageError::Magic);
+    }
+    let word = |at| u32_at(head, at).unwrap_or(0);
+    if word(8) != VERSION {
+        return Err(ImageError::Version { found: word(8) });
+    }
+    if crc32c::crc32c(&head[..HEADER - 4]) != word(HEADER - 4) {
+        return Err(ImageError::Checksum { region: None });
+    }
+    if [word(12), word(16), word(20)] != [OLD, REGION, LINE] {
+        return Err(ImageError::Layout);
+    }
+    let Some(book) = book_of(image) else { return Err(short) };
+    if book.regions > MAX_REGIONS {
+        return Err(ImageError::Bookkeeping { what: "too many regions", region: book.regions });
+    }
+    let expected = HEADER + book.regions as usize * CHUNK_BYTES;
+    if image.len() != expected {
+        return Err(ImageError::Length { is: image.len(), expected });
+    }
+    let mut regions = Vec::with_capacity(book.regions as usize);
+    for r in 0..book.regions {
+        regions.push(region_of(chunk(image, r as usize), r)?);
+    }
+    check(&regions, &book)?;
+    Ok((regions, book))
+}
+
+fn region_of(chunk: &[u8], r: u32) -> Result<Region, ImageError> {
+    if u32_at(chunk, CRC_AT) != Some(chunk_crc(chunk)) {
+        return Err(ImageError::Checksum { region: Some(r) });
+    }
+    let mut reg = Region::new(false);
+    let mut used = [0; 16];
+    used.copy_from_slice(&chunk[..16]);
+    reg.used = u128::from_le_bytes(used);
+    reg.meta = Meta { flags: chunk[16], head: u32_at(chunk, 20).unwrap_or(0) };
+    reg.before = reg.used;
+    reg.meta_before = reg.meta;
+    reg.first.copy_from_slice(&chunk[META..LINES_AT]);
+    if reg.meta.flags & !R_ALL != 0 || chunk[17..20] != [0; 3] {
+        return Err(ImageError::Bookkeeping { what: "unknown flags", region: r });
+    }
+    if reg.first.iter().any(|f| *f > NO_START) {
+        return Err(ImageError::Bookkeeping { what: "an object begins outside its line", region: r });
+    }
+    Ok(reg)
+}
+
+/// Is the bookkeeping consistent with itself, so that the allocator may rely on it?
+fn check(regions: &[Region], book: &Book) -> Result<(), ImageError> {
+    let bad = |what, region: usize| Err(ImageError::Bookkeeping { what, region: region as u32 });
+    let mut used = 0;
+    for (r, reg) in regions.iter().enumerate() {
+        used += reg.used.count_ones();
+        let (flags, head) = (reg.meta.flags, reg.meta.head);
+        if flags & R_LARGE != 0 {
+            let whole = head >= OLD && (head - OLD).is_multiple_of(REGION);
+            let from = (head.wrapping_sub(OLD) / REGION) as usize;
+            if !whole || from > r || regions[from].meta != reg.meta || regions[from].first[0] != 0 {
+                return bad("the large object in it begins nowhere", r);
+            }
+        } else if head != 0 {
+            return bad("it names a large object and has none", r);
+        }
+    }
+    if used != book.used_lines {
+        return bad("lines in use are miscounted", 0);
+    }
+    if book.next.iter().any(|n| *n > book.regions * REGION_LINES) {
+        return bad("the search for free lines begins outside", 0);
+    }
+    let mut seen = Vec::new();
+    for (class, hole) in book.holes.iter().enumerate().filter(|(_, h)| **h != Hole::default()) {
+        let Some(r) = check_hole(regions, hole) else { return bad("a hole of the allocator is no room", class) };
+        if seen.contains(&r) || (regions[r].meta.flags & R_PINNED != 0) != (class == 2) {
+            return bad("a hole of the allocator lies in a wrong region", r);
+        }
+        if hole.cur < hole.end {
+            seen.push(r);
+        }
+    }
+    Ok(())
+}
+
+/// The region of a hole that is one.
+fn check_hole(regions: &[Region], h: &Hole) -> Option<usize> {
+    let whole = h.cur >= OLD && h.end > OLD && h.cur <= h.end && h.cur.is_multiple_of(8) && h.end.is_multiple_of(LINE);
+    if !whole {
+        return None;
+    }
+    let (r, last) = line_of(h.end - 1);
+    let reg = regions.get(r)?;
+    if h.cur == h.end {
+        return Some(r);
+    }
+    let (from, line) = line_of(h.cur);
+    let fresh = line + !h.cur.is_multiple_of(LINE) as u32;
+    let begun = h.cur.is_multiple_of(LINE) || reg.used >> line & 1 == 1;
+    let free = (fresh..=last).all(|l| reg.used >> l & 1 == 0);
+    (from == r && begun && free).then_some(r)
+}
+
+/// Lays a delta onto the image of the commit before it.
+pub fn apply_delta(image: &mut Vec<u8>, delta: &[u8]) -> Result<(), ImageError> {
+    let regions = parse_head(image)?;
+    let mut dirty = vec![false; regions];
+    let mut at = 0;
+    while at < delta.len() {
+        at = record(image, delta, at, &mut dirty).ok_or(ImageError::Delta { at })?;
+    }
+    for (r, _) in dirty.iter().enumerate().filter(|(_, d)| **d) {
+        seal_chunk(&mut image[HEADER + r * CHUNK_BYTES..][..CHUNK_BYTES]);
+    }
+    seal_header(image);
+    Ok(())
+}
+
+fn parse_head(image: &[u8]) -> Result<usize, ImageError> {
+    let n = book_of(image).map_or(0, |b| b.regions as usize);
+    let expected = HEADER + n * CHUNK_BYTES;
+    if image.len() == expected { Ok(n) } else { Err(ImageError::Length { is: image.len(), expected }) }
+}
+
+/// One record of a delta; where the next one begins.
+fn record(image: &mut Vec<u8>, d: &[u8], at: usize, dirty: &mut Vec<bool>) -> Option<usize> {
+    let head = u32_at(d, at)?;
+    let (off, mut p) = (head & !255, at + 4);
+    if head as u8 == D_BOOK {
+        let book = Book::from_bytes(d.get(p..p + BOOK_BYTES)?.try_into().ok()?);
+        if (book.regions as usize) < dirty.len() || book.regions > MAX_REGIONS {
+            return None;
+        }
+        image[BOOK_AT..BOOK_AT + BOOK_BYTES].copy_from_slice(&book.to_bytes());
+        while dirty.len() < book.regions as usize {
+            dirty.push(true);
+            let from = image.len();
+            image.resize(from + CHUNK_BYTES, 0);
+            image[from + META..from + LINES_AT].fill(NO_START);
+        }
+        return Some(p + BOOK_BYTES);
+    }
+    let (r, line) = ((off / REGION) as usize, (off / LINE % REGION_LINES) as usize);
+    *dirty.get_mut(r)? = true;
+    let chunk = HEADER + r * CHUNK_BYTES;
+    match head as u8 {
+        D_BLOCK => {
+            let (first, mask) = (*d.get(p)?, *d.get(p + 1)?);
+            p += 2;
+            image[chunk + META + line] = first;
+            for i in (0..8).filter(|i| mask >> i & 1 == 1) {
+                let to = chunk + LINES_AT + line * LINE as usize + i * 32;
+                image[to..to + 32].copy_from_slice(d.get(p..p + 32)?);
+                p += 32;
+            }
+        }
+        D_LINES => {
+            let len = u32_at(d, p)? as usize;
+            let n = len.div_ceil(LINE as usize);
+            p += 4;
+            if line + n > REGION_LINES as usize {
+                return None;
+            }
+            let meta = &mut image[chunk..chunk + LINES_AT];
+            meta[META + line..META + line + n].copy_from_slice(d.get(p..p + n)?);
+            (line..line + n).for_each(|l| meta[l / 8] |= 1 << (l % 8));
+            let to = chunk + LINES_AT + line * LINE as usize;
+            image[to..to + n * LINE as usize].fill(0);
+            image[to..to + len].copy_from_slice(d.get(p + n..p + n + len)?);
+            p += n + len;
+        }
+        D_REGION => {
+            image[chunk..chunk + CRC_AT].copy_from_slice(d.get(p..p + CRC_AT)?);
+            p += CRC_AT;
+            for l in (0..REGION_LINES as usize).filter(|l| image[chunk + l / 8] >> (l % 8) & 1 == 0).collect::<Vec<_>>() {
+                image[chunk + META + l] = NO_START;
+                let to = chunk + LINES_AT + l * LINE as usize;
+                image[to..to + LINE as usize].fill(0);
+            }
+        }
+        _ => return None,
+    }
+    Some(p)
+}

@@ -1,0 +1,297 @@
+//! The heap of one cage: allocation, the write barrier, collection, turns.
+//!
+//! In: requests for bytes, stores, safepoints, ends of turns. Out: offsets, deltas, images.
+//!
+//! Rules for the embedder
+//! - the first object is the root: made by `alloc_pinned` right after `Heap::new`, it lies at `OLD`;
+//! - `alloc` and `alloc_native` give memory whose words hold anything: write all of them before the next safepoint.
+//!   Up to `MAX_YOUNG` bytes it is young and may be filled with plain `mem` writes; more, and it is old space
+//!   (zeroed) and must be filled through `write`.
+//! - old objects are changed through `store`/`write`/`copy_values` alone, or after `dirty`;
+//! - an object never changes its size in place;
+//! - collection happens in `collect` and `turn_end` only; both may move every object that is not pinned;
+//! - after an error of any call the turn must be rolled back.
+//!
+//! Invariants
+//! - a block of old space whose `DIRTY` byte is not zero has been seen by `write_slow` in this turn, and by the marker's
+//!   list of blocks to look at again if it is at work: a store into it needs no more;
+//! - every old slot that holds a young reference is in `remembered`, once.
+//!
+//! Must never know: what a kind means beyond its table row.
+mod compact;
+mod image;
+mod mark;
+mod minor;
+mod old;
+mod region;
+mod sweep;
+mod turn;
+mod weak;
+
+use crate::layout::*;
+use crate::mem::Mem;
+use crate::value::*;
+pub use image::{Base, ImageError, apply_delta, seal};
+pub use mark::Tuning;
+pub use old::{Book, Class, Hole};
+pub use region::Region;
+pub use turn::{DeltaStats, TurnEnd};
+
+/// What an embedder allows one heap.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of old space, nursery and undo copies together.
+    pub heap_bytes: u64,
+}
+
+/// The heap limit is reached: the turn must be aborted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapFull;
+
+/// What a block of old space held when the turn began.
+#[derive(Clone, Debug)]
+struct Undo {
+    block: u32,
+    first: u8,
+    copy: [u8; BLOCK as usize],
+}
+
+/// Bookkeeping of one cage; all of it can be made anew from an image.
+#[derive(Debug)]
+pub struct Heap {
+    /// Next free byte of the nursery, and its end.
+    pub nur: u32,
+    pub nur_end: u32,
+    kinds: &'static Kinds,
+    limits: Limits,
+    regions: Vec<Region>,
+    /// Regions whose bookkeeping differs from what was committed.
+    changed: Vec<u32>,
+    book: Book,
+    book_before: Book,
+    /// No region below is free; a hint.
+    first_free: usize,
+    /// Regions beyond were never written to.
+    touched: usize,
+    undo: Vec<Undo>,
+    remembered: Vec<u32>,
+    young: minor::Young,
+    mark: mark::Marker,
+    collections: u64,
+    moved: u64,
+    tuning: Tuning,
+    requested: bool,
+    stress: bool,
+    /// Regions that are mapped from a base.
+    base_regions: usize,
+    /// A commit can give memory back.
+    discard_later: bool,
+}
+
+/// The barrier's fast half: young object, or dirty block and no young reference stored. `None`: use `Heap::write`.
+#[inline(always)]
+pub fn store(mem: Mem, addr: u32, v: u64) -> Option<()> {
+    if addr >= OLD && (mem.r8(DIRTY + ((addr - OLD) >> 8), 0) == 0 || (is_ref(v) && (v as u32) < OLD)) {
+        return None;
+    }
+    mem.w64(addr, 0, v);
+    Some(())
+}
+
+impl Heap {
+    /// The heap of a cage of zeros.
+    pub fn new(kinds: &'static Kinds, limits: Limits) -> Heap {
+        debug_assert!(kinds[FREE as usize].size == Size::None && kinds[FORWARD as usize].size == Size::None);
+        Heap {
+            nur: NURSERY,
+            nur_end: EDEN_END,
+            kinds,
+            limits,
+            regions: Vec::new(),
+            changed: Vec::new(),
+            book: Book::default(),
+            book_before: Book::default(),
+            first_free: 0,
+            touched: 0,
+            undo: Vec::new(),
+            remembered: Vec::new(),
+            young: minor::Young::default(),
+            mark: mark::Marker::default(),
+            collections: 0,
+            moved: 0,
+            tuning: Tuning::default(),
+            requested: false,
+            stress: false,
+            base_regions: 0,
+            discard_later: false,
+        }
+    }
+
+    /// A young object of `bytes` (a multiple of 8). `None`: reach a safepoint and `collect`, or use `alloc_native`.
+    #[inline(always)]
+    pub fn alloc(&mut self, bytes: u32) -> Option<u32> {
+        let at = self.nur;
+        let end = at.wrapping_add(bytes);
+        if end > self.nur_end {
+            return None;
+        }
+        self.nur = end;
+        Some(at)
+    }
+
+    /// As `alloc`, but never fails for want of a collection: takes a further chunk of nursery, or old space for what is large.
+    pub fn alloc_native(&mut self, mem: Mem, bytes: u32) -> Result<u32, HeapFull> {
+        let bytes = round(bytes)?;
+        if bytes > MAX_YOUNG {
+            return self.alloc_old(mem, bytes);
+        }
+        if let Some(at) = self.alloc(bytes) {
+            return Ok(at);
+        }
+        if self.nur_end == NURSERY2_END || !self.has_room(CHUNK as u64) {
+            return Err(HeapFull);
+        }
+        if self.nur_end < NURSERY2 {
+            self.young.eden_used = self.nur - NURSERY;
+            self.nur = NURSERY2;
+            self.nur_end = NURSERY2;
+        }
+        self.nur_end += CHUNK;
+        debug_assert!(self.nur_end <= NURSERY2_END);
+        self.alloc(bytes).ok_or(HeapFull)
+    }
+
+    /// An old, zeroed object.
+    pub fn alloc_old(&mut self, mem: Mem, bytes: u32) -> Result<u32, HeapFull> {
+        self.alloc_direct(mem, round(bytes)?, Class::Small)
+    }
+
+    /// As `alloc_old`; the object never moves and its header must carry `PINNED`.
+    pub fn alloc_pinned(&mut self, mem: Mem, bytes: u32) -> Result<u32, HeapFull> {
+        self.alloc_direct(mem, round(bytes)?, Class::Pinned)
+    }
+
+    fn alloc_direct(&mut self, mem: Mem, bytes: u32, class: Class) -> Result<u32, HeapFull> {
+        let at = self.old_alloc(mem, bytes, class).ok_or(HeapFull)?;
+        debug_assert!(at >= OLD);
+        if self.mark.active() {
+            self.mark_new(at, bytes, false);
+        }
+        Ok(at)
+    }
+
+    /// A block of old space is about to change.
+    fn touch(&mut self, mem: Mem, block: u32) {
+        debug_assert!(block < DIRTY);
+        if mem.r8(DIRTY + block, 0) == 0 {
+            mem.w8(DIRTY + block, 0, 1);
+            self.keep(mem, block);
+            if self.mark.active() {
+                self.mark.rescan.push(block);
+            }
+        }
+    }
+
+    /// Stores a value anywhere, barrier included.
+    #[inline]
+    pub fn write(&mut self, mem: Mem, addr: u32, v: u64) {
+        if store(mem, addr, v).is_none() {
+            self.write_slow(mem, addr, v);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub fn write_slow(&mut self, mem: Mem, addr: u32, v: u64) {
+        if addr >= OLD {
+            self.touch(mem, (addr - OLD) >> 8);
+            if addr & 255 > 248 {
+                self.dirty(mem, addr, 8);
+            }
+            if is_ref(v) && (v as u32) < OLD {
+                self.remember(mem, addr);
+            }
+        }
+        mem.w64(addr, 0, v);
+    }
+
+    /// Puts an old slot into the remembered set, once.
+    #[inline]
+    fn remember(&mut self, mem: Mem, slot: u32) {
+        debug_assert!(slot >= OLD);
+        let (at, bit) = (SLOTS + ((slot - OLD) >> 6), 1 << ((slot >> 3) & 7));
+        let bits = mem.r8(at, 0);
+        if bits & bit == 0 {
+            mem.w8(at, 0, bits | bit);
+            self.remembered.push(slot);
+        }
+    }
+
+    /// Makes the bytes `[addr, addr + len)` writable with plain `mem` writes of anything but young references.
+    #[inline]
+    pub fn dirty(&mut self, mem: Mem, addr: u32, len: u32) {
+        if addr >= OLD && len > 0 {
+            let last = addr.saturating_add(len - 1);
+            for block in (addr - OLD) >> 8..=(last - OLD) >> 8 {
+                self.touch(mem, block);
+            }
+        }
+    }
+
+    /// Moves `n` words, overlapping or not, barrier included. The embedder charges its meter for `n` before.
+    pub fn copy_values(&mut self, mem: Mem, from: u32, to: u32, n: u32) {
+        let n = n.min((u32::MAX - from.max(to)) / 8);
+        if to < OLD {
+            return mem.copy(from, to, n * 8);
+        }
+        self.dirty(mem, to, n * 8);
+        mem.copy(from, to, n * 8);
+        for slot in (0..n).map(|i| to + i * 8) {
+            let v = mem.r64(slot, 0);
+            if is_ref(v) && (v as u32) < OLD {
+                self.remember(mem, slot);
+            }
+        }
+    }
+
+    /// How many collections have been.
+    pub fn collections(&self) -> u64 {
+        self.collections
+    }
+
+    /// Changes whenever old objects may have moved or their places may have been given to others: drop what remembers
+    /// old offsets outside the heap, such as inline caches. (Young objects move at every collection.)
+    pub fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Bytes charged to the limit: lines of old space in use, chunks of nursery, undo copies.
+    pub fn heap_bytes(&self) -> u64 {
+        let chunks = self.nur_end.saturating_sub(NURSERY2);
+        self.book.used_lines as u64 * LINE as u64 + chunks as u64 + self.undo.len() as u64 * BLOCK as u64
+    }
+
+    /// Under stress every `collect` is a `collect_full` that moves all it may: the embedder calls it at each safepoint.
+    pub fn set_stress(&mut self, on: bool) {
+        self.stress = on;
+    }
+
+    pub fn stress(&self) -> bool {
+        self.stress
+    }
+
+    /// Other amounts of work than the usual ones, for tests.
+    #[doc(hidden)]
+    pub fn tune(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
+    }
+
+    fn has_room(&self, bytes: u64) -> bool {
+        self.heap_bytes() + bytes <= self.limits.heap_bytes
+    }
+}
+
+/// Whole words, and at least the header.
+fn round(bytes: u32) -> Result<u32, HeapFull> {
+    if bytes > 1 << 31 { Err(HeapFull) } else { Ok(bytes.max(8).next_multiple_of(8)) }
+}

@@ -1,0 +1,91 @@
+//! Sweeping: lines without a live byte become free; memory beyond need is given back.
+//!
+//! In: the marked lines. Out: the line map, the allocator's state.
+//!
+//! Invariants
+//! - no byte of old space is written; lines that were in use when the turn began keep their bytes until they are reused
+//!   behind an undo copy or the turn ends;
+//! - the work is a few words for each region.
+//!
+//! Must never know: objects.
+use super::Heap;
+use super::old::{Hole, line_of};
+use super::region::R_LARGE;
+use crate::layout::*;
+use crate::mem::Mem;
+
+/// Free memory kept for the next turns; of what lies beyond, pages are given back.
+const KEEP_FREE: u64 = 1 << 20;
+
+impl Heap {
+    pub(super) fn sweep(&mut self, mem: Mem) {
+        debug_assert!(self.mark.active());
+        let mut used = 0;
+        for r in 0..self.regions.len() {
+            let reg = &self.regions[r];
+            let meta = self.meta_after(r);
+            let live = reg.used & reg.marked;
+            if live != reg.used || meta != reg.meta {
+                self.change(r);
+                let reg = &mut self.regions[r];
+                reg.clean &= live == reg.used;
+                reg.used = live;
+                reg.meta = meta;
+            }
+            used += live.count_ones();
+        }
+        self.mark.stop();
+        self.mark.cycles += 1;
+        self.moved += 1;
+        self.first_free = 0;
+        self.book.holes = [Hole::default(); 3];
+        self.book.next = [0; 3];
+        self.book.used_lines = used;
+        self.book.live = used as u64 * LINE as u64;
+        self.book.since = 0;
+        let regions = &self.regions;
+        self.remembered.retain(|slot| {
+            let (r, line) = line_of(*slot);
+            let keep = regions.get(r).is_some_and(|reg| reg.used >> line & 1 == 1);
+            if !keep {
+                mem.w8(SLOTS + ((slot - OLD) >> 6), 0, 0);
+            }
+            keep
+        });
+        self.give_back(mem);
+    }
+
+    /// Flags of a region after this sweep.
+    fn meta_after(&self, r: usize) -> super::region::Meta {
+        let mut meta = self.regions[r].meta;
+        if meta.flags & R_LARGE != 0 && !self.mark.is_marked(meta.head.max(OLD)) {
+            meta.flags &= !R_LARGE;
+            meta.head = 0;
+        }
+        if self.regions[r].used & self.regions[r].marked == 0 {
+            meta = super::region::Meta::default();
+        }
+        meta
+    }
+
+    /// Gives back the pages of free regions, but for some of them. A region with bytes that rollback may want waits for
+    /// the next commit.
+    pub(super) fn give_back(&mut self, mem: Mem) {
+        let mut keep = (KEEP_FREE + self.book.live / 4) / REGION as u64;
+        self.discard_later = false;
+        for r in 0..self.regions.len() {
+            let reg = &mut self.regions[r];
+            if reg.used != 0 || reg.clean {
+                continue;
+            }
+            if keep > 0 {
+                keep -= 1;
+            } else if reg.before == 0 {
+                mem.discard(OLD + r as u32 * REGION, REGION);
+                reg.clean = r >= self.base_regions;
+            } else {
+                self.discard_later = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Weak slots and ephemerons at the end of a mark.
+//!
+//! In: the tables that marking met. Out: values held by live keys are marked; what is dead is `TOMB`.
+//!
+//! Invariants
+//! - linear: each pair is looked at twice, and once more when its key is found alive;
+//! - all in one pause: no program sees a table half decided;
+//! - old words are changed behind an undo copy.
+//!
+//! Must never know: what the tables are for.
+use super::Heap;
+use super::minor::first_value;
+use crate::layout::*;
+use crate::mem::Mem;
+use crate::value::*;
+
+impl Heap {
+    /// Slots of values of the object at `at`: `[first, end)`.
+    fn slots_of(&self, mem: Mem, at: u32) -> (u32, u32) {
+        let h = mem.r64(at, 0);
+        match (size_of(self.kinds, h), first_value(self.kinds[h as u8 as usize].trace)) {
+            (Some(size), Some(k)) => ((at + k * 8).min(at.saturating_add(size)), at.saturating_add(size)),
+            _ => (at, at),
+        }
+    }
+
+    /// Young tables of one sort.
+    fn young_tables(&mut self, mem: Mem, ephemerons: bool) -> Vec<u32> {
+        let mut found = Vec::new();
+        self.each_survivor(mem, |_, at, _, trace| {
+            if matches!((trace, ephemerons), (Trace::Ephemerons(_), true) | (Trace::Weak(_), false)) {
+                found.push(at);
+            }
+        });
+        found
+    }
+
+    /// Marks the values of all pairs with live keys; false if the work passed the budget (to be tried again).
+    pub(super) fn decide_ephemerons(&mut self, mem: Mem, budget: u64) -> bool {
+        let mut left = budget;
+        let young = self.young_tables(mem, true);
+        let mut done = 0;
+        while done < young.len() + self.mark.eph.len() && left > 0 {
+            // Tables found on the way are appended to `eph`, hence the young ones first.
+            let table = if done < young.len() { young[done] } else { self.mark.eph[done - young.len()] };
+            done += 1;
+            let (mut slot, end) = self.slots_of(mem, table);
+            while slot + 16 <= end {
+                let (key, value) = (mem.r64(slot, 0), mem.r64(slot, 8));
+                if self.lives(key) {
+                    let place = if slot >= OLD { slot } else { 0 };
+                    self.mark_value(mem, key, place);
+                    self.mark_value(mem, value, if place == 0 { 0 } else { place + 8 });
+                } else if !self.lives(value) {
+                    self.mark.waiting.entry(key as u32).or_default().push(slot);
+                }
+                slot += 16;
+            }
+            left = self.drain_gray(mem, left);
+        }
+        self.mark.waiting.clear();
+        left > 0 && self.mark.gray.is_empty()
+    }
+
+    /// Pairs with dead keys become (TOMB, UNDEF).
+    pub(super) fn clear_dead_pairs(&mut self, mem: Mem) {
+        let mut tables = self.young_tables(mem, true);
+        tables.append(&mut self.mark.eph);
+        for table in tables {
+            let (mut slot, end) = self.slots_of(mem, table);
+            while slot + 16 <= end {
+                let key = mem.r64(slot, 0);
+                if !self.lives(key) {
+                    self.write(mem, slot, TOMB);
+                    self.write(mem, slot + 8, UNDEF);
+                } else if slot >= OLD {
+                    // the slots may name objects that are about to move
+                    self.mark_value(mem, key, slot);
+                    self.mark_value(mem, mem.r64(slot, 8), slot + 8);
+                }
+                slot += 16;
+            }
+        }
+    }
+
+    /// Weak slots that name dead objects become TOMB.
+    pub(super) fn clear_dead_weak(&mut self, mem: Mem) {
+        let mut tables = self.young_tables(mem, false);
+        tables.append(&mut self.mark.weak);
+        for table in tables {
+            let (mut slot, end) = self.slots_of(mem, table);
+            while slot < end {
+                let v = mem.r64(slot, 0);
+                if !self.lives(v) {
+                    self.write(mem, slot, TOMB);
+                } else if slot >= OLD {
+                    self.mark_value(mem, v, slot);
+                }
+                slot += 8;
+            }
+        }
+        debug_assert!(self.mark.weak.is_empty());
+    }
+}

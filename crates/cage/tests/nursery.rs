@@ -1,0 +1,148 @@
+//! Evacuation of the nursery, at safepoints and at turn ends.
+mod kit;
+use cage::layout::*;
+use cage::value::*;
+use cage::{Cage, HeapFull, Limits};
+use kit::*;
+
+#[test]
+fn survivors_of_a_turn_are_old_and_whole() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    let a = vec(&mut heap, mem, 3);
+    let b = vec(&mut heap, mem, 1);
+    heap.write(mem, a + 8, obj(b));
+    heap.write(mem, a + 16, int(7));
+    heap.write(mem, b + 8, obj(a)); // a cycle
+    heap.write(mem, root(0), obj(a));
+    let mut extra = [obj(b)];
+    heap.turn_end(mem, &mut extra).unwrap();
+    let v = mem.r64(root(0), 0);
+    assert!(is_obj(v) && v as u32 >= OLD);
+    assert_eq!(get(mem, v, 1), int(7));
+    assert_eq!(get(mem, v, 0), extra[0]);
+    assert_eq!(get(mem, extra[0], 0), v);
+    assert_eq!(heap.nur, NURSERY);
+}
+
+#[test]
+fn mid_turn_survivors_age_once_and_are_then_promoted() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    let a = vec(&mut heap, mem, 2);
+    mem.w64(STACK, 0, obj(a));
+    heap.write(mem, root(1), obj(a));
+    mem.w64(STACK + 8, 0, 0x1_0000_0123); // a return word is no reference
+    mem.w64(STACK + 16, 0, obj(a)); // above the live frame: stale
+    heap.collect(mem, STACK + 16, &mut []).unwrap();
+    let v = mem.r64(STACK, 0);
+    assert!((v as u32) < OLD && v as u32 != a, "aged, not promoted");
+    assert_eq!(mem.r64(root(1), 0), v, "a remembered slot follows and stays remembered");
+    assert_eq!(mem.r64(STACK + 8, 0), 0x1_0000_0123);
+    assert_eq!(mem.r64(STACK + 16, 0), 0, "stale words are gone");
+    heap.collect(mem, STACK + 16, &mut []).unwrap();
+    let v = mem.r64(STACK, 0);
+    assert!(v as u32 >= OLD);
+    assert_eq!(mem.r64(root(1), 0), v);
+}
+
+#[test]
+fn native_frames_grow_the_nursery_and_the_limit_ends_it() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, Limits { heap_bytes: 8 << 20 });
+    let mut list = UNDEF;
+    let mut n = 0;
+    let end = loop {
+        match heap.alloc_native(mem, 72) {
+            Ok(at) => {
+                mem.w64(at, 0, header(VEC, 0, 0, 8));
+                (0..8).for_each(|i| mem.w64(at + 8 + 8 * i, 0, list));
+                list = obj(at);
+                n += 1;
+            }
+            Err(e) => break e,
+        }
+    };
+    assert_eq!(end, HeapFull);
+    assert!(n > 7 * (1 << 20) / 72, "{n}");
+    heap.rollback(mem);
+    assert_eq!(heap.nur, NURSERY);
+    assert_eq!(mem.r64(NURSERY2, 0), 0, "chunks are given back");
+    assert!(heap.alloc(64).is_some());
+}
+
+#[test]
+fn a_long_list_survives_many_collections() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    mem.w64(STACK, 0, UNDEF);
+    const N: i32 = 100_000;
+    for i in 0..N {
+        let at = loop {
+            match heap.alloc(24) {
+                Some(at) => break at,
+                None => heap.collect(mem, STACK + 8, &mut []).unwrap(),
+            }
+        };
+        mem.w64(at, 0, header(VEC, 0, 0, 2));
+        mem.w64(at, 8, int(i));
+        mem.w64(at, 16, mem.r64(STACK, 0));
+        mem.w64(STACK, 0, obj(at));
+    }
+    assert!(heap.collections() > 2);
+    let mut v = mem.r64(STACK, 0);
+    for i in (0..N).rev() {
+        assert_eq!(get(mem, v, 0), int(i));
+        v = get(mem, v, 1);
+    }
+    assert_eq!(v, UNDEF);
+}
+
+#[test]
+fn ephemerons_and_weak_slots_in_the_nursery() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    // A chain: table (k0 -> k1), (k1 -> k2), …; only k0 is held otherwise.
+    const N: u32 = 500;
+    let keys: Vec<u32> = (0..N + 2)
+        .map(|i| {
+            let at = vec(&mut heap, mem, 1);
+            heap.write(mem, at + 8, int(i as i32));
+            at
+        })
+        .collect();
+    let table = heap.alloc_native(mem, 8 + 8 + 16 * (N + 1)).unwrap();
+    heap.write(mem, table, header(EPH, 0, 0, 1 + 2 * (N + 1)));
+    heap.write(mem, table + 8, 0);
+    for i in 0..N {
+        let pair = table + 16 + 16 * (N - 1 - i); // worst order
+        heap.write(mem, pair, obj(keys[i as usize]));
+        heap.write(mem, pair + 8, obj(keys[i as usize + 1]));
+    }
+    let last = table + 16 + 16 * N;
+    heap.write(mem, last, obj(keys[N as usize + 1])); // held by nothing
+    heap.write(mem, last + 8, obj(keys[0]));
+    let weak = heap.alloc(24).unwrap();
+    mem.w64(weak, 0, header(WEAK, 0, 0, 2));
+    mem.w64(weak, 8, obj(keys[1]));
+    mem.w64(weak, 16, obj(keys[N as usize + 1]));
+    heap.write(mem, root(0), obj(table));
+    heap.write(mem, root(1), obj(weak));
+    let mut extra = [obj(keys[0])];
+    heap.turn_end(mem, &mut extra).unwrap();
+    let (table, weak) = (mem.r64(root(0), 0), mem.r64(root(1), 0));
+    for i in 0..N {
+        let k = get(mem, table, 1 + 2 * (N - 1 - i));
+        assert_eq!(get(mem, k, 0), int(i as i32));
+        assert_eq!(get(mem, get(mem, table, 2 + 2 * (N - 1 - i)), 0), int(i as i32 + 1));
+    }
+    assert_eq!(get(mem, get(mem, weak, 0), 0), int(1));
+    assert_eq!(get(mem, weak, 1), TOMB);
+    assert_eq!(get(mem, table, 1 + 2 * N), TOMB);
+    assert_eq!(get(mem, table, 2 + 2 * N), UNDEF);
+}

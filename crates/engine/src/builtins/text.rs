@@ -1,0 +1,275 @@
+//! Building and reading long strings: what joins, replaces, searches or prints goes through here.
+//!
+//! In: pieces (heap strings, Latin-1 bytes, UTF-16 units). Out: one heap string; blocks of units.
+//!
+//! Invariants
+//! - units are kept as bytes until the first one above 255 comes;
+//! - no more than `MAX_LENGTH` units are ever held; every piece is charged before it is copied.
+use crate::cx::{Cx, Res, Value};
+use crate::string::{self, MAX_LENGTH};
+use cage::Mem;
+
+/// A string in the making.
+#[derive(Debug, Default)]
+pub struct Builder {
+    narrow: Vec<u8>,
+    wide: Option<Vec<u16>>,
+}
+
+impl Builder {
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    pub fn len(&self) -> usize {
+        self.wide.as_ref().map_or(self.narrow.len(), Vec::len)
+    }
+
+    fn room(&self, cx: &mut Cx, m: Mem, n: usize) -> Res<()> {
+        if self.len() + n > MAX_LENGTH as usize {
+            return Err(cx.range_error(m, "string too long"));
+        }
+        cx.charge(n as u64 / 16)
+    }
+
+    /// The units as a vector of 16-bit ones from now on.
+    fn widen(&mut self) -> &mut Vec<u16> {
+        self.wide.get_or_insert_with(|| std::mem::take(&mut self.narrow).into_iter().map(u16::from).collect())
+    }
+
+    /// One unit; the caller charges. The limit is checked by `finish`.
+    #[inline]
+    pub fn unit(&mut self, u: u16) {
+        match &mut self.wide {
+            Some(w) => w.push(u),
+            None if u < 256 => self.narrow.push(u as u8),
+            None => self.widen().push(u),
+        }
+    }
+
+    /// Latin-1 bytes; the caller charges. The limit is checked by `finish`.
+    #[inline]
+    pub fn bytes(&mut self, b: &[u8]) {
+        match &mut self.wide {
+            Some(w) => w.extend(b.iter().map(|c| *c as u16)),
+            None => self.narrow.extend_from_slice(b),
+        }
+    }
+
+    /// Units `[from, to)` of `s`.
+    pub fn part(&mut self, cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<()> {
+        let s = string::flat(cx, m, s)?;
+        let to = to.min(string::len(m, s));
+        if from >= to {
+            return Ok(());
+        }
+        self.room(cx, m, (to - from) as usize)?;
+        let start = (s as u32).wrapping_add(8);
+        if string::is_latin1(m, s) {
+            let n = (to - from) as usize;
+            if let Some(w) = &mut self.wide {
+                let mut b = vec![0; n];
+                let _ = m.bytes_out(start.wrapping_add(from), &mut b);
+                w.extend(b.into_iter().map(u16::from));
+            } else {
+                let have = self.narrow.len();
+                self.narrow.resize(have + n, 0);
+                let _ = m.bytes_out(start.wrapping_add(from), &mut self.narrow[have..]);
+            }
+        } else {
+            let w = self.widen();
+            w.extend((from..to).map(|i| string::unit(m, s, i)));
+        }
+        Ok(())
+    }
+
+    /// All of `s`.
+    pub fn string(&mut self, cx: &mut Cx, m: Mem, s: Value) -> Res<()> {
+        self.part(cx, m, s, 0, u32::MAX)
+    }
+
+    /// The heap string.
+    pub fn finish(self, cx: &mut Cx, m: Mem) -> Res {
+        match self.wide {
+            Some(w) => {
+                cx.charge(w.len() as u64 / 16)?;
+                string::from_units(cx, m, &w)
+            }
+            None => string::from_latin1(cx, m, &self.narrow),
+        }
+    }
+}
+
+/// Units `[from, to)` of a flat Latin-1 string.
+pub fn bytes(m: Mem, s: Value, from: u32, to: u32) -> Vec<u8> {
+    let to = to.min(string::len(m, s));
+    let mut b = vec![0; to.saturating_sub(from) as usize];
+    let _ = m.bytes_out((s as u32).wrapping_add(8).wrapping_add(from), &mut b);
+    b
+}
+
+/// Units `[from, to)` of a flat string of either kind.
+pub fn units(m: Mem, s: Value, from: u32, to: u32) -> Vec<u16> {
+    let to = to.min(string::len(m, s));
+    if string::is_latin1(m, s) {
+        return bytes(m, s, from, to).into_iter().map(u16::from).collect();
+    }
+    let mut b = vec![0; to.saturating_sub(from) as usize * 2];
+    let _ = m.bytes_out((s as u32).wrapping_add(8).wrapping_add(from.wrapping_mul(2)), &mut b);
+    b.chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])).collect()
+}
+
+/// What is searched for, prepared once.
+#[derive(Debug)]
+pub enum Needle {
+    /// Nothing: found everywhere.
+    Empty,
+    Narrow(Vec<u8>),
+    /// Units and, for each prefix, the length of its longest border (Knuth, Morris and Pratt).
+    Wide(Vec<u16>, Vec<u32>),
+}
+
+impl Needle {
+    pub fn new(cx: &mut Cx, m: Mem, s: Value) -> Res<Needle> {
+        let s = string::flat(cx, m, s)?;
+        let n = string::len(m, s);
+        cx.charge(n as u64 / 4)?;
+        if n == 0 {
+            return Ok(Needle::Empty);
+        }
+        if string::is_latin1(m, s) {
+            return Ok(Needle::Narrow(bytes(m, s, 0, n)));
+        }
+        let u = units(m, s, 0, n);
+        let b = borders(&u);
+        Ok(Needle::Wide(u, b))
+    }
+
+    pub fn len(&self) -> u32 {
+        match self {
+            Needle::Empty => 0,
+            Needle::Narrow(b) => b.len() as u32,
+            Needle::Wide(u, _) => u.len() as u32,
+        }
+    }
+}
+
+fn borders(u: &[u16]) -> Vec<u32> {
+    let mut b = vec![0u32; u.len()];
+    let mut k = 0;
+    for i in 1..u.len() {
+        while k > 0 && u[i] != u[k] {
+            k = b[k - 1] as usize;
+        }
+        if u[i] == u[k] {
+            k += 1;
+        }
+        b[i] = k as u32;
+    }
+    b
+}
+
+/// StringIndexOf: the first place from `from` on where the needle stands in `s`. Linear; reads no further than needed.
+pub fn find(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, from: u32) -> Res<Option<u32>> {
+    let s = string::flat(cx, m, s)?;
+    let n = string::len(m, s);
+    if from.saturating_add(needle.len()) > n {
+        return Ok(None);
+    }
+    match needle {
+        Needle::Empty => Ok(Some(from)),
+        Needle::Narrow(b) if string::is_latin1(m, s) => find_bytes(cx, m, s, b, from),
+        Needle::Narrow(b) => {
+            let u: Vec<u16> = b.iter().map(|c| *c as u16).collect();
+            let t = borders(&u);
+            find_units(cx, m, s, &u, &t, from)
+        }
+        Needle::Wide(..) if string::is_latin1(m, s) => Ok(None),
+        Needle::Wide(u, t) => find_units(cx, m, s, u, t, from),
+    }
+}
+
+fn find_bytes(cx: &mut Cx, m: Mem, s: Value, needle: &[u8], from: u32) -> Res<Option<u32>> {
+    let n = string::len(m, s);
+    let k = needle.len() as u32;
+    let finder = memchr::memmem::Finder::new(needle);
+    let (mut at, mut block) = (from, 256u32.max(k.saturating_mul(2)));
+    while at + k <= n {
+        let end = at.saturating_add(block).min(n);
+        cx.charge((end - at) as u64 / 16 + 1)?;
+        if let Some(i) = finder.find(&bytes(m, s, at, end)) {
+            return Ok(Some(at + i as u32));
+        }
+        at = end - (k - 1);
+        if end == n {
+            break;
+        }
+        block = block.saturating_mul(2).min(1 << 16).max(k.saturating_mul(2));
+    }
+    Ok(None)
+}
+
+fn find_units(cx: &mut Cx, m: Mem, s: Value, u: &[u16], borders: &[u32], from: u32) -> Res<Option<u32>> {
+    let n = string::len(m, s);
+    let mut k = 0;
+    let mut at = from;
+    while at < n {
+        let end = at.saturating_add(1 << 16).min(n);
+        cx.charge((end.min(at + 256) - at) as u64 / 4 + 1)?;
+        for i in at..end {
+            let c = string::unit(m, s, i);
+            while k > 0 && c != u[k] {
+                k = borders[k - 1] as usize;
+            }
+            if c == u[k] {
+                k += 1;
+            }
+            if k == u.len() {
+                cx.charge((i - at) as u64 / 4)?;
+                return Ok(Some(i + 1 - k as u32));
+            }
+        }
+        cx.charge((end - at) as u64 / 4)?;
+        at = end;
+    }
+    Ok(None)
+}
+
+/// The last place at or before `from` where `needle` stands in `s` (both flat). Linear: the same search, mirrored.
+pub fn rfind(cx: &mut Cx, m: Mem, s: Value, needle: Value, from: u32) -> Res<Option<u32>> {
+    let (n, k) = (string::len(m, s), string::len(m, needle));
+    if k > n {
+        return Ok(None);
+    }
+    let from = from.min(n - k);
+    if k == 0 {
+        return Ok(Some(from));
+    }
+    let mut u = units(m, needle, 0, k);
+    cx.charge(k as u64 / 2)?;
+    u.reverse();
+    let t = borders(&u);
+    let (mut have, mut i) = (0, from + k);
+    while i > 0 {
+        i -= 1;
+        if i % 4096 == 0 {
+            cx.charge(1024)?;
+        }
+        let c = string::unit(m, s, i);
+        while have > 0 && c != u[have] {
+            have = t[have - 1] as usize;
+        }
+        if c == u[have] {
+            have += 1;
+        }
+        if have == u.len() {
+            return Ok(Some(i));
+        }
+    }
+    Ok(None)
+}
+
+/// WhiteSpace or LineTerminator.
+pub fn is_space(u: u16) -> bool {
+    matches!(u, 9..=13 | 32 | 0xA0 | 0x1680 | 0x2000..=0x200A | 0x2028 | 0x2029 | 0x202F | 0x205F | 0x3000 | 0xFEFF)
+}

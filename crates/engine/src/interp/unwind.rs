@@ -1,0 +1,46 @@
+//! Exceptions: from a throwing instruction to the innermost handler.
+//!
+//! In: the frame and place where it was thrown; the value is in `Cx::thrown`. Out: the handler's frame, or `Stop::Throw`
+//! when the frames of this run have none.
+use super::{Frame, frame_end, function_at};
+use crate::cx::{Cx, Res, Stop};
+use crate::engine::{STUB_EXIT, STUB_GETRET, STUB_NEWRET};
+use crate::function;
+use cage::value::*;
+use cage::{Code, Mem, Win};
+
+pub(super) fn unwind<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, code: Code<'c>) -> Res<Frame<'c>> {
+    let (mut win, mut pc) = (win, pc);
+    loop {
+        cx.charge(1)?;
+        if let Some((target, reg)) = handler(cx, m, win, pc) {
+            win.set(reg, cx.thrown);
+            cx.thrown = UNDEF;
+            return Ok(Frame { win, pc: target });
+        }
+        let back = win.get(1);
+        let ret = (back >> 32) as u32;
+        if ret == STUB_EXIT {
+            return Err(Stop::Throw);
+        }
+        win = m.win(m.off(win).wrapping_sub((back as u32 & 0xFFFF) * 8));
+        pc = if ret == STUB_GETRET || ret == STUB_NEWRET {
+            // the place of the instruction that made the call stands above its frame
+            (m.r64(frame_end(m, win, code), 0) >> 32) as u32
+        } else {
+            ret
+        };
+        pc = pc.wrapping_sub(1);
+    }
+}
+
+/// Target and register of the handler that covers `pc` in the function of `win`.
+fn handler(cx: &Cx, m: Mem, win: Win, pc: u32) -> Option<(u32, u8)> {
+    let at = function_at(m, win);
+    if at == 0 {
+        return None;
+    }
+    let (unit, i) = function::code_of(cx, m, win.get(0))?;
+    let h = unit.unit.functions[i].handler(pc.wrapping_sub(at))?;
+    Some((at.wrapping_add(h.target), h.reg))
+}

@@ -1,0 +1,295 @@
+//! A machine: one cage with the state to run it, turn by turn.
+//!
+//! In: source texts, calls. Out: `Outcome`s; between turns images.
+//!
+//! Invariants
+//! - a turn either commits or leaves every stored byte as it was;
+//! - between turns nothing of the machine is outside its cage but caches, the list of loaded units, and limits.
+//!
+//! Must never know: files, clocks, where output goes.
+use crate::code::CodeUnit;
+use crate::compile::{self, CompileOptions};
+use crate::cx::{Abort, Cx, OutputLine, Res, Stop};
+use crate::engine::{Engine, LoadedUnit};
+use crate::kinds::KINDS;
+use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
+use crate::{builtins, harden, interp, promise, realm};
+use cage::heap::ImageError;
+use cage::layout::STACK;
+use cage::value::*;
+use cage::{Cage, Heap, Limits, Mem};
+use std::sync::Arc;
+use syntax::ast::Goal;
+use syntax::diagnostic::{Level, Severity};
+
+/// What a machine may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Bytes of heap (`limit: heap bytes`).
+    pub heap_bytes: u64,
+    /// Instructions of one turn (`limit: instructions per turn`).
+    pub instructions: u64,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Quota { heap_bytes: 512 << 20, instructions: 10_000_000_000 }
+    }
+}
+
+/// The frozen primordials every machine begins with.
+pub struct Base {
+    image: cage::heap::Base,
+    units: Vec<Arc<LoadedUnit>>,
+    /// The stored bytes, for those who compare them.
+    pub bytes: Vec<u8>,
+}
+
+/// One vat's heap and what runs it.
+pub struct Machine {
+    cx: Cx,
+    cage: Cage,
+    quota: Quota,
+}
+
+/// How a turn ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outcome<T> {
+    /// Committed.
+    Done(T),
+    /// An exception nobody caught; its effects up to there are committed. As text: `Name: message` or `Uncaught: value`.
+    Threw(String),
+    /// Rolled back.
+    Aborted(Abort),
+}
+
+/// What a turn had to say, whatever its outcome.
+#[derive(Debug)]
+pub struct Turn<T> {
+    pub outcome: Outcome<T>,
+    /// Released when the turn is committed; of an aborted one, for its author to see.
+    pub output: Vec<OutputLine>,
+    /// Rejections that nobody handled by the end of the turn, as text.
+    pub unhandled: Vec<String>,
+}
+
+/// A machine at rest.
+pub struct Saved {
+    pub image: Vec<u8>,
+    units: Vec<Arc<LoadedUnit>>,
+}
+
+fn new_cx(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
+    Cx {
+        heap,
+        fuel: u64::MAX,
+        thrown: UNDEF,
+        abort: None,
+        engine: engine.clone(),
+        units,
+        native_depth: 0,
+        stack_top: STACK,
+        stress: false,
+        output: Vec::new(),
+        new_target: UNDEF,
+        constructing: Vec::new(),
+        match_loop: false,
+        cache_epoch: 0,
+    }
+}
+
+impl Base {
+    /// Builds the realm. Deterministic.
+    pub fn build(engine: &Arc<Engine>, unlocked: bool) -> std::io::Result<Base> {
+        let cage = Cage::new()?;
+        let heap = Heap::new(&KINDS, Limits { heap_bytes: 64 << 20 });
+        let mut cx = new_cx(engine, heap, Vec::new());
+        let m = cage.mem();
+        // nothing but a fault of our own can stop it
+        let made = make_realm(&mut cx, m, unlocked);
+        let why = cx.abort;
+        made.unwrap_or_else(|s| panic!("the realm cannot be built: {s:?} {why:?} {}", describe(&mut cx, m)));
+        let full = |_| std::io::Error::other("the realm does not fit its heap");
+        cx.heap.turn_end(m, &mut []).map_err(full)?;
+        cx.heap.commit(m);
+        let bytes = cx.heap.save(m);
+        let image = cage::heap::Base::new(&bytes).map_err(std::io::Error::other)?;
+        Ok(Base { image, units: cx.units, bytes })
+    }
+}
+
+fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
+    let realm = realm::begin(cx, m, unlocked)?;
+    builtins::install(cx, m, &realm)?;
+    if !unlocked {
+        harden::lock(cx, m, realm.global)?;
+    }
+    Ok(())
+}
+
+/// The text of the exception in `Cx::thrown`.
+fn describe(cx: &mut Cx, m: Mem) -> String {
+    let v = cx.thrown;
+    crate::builtins::error::describe(cx, m, v)
+}
+
+impl Machine {
+    /// A new machine on a base.
+    pub fn new(engine: &Arc<Engine>, base: &Base, quota: Quota) -> std::io::Result<Machine> {
+        let mut cage = Cage::new()?;
+        let heap = Heap::on_base(&mut cage, &base.image, &KINDS, Limits { heap_bytes: quota.heap_bytes })?;
+        let cx = new_cx(engine, heap, base.units.clone());
+        let mut machine = Machine { cx, cage, quota };
+        machine.refill();
+        Ok(machine)
+    }
+
+    /// A machine as it was saved, in another cage.
+    pub fn load(engine: &Arc<Engine>, base: &Base, saved: &Saved, quota: Quota) -> Result<Machine, ImageError> {
+        let mut cage = Cage::new().map_err(ImageError::Io)?;
+        let limits = Limits { heap_bytes: quota.heap_bytes };
+        let heap = Heap::load_on(&mut cage, &base.image, &saved.image, &KINDS, limits)?;
+        let cx = new_cx(engine, heap, saved.units.clone());
+        let mut machine = Machine { cx, cage, quota };
+        machine.refill();
+        Ok(machine)
+    }
+
+    /// The stored bytes, between turns.
+    pub fn save(&self) -> Saved {
+        Saved { image: self.cx.heap.save(self.cage.mem()), units: self.cx.units.clone() }
+    }
+
+    /// Writes the volatile table of units.
+    fn refill(&mut self) {
+        let m = self.cage.mem();
+        for n in 0..self.cx.units.len() {
+            interp::restore(&mut self.cx, m, n);
+        }
+    }
+
+    /// Collect at every safepoint.
+    pub fn set_stress(&mut self, on: bool) {
+        self.cx.stress = on;
+    }
+
+    /// Run the `match` loop instead of the threaded handlers.
+    pub fn set_match_loop(&mut self, on: bool) {
+        self.cx.match_loop = on;
+    }
+
+    /// One turn: `body`, then all the jobs it caused; then commit or rollback.
+    pub fn turn<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>) -> Turn<T> {
+        let m = self.cage.mem();
+        let cx = &mut self.cx;
+        cx.fuel = self.quota.instructions;
+        cx.abort = None;
+        cx.stack_top = STACK;
+        cx.native_depth = 0;
+        cx.constructing.clear();
+        let mut outcome = match body(cx, m) {
+            Ok(v) => Outcome::Done(v),
+            Err(Stop::Throw) => Outcome::Threw(describe(cx, m)),
+            Err(Stop::Abort) => Outcome::Aborted(cx.abort.unwrap_or(Abort::Corrupt)),
+        };
+        cx.thrown = UNDEF;
+        let mut unhandled = Vec::new();
+        if !matches!(outcome, Outcome::Aborted(_)) {
+            if let Err(why) = finish(cx, m, &mut unhandled) {
+                outcome = Outcome::Aborted(why);
+            }
+        }
+        if let Outcome::Aborted(_) = outcome {
+            unhandled.clear();
+            cx.heap.rollback(m);
+            self.after_rollback();
+        }
+        let output = std::mem::take(&mut self.cx.output);
+        Turn { outcome, output, unhandled }
+    }
+
+    fn after_rollback(&mut self) {
+        let m = self.cage.mem();
+        let cx = &mut self.cx;
+        interp::drop_caches(cx, m);
+        // units that only this turn added are forgotten with it
+        let list = roots::get(m, roots::R_UNITS);
+        let known = if is_obj(list) { crate::array::length(m, list) as usize } else { 0 };
+        cx.units.truncate(known);
+    }
+
+    /// Compiles a script.
+    pub fn compile(source: &str, name: &str, completion: bool) -> Result<CodeUnit, Vec<syntax::diagnostic::Diagnostic>> {
+        compile_source(source, name, Goal::Script, Level::Ses, completion)
+    }
+
+    /// Compiles and runs a script in the start compartment.
+    pub fn run_script(&mut self, source: &str, name: &str) -> Turn<()> {
+        match Machine::compile(source, name, false) {
+            Ok(unit) => self.run_unit(unit),
+            Err(errors) => {
+                let first = errors.into_iter().next().map_or_else(String::new, |d| d.message);
+                Turn { outcome: Outcome::Threw(format!("SyntaxError: {first}")), output: Vec::new(), unhandled: Vec::new() }
+            }
+        }
+    }
+
+    /// Runs a compiled script in the start compartment.
+    pub fn run_unit(&mut self, unit: CodeUnit) -> Turn<()> {
+        self.turn(|cx, m| {
+            let global = roots::get(m, R_GLOBAL);
+            interp::run_unit(cx, m, unit, global).map(|_| ())
+        })
+    }
+
+    /// Is this realm unlocked?
+    pub fn is_unlocked(&self) -> bool {
+        roots::get(self.cage.mem(), R_UNLOCKED) == TRUE
+    }
+}
+
+/// Jobs, unhandled rejections, collection, commit.
+fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>) -> Result<(), Abort> {
+    let done = (|| {
+        promise::run_jobs(cx, m)?;
+        for v in promise::take_unhandled(cx, m)? {
+            unhandled.push(crate::builtins::error::describe(cx, m, v));
+        }
+        Ok(())
+    })();
+    match done {
+        Ok(()) => {}
+        Err(Stop::Throw) => return Err(Abort::Corrupt),
+        Err(Stop::Abort) => return Err(cx.abort.unwrap_or(Abort::Corrupt)),
+    }
+    cx.heap.turn_end(m, &mut []).map_err(|_| Abort::Heap)?;
+    cx.heap.commit(m);
+    interp::forget_caches(cx, m);
+    Ok(())
+}
+
+/// Parses and compiles; what is wrong comes back as diagnostics.
+pub fn compile_source(
+    source: &str,
+    name: &str,
+    goal: Goal,
+    level: Level,
+    completion: bool,
+) -> Result<CodeUnit, Vec<syntax::diagnostic::Diagnostic>> {
+    let parsed = syntax::parse(source, &syntax::Options { goal, level, dialect_2013: false });
+    if parsed.has_errors() {
+        return Err(parsed.diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect());
+    }
+    let options =
+        CompileOptions { builtin: false, hardened_functions: level <= Level::Jessie2026, script_completion: completion };
+    compile::compile(&parsed.tree, source.into(), name, &options).map_err(|e| {
+        vec![syntax::diagnostic::Diagnostic {
+            severity: Severity::Error,
+            code: e.code,
+            message: e.message,
+            span: e.span,
+            help: e.help,
+        }]
+    })
+}

@@ -1,0 +1,4 @@
+// expect: JS-018@3
+export const f = (a, b, i) => {
+  return harden({ "__pr\u006fto__": a });
+};

@@ -1,0 +1,4 @@
+// expect: none
+export const f = (a, b, i) => {
+  return /* on the same line */ a;
+};

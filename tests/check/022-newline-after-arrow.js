@@ -1,0 +1,3 @@
+// expect: none
+export const f = x =>
+  x;

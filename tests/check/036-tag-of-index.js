@@ -1,0 +1,4 @@
+// expect: JS-036@3
+export const f = (a, b, i) => {
+  return a[+i]`text`;
+};

@@ -1,0 +1,4 @@
+// expect: none
+export const f = (a, b, i) => {
+  return a === b || a !== null;
+};

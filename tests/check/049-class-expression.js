@@ -1,0 +1,4 @@
+// expect: JS-049|JS-087@3
+export const f = (a, b, i) => {
+  return class {};
+};

@@ -1,0 +1,4 @@
+// expect: JS-042|JS-049@3
+export const f = (a, b, i) => {
+  delete a.b;
+};

@@ -1,0 +1,2 @@
+// expect: JS-052@2
+export const f = undefined => undefined;

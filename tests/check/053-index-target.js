@@ -1,0 +1,4 @@
+// expect: JS-053|JS-035@3
+export const f = (a, b, i) => {
+  a[i] = 1;
+};

@@ -1,0 +1,4 @@
+// expect: JS-065@3
+export const f = (a, b, i) => {
+  a ~. p += 1;
+};

@@ -1,0 +1,6 @@
+// expect: JS-080@5
+export const f = (a, b, i) => {
+  if (a) {
+    return b;
+  } else return i;
+};

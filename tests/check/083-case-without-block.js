@@ -1,0 +1,10 @@
+// expect: JS-083@4
+export const f = (a, b, i) => {
+  switch (a) {
+    case 1:
+      break;
+    default: {
+      return b;
+    }
+  }
+};

@@ -1,0 +1,5 @@
+// expect: JS-090|JS-052@3
+export const f = (a, b, i) => {
+  const E = a;
+  return E;
+};

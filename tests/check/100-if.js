@@ -1,0 +1,3 @@
+// expect: JS-100@2
+if (true) {
+}

@@ -1,0 +1,3 @@
+// expect: JS-100@2
+let a = 1;
+export const f = () => a;

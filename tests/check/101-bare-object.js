@@ -1,0 +1,2 @@
+// expect: JS-101|JS-110@2
+export const o = {};

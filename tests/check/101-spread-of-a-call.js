@@ -1,0 +1,3 @@
+// expect: JS-101@3
+const f = () => 1;
+export const x = harden({ ...f() });

@@ -1,0 +1,4 @@
+// expect: JS-103|JS-100@2
+export function f() {
+  return 1;
+}

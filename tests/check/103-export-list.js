@@ -1,0 +1,3 @@
+// expect: JS-103@3
+const a = 1;
+export { a };

@@ -1,0 +1,2 @@
+// expect: JS-103@2
+export * from './m.js';

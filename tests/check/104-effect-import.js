@@ -1,0 +1,2 @@
+// expect: JS-104@2
+import './effects.js';

@@ -1,0 +1,4 @@
+// expect: none
+export default ({ console }) => {
+  console.log('x');
+};

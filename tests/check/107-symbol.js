@@ -1,0 +1,4 @@
+// expect: JS-107@3
+export const f = (a, b, i) => {
+  return Symbol('x');
+};

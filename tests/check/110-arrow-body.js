@@ -1,0 +1,5 @@
+// expect: JS-110@3
+export const f = (a, b, i) => {
+  const g = () => ({});
+  return g;
+};

@@ -1,0 +1,5 @@
+// expect: none
+export const f = (a, b, i) => {
+  const self = harden({ m: () => self });
+  return self;
+};

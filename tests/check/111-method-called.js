@@ -1,0 +1,6 @@
+// expect: JS-110|JS-111@4
+export const f = (a, b, i) => {
+  const list = [];
+  list.push(a);
+  return harden(list);
+};
