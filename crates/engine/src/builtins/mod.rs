@@ -9,14 +9,17 @@
 //! - a native charges the meter before it works, at least every 10 ms of work.
 pub mod array;
 pub mod array_more;
+pub mod assert;
+pub mod console;
 pub mod error;
 pub mod eventual;
-pub mod iterator;
-pub mod text;
-pub mod console;
 pub mod iterate;
+pub mod iterator;
+pub mod makers;
 pub mod map_set;
 pub mod promise;
+pub mod ses;
+pub mod text;
 pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
@@ -58,6 +61,9 @@ const TABLES: &[&[Native]] = &[
     weak::TABLE,
     promise::TABLE,
     eventual::TABLE,
+    ses::TABLE,
+    makers::TABLE,
+    assert::TABLE,
 ];
 
 /// Function.prototype.call and apply, which the interpreter does itself.
@@ -94,5 +100,8 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     weak::install(cx, m, realm)?;
     promise::install(cx, m, realm)?;
     eventual::install(cx, m, realm)?;
+    ses::install(cx, m, realm)?;
+    makers::install(cx, m, realm)?;
+    assert::install(cx, m, realm)?;
     Ok(())
 }
