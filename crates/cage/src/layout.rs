@@ -8,9 +8,9 @@
 //! 0x0010_0000  IC        inline caches and constant slots, addresses given out process-wide
 //! 0x0018_0000  STACK     frames
 //! 0x0098_0000  (unused)
-//! 0x0100_0000  DIRTY     a byte for each 256-byte block of old space
-//! 0x0200_0000  SLOTS     a bit for each word of old space: it is in the remembered set
-//! 0x0500_0000  (unused)
+//! 0x0200_0000  SLOTS     a bit for each word of old space, from the end of this range downwards: it is in the remembered set
+//! 0x0510_0800  DIRTY     a byte for each 256-byte block of old space; a small heap's share of both lies in few pages
+//! 0x0600_0000  (unused)
 //! 0x1000_0000  IC2       more inline caches
 //! 0x2000_0000  NURSERY2  chunks of the nursery under native frames
 //! 0x4000_0000  OLD       base image, then old space: what an image stores
@@ -27,9 +27,8 @@ pub const IC: u32 = 0x10_0000;
 pub const IC_END: u32 = 0x18_0000;
 pub const STACK: u32 = 0x18_0000;
 pub const STACK_END: u32 = 0x98_0000;
-pub const DIRTY: u32 = 0x100_0000;
 pub const SLOTS: u32 = 0x200_0000;
-pub const SLOTS_END: u32 = 0x500_0000;
+pub const DIRTY: u32 = 0x510_0800;
 pub const IC2: u32 = 0x1000_0000;
 pub const IC2_END: u32 = 0x2000_0000;
 pub const NURSERY2: u32 = 0x2000_0000;
@@ -57,11 +56,17 @@ pub const CHUNK: u32 = 1 << 20;
 /// An object of at most this many bytes, header included, is born young; a larger one in old space.
 pub const MAX_YOUNG: u32 = 8192;
 
-const _: () = assert!(DIRTY + ((u32::MAX - OLD) >> 8) < SLOTS);
-const _: () = assert!(SLOTS + ((u32::MAX - OLD) >> 6) < SLOTS_END && SLOTS_END <= IC2);
+const _: () = assert!(DIRTY + ((u32::MAX - OLD) >> 8) < IC2);
+const _: () = assert!(SLOTS >= STACK_END && DIRTY - 1 - ((u32::MAX - OLD) >> 6) >= SLOTS);
 const _: () = assert!(REGION_LINES == u128::BITS && BLOCK == LINE && MAX_YOUNG <= MAX_SMALL && EDEN_END > NURSERY + MAX_YOUNG);
 const _: () = assert!((NURSERY2_END - NURSERY2).is_multiple_of(CHUNK) && OLD.is_multiple_of(REGION));
 const _: () = assert!(NURSERY_END <= IC && IC_END <= STACK && STACK_END <= DIRTY && NURSERY2_END == OLD);
+
+/// Where the bit of an old slot lies in `SLOTS`: byte and mask.
+#[inline(always)]
+pub const fn slot_bit(slot: u32) -> (u32, u8) {
+    (DIRTY - 1 - (slot.wrapping_sub(OLD) >> 6), 1 << ((slot >> 3) & 7))
+}
 
 /// An object's header: `kind : 8 | flags : 8 | n : 16 | x : 32`.
 #[inline(always)]

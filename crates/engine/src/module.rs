@@ -1,14 +1,362 @@
-//! Modules: linking and namespaces.
-use crate::cx::{Cx, Res, Value};
-use crate::object::{Desc, Prop};
+//! Modules: linking a graph of compiled modules, namespaces, evaluation (ECMA-262 16.2.1).
+//!
+//! In: compiled modules with their requests resolved to one another. Out: the first module's namespace.
+//!
+//! ```text
+//! NAMESPACE  2 names (ELEMS, sorted by code units), 3 boxes (ELEMS, in the same order)
+//! ```
+//! Invariants
+//! - a binding is one box, shared by its module and all that import it;
+//! - importing grants nothing: a module sees its imports and the global object it is given;
+//! - modules are evaluated each once, requests before requesters.
+//!
+//! Must never know: files, how specifiers are resolved.
+use crate::array;
+use crate::code::{Cell, CodeUnit};
+use crate::cx::{Abort, Cx, ErrorKind, Res, Value};
+use crate::interp;
+use crate::kinds::{BOX, NAMESPACE, NONEXT};
+use crate::object::{self, Desc, Prop};
+use crate::promise;
+use crate::roots::{self, R_GRAPH, R_SHAPE_NAMESPACE, R_STR_DEFAULT, R_SYM_TO_STRING_TAG};
+use crate::shape::{E, W};
+use crate::string;
 use cage::Mem;
+use cage::layout::{H_X, header};
+use cage::value::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-pub fn namespace_own(_cx: &mut Cx, _m: Mem, _o: Value, _key: Value) -> Res<Option<Prop>> {
-    Ok(None)
+/// One module of a graph; `requests[i]` is the index of the module that its request `i` names.
+pub struct ModuleIn {
+    pub unit: CodeUnit,
+    pub requests: Vec<usize>,
 }
-pub fn namespace_define(_cx: &mut Cx, _m: Mem, _o: Value, _key: Value, _d: Desc) -> Res<bool> {
-    Ok(false)
+
+/// Where an exported name leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Export {
+    Cell(usize, u32),
+    Namespace(usize),
+    Ambiguous,
+    Absent,
 }
-pub fn namespace_keys(_cx: &mut Cx, _m: Mem, _o: Value) -> Res<Vec<Value>> {
-    Ok(Vec::new())
+
+struct Linker<'g> {
+    graph: &'g [ModuleIn],
+    /// Boxes of each module's cells, once made; 0 until then.
+    cells: Vec<Vec<Value>>,
+    namespaces: Vec<Value>,
+}
+
+/// Links and evaluates the graph; module 0 is the entry. Gives its namespace.
+pub fn run_graph(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, global: Value) -> Res {
+    let n = graph.len();
+    let mut l = Linker { graph: &graph, cells: vec![Vec::new(); n], namespaces: vec![UNDEF; n] };
+    for i in 0..n {
+        l.make_cells(cx, m, i)?;
+    }
+    for i in 0..n {
+        l.bind_imports(cx, m, i)?;
+    }
+    let entry = l.namespace(cx, m, 0)?;
+    let cells = std::mem::take(&mut l.cells);
+    let order = post_order(&graph);
+    let mut programs = Vec::with_capacity(n);
+    let mut waits = Vec::with_capacity(n);
+    let mut units: Vec<Option<CodeUnit>> = graph.into_iter().map(|g| Some(g.unit)).collect();
+    for i in order {
+        let Some(unit) = units[i].take() else { continue };
+        waits.push(unit.module.has_top_level_await);
+        let Some(loaded) = cx.engine.load(unit) else { return Err(cx.range_error(m, "limit: code of the process")) };
+        let number = interp::add_unit(cx, m, Arc::new(loaded))?;
+        programs.push(interp::program_closure(cx, m, number, global, &cells[i])?);
+    }
+    let list = array::from_slice(cx, m, &programs)?;
+    evaluate(cx, m, list, entry, &waits)
+}
+
+/// Runs the programs in order; a module that awaits at top level is waited for. What must survive collections between
+/// the programs stands at root R_GRAPH: programs, then the entry's namespace, then the promise waited for.
+fn evaluate(cx: &mut Cx, m: Mem, list: Value, entry: Value, waits: &[bool]) -> Res {
+    let n = waits.len() as u32;
+    for v in [entry, UNDEF] {
+        array::push(cx, m, list, v)?;
+    }
+    roots::set(cx, m, R_GRAPH, list);
+    let word = |m: Mem, i: u32| array::element(m, roots::get(m, R_GRAPH), i);
+    for (i, wait) in waits.iter().enumerate() {
+        let p = interp::call_rooted(cx, m, word(m, i as u32), UNDEF, &[], &mut [])?;
+        if *wait {
+            promise::mark_handled(cx, m, p);
+            array::set_existing(cx, m, roots::get(m, R_GRAPH), n + 1, p)?;
+            promise::run_jobs(cx, m)?;
+            settled(cx, m, word(m, n + 1))?;
+        }
+    }
+    let entry = word(m, n);
+    roots::set(cx, m, R_GRAPH, UNDEF);
+    Ok(entry)
+}
+
+/// A module's own promise must be settled when no jobs are left: nothing else could settle it.
+fn settled(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
+    match promise::state(m, p) {
+        1 => Ok(()),
+        2 => {
+            let reason = promise::result(m, p);
+            Err(cx.throw(reason))
+        }
+        _ => Err(cx.error(m, ErrorKind::Error, "a module's top-level await never settled")),
+    }
+}
+
+/// Depth first, requests in order; explicit stack.
+fn post_order(graph: &[ModuleIn]) -> Vec<usize> {
+    let mut out = Vec::new();
+    let mut seen = vec![false; graph.len()];
+    let mut stack = vec![(0usize, 0usize)];
+    if let Some(s) = seen.first_mut() {
+        *s = true;
+    }
+    while let Some((i, next)) = stack.pop() {
+        if let Some(&r) = graph[i].requests.get(next) {
+            stack.push((i, next + 1));
+            if !std::mem::replace(&mut seen[r], true) {
+                stack.push((r, 0));
+            }
+        } else {
+            out.push(i);
+        }
+    }
+    out
+}
+
+fn new_box(cx: &mut Cx, m: Mem, v: Value) -> Res {
+    let at = cx.alloc(m, 16)?;
+    m.w64(at, 0, header(BOX, 0, 0, 0));
+    m.w64(at, 8, v);
+    Ok(CELL | at as u64)
+}
+
+impl Linker<'_> {
+    fn make_cells(&mut self, cx: &mut Cx, m: Mem, i: usize) -> Res<()> {
+        for c in &self.graph[i].unit.module.cells {
+            let b = match c {
+                Cell::Own { .. } => new_box(cx, m, TDZ)?,
+                _ => UNDEF,
+            };
+            self.cells[i].push(b);
+        }
+        Ok(())
+    }
+
+    fn bind_imports(&mut self, cx: &mut Cx, m: Mem, i: usize) -> Res<()> {
+        let graph = self.graph;
+        for (k, c) in graph[i].unit.module.cells.iter().enumerate() {
+            self.cells[i][k] = match c {
+                Cell::Own { .. } => continue,
+                Cell::Namespace { request } => {
+                    let ns = self.namespace(cx, m, graph[i].requests[*request as usize])?;
+                    new_box(cx, m, ns)?
+                }
+                Cell::Import { request, name } => self.import(cx, m, i, *request, name)?,
+            };
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, cx: &mut Cx, m: Mem, i: usize, request: u32, name: &[u16]) -> Res {
+        let target = self.graph[i].requests[request as usize];
+        match self.resolve(target, name, &mut Vec::new()) {
+            Export::Cell(j, c) => self.cell(cx, m, j, c),
+            Export::Namespace(j) => {
+                let ns = self.namespace(cx, m, j)?;
+                new_box(cx, m, ns)
+            }
+            missing => {
+                let specifier = self.graph[i].unit.module.requests.get(request as usize).cloned().unwrap_or_default();
+                let name = String::from_utf16_lossy(name);
+                let what = if missing == Export::Ambiguous { "ambiguously" } else { "no" };
+                let from = &self.graph[i].unit.name;
+                let text = format!("{from}: the module '{specifier}' provides {what} export named '{name}'");
+                Err(cx.error(m, ErrorKind::Syntax, &text))
+            }
+        }
+    }
+
+    /// The box of a cell, which may itself be an import not yet bound.
+    fn cell(&mut self, cx: &mut Cx, m: Mem, j: usize, c: u32) -> Res {
+        match self.cells[j].get(c as usize) {
+            Some(v) if is_cell(*v) => Ok(*v),
+            Some(_) => match &self.graph[j].unit.module.cells[c as usize] {
+                Cell::Import { request, name } => {
+                    let b = self.import(cx, m, j, *request, name)?;
+                    self.cells[j][c as usize] = b;
+                    Ok(b)
+                }
+                Cell::Namespace { request } => {
+                    let ns = self.namespace(cx, m, self.graph[j].requests[*request as usize])?;
+                    let b = new_box(cx, m, ns)?;
+                    self.cells[j][c as usize] = b;
+                    Ok(b)
+                }
+                Cell::Own { .. } => Err(cx.stop(Abort::Corrupt)),
+            },
+            None => Err(cx.stop(Abort::Corrupt)),
+        }
+    }
+
+    /// ResolveExport; `path` holds what is being resolved, to cut cycles.
+    fn resolve(&self, i: usize, name: &[u16], path: &mut Vec<(usize, Box<[u16]>)>) -> Export {
+        if path.iter().any(|(j, n)| *j == i && &**n == name) {
+            return Export::Absent;
+        }
+        path.push((i, name.into()));
+        let t = &self.graph[i].unit.module;
+        if let Some((_, c)) = t.locals.iter().find(|(n, _)| &**n == name) {
+            return Export::Cell(i, *c);
+        }
+        if let Some((_, request, import)) = t.indirect.iter().find(|(n, _, _)| &**n == name) {
+            let j = self.graph[i].requests[*request as usize];
+            return match import {
+                Some(import) => self.resolve(j, import, path),
+                None => Export::Namespace(j),
+            };
+        }
+        if name.iter().copied().eq("default".encode_utf16()) {
+            return Export::Absent;
+        }
+        let mut found = Export::Absent;
+        for request in &t.stars {
+            match self.resolve(self.graph[i].requests[*request as usize], name, path) {
+                Export::Absent => {}
+                Export::Ambiguous => return Export::Ambiguous,
+                e if found == Export::Absent || found == e => found = e,
+                _ => return Export::Ambiguous,
+            }
+        }
+        found
+    }
+
+    /// GetExportedNames; explicit stack.
+    fn names(&self, i: usize) -> Vec<Box<[u16]>> {
+        let mut names = BTreeMap::new();
+        let mut seen = vec![false; self.graph.len()];
+        let mut todo = vec![(i, true)];
+        while let Some((j, own)) = todo.pop() {
+            if std::mem::replace(&mut seen[j], true) {
+                continue;
+            }
+            let t = &self.graph[j].unit.module;
+            let listed = t.locals.iter().map(|x| &x.0).chain(t.indirect.iter().map(|x| &x.0));
+            for n in listed {
+                if own || !n.iter().copied().eq("default".encode_utf16()) {
+                    names.insert(n.clone(), ());
+                }
+            }
+            todo.extend(t.stars.iter().map(|r| (self.graph[j].requests[*r as usize], false)));
+        }
+        names.into_keys().collect()
+    }
+
+    /// GetModuleNamespace
+    fn namespace(&mut self, cx: &mut Cx, m: Mem, i: usize) -> Res {
+        if self.namespaces[i] != UNDEF {
+            return Ok(self.namespaces[i]);
+        }
+        let s = roots::get(m, R_SHAPE_NAMESPACE) as u32;
+        let ns = object::exotic(cx, m, NAMESPACE, s, &[UNDEF, UNDEF, UNDEF])?;
+        self.namespaces[i] = ns;
+        let mut names = Vec::new();
+        let mut boxes = Vec::new();
+        for n in self.names(i) {
+            let b = match self.resolve(i, &n, &mut Vec::new()) {
+                Export::Cell(j, c) => self.cell(cx, m, j, c)?,
+                Export::Namespace(j) => {
+                    let inner = self.namespace(cx, m, j)?;
+                    new_box(cx, m, inner)?
+                }
+                Export::Ambiguous | Export::Absent => continue,
+            };
+            let s = string::from_units(cx, m, &n)?;
+            names.push(string::intern(cx, m, s)?);
+            boxes.push(b);
+        }
+        for (word, items) in [(16, names), (24, boxes)] {
+            let e = object::new_elems(cx, m, items.len() as u32, false, UNDEF)?;
+            for (k, v) in items.iter().enumerate() {
+                cx.heap.write(m, e + 8 + k as u32 * 8, *v);
+            }
+            cx.heap.write(m, (ns as u32) + word, CELL | e as u64);
+        }
+        let tag = cx.str(m, "Module")?;
+        let key = roots::get(m, R_SYM_TO_STRING_TAG);
+        object::add_property(cx, m, ns, key, 0, tag)?;
+        object::add_flags(cx, m, ns, NONEXT);
+        Ok(ns)
+    }
+}
+
+// ---- module namespace exotic objects (10.4.6) ----
+
+/// The box of an exported name.
+fn box_of(m: Mem, ns: Value, key: Value) -> Option<u32> {
+    if !is_str(key) {
+        return None;
+    }
+    let (names, boxes) = (m.r64(ns as u32, 16) as u32, m.r64(ns as u32, 24) as u32);
+    let n = m.r32(names, H_X).min(1 << 20);
+    (0..n).find(|k| m.r64(names.wrapping_add(8 + k * 8), 0) == key).map(|k| m.r64(boxes.wrapping_add(8 + k * 8), 0) as u32)
+}
+
+/// [[GetOwnProperty]]
+pub fn namespace_own(cx: &mut Cx, m: Mem, ns: Value, key: Value) -> Res<Option<Prop>> {
+    let key = if is_int(key) { object::key_value(cx, m, key).and_then(|s| string::intern(cx, m, s))? } else { key };
+    let Some(b) = box_of(m, ns, key) else { return Ok(object::own_named(m, ns, key)) };
+    let value = m.r64(b, 8);
+    if value == TDZ {
+        let t = object::key_text(cx, m, key)?;
+        return Err(cx.error(m, ErrorKind::Reference, &format!("Cannot access '{t}' before initialization")));
+    }
+    Ok(Some(Prop::Data { value, attrs: W | E }))
+}
+
+/// [[DefineOwnProperty]]: only what changes nothing.
+pub fn namespace_define(cx: &mut Cx, m: Mem, ns: Value, key: Value, d: Desc) -> Res<bool> {
+    if is_sym(key) {
+        return object::ordinary_define(cx, m, ns, key, d);
+    }
+    let Some(p) = namespace_own(cx, m, ns, key)? else { return Ok(false) };
+    let same = !d.is_accessor()
+        && d.configurable != Some(true)
+        && d.enumerable != Some(false)
+        && d.writable != Some(false);
+    match (same, d.value, p) {
+        (true, Some(v), Prop::Data { value, .. }) => crate::convert::same_value(cx, m, v, value),
+        (same, _, _) => Ok(same),
+    }
+}
+
+/// [[OwnPropertyKeys]]
+pub fn namespace_keys(cx: &mut Cx, m: Mem, ns: Value) -> Res<Vec<Value>> {
+    let names = m.r64(ns as u32, 16) as u32;
+    let n = m.r32(names, H_X).min(1 << 20);
+    cx.charge(n as u64 / 8)?;
+    let mut keys: Vec<Value> = (0..n).map(|k| m.r64(names.wrapping_add(8 + k * 8), 0)).collect();
+    keys.push(roots::get(m, R_SYM_TO_STRING_TAG));
+    Ok(keys)
+}
+
+/// The export that a program is started by: `default`, else `start`; undefined if neither is a function.
+pub fn start_of(cx: &mut Cx, m: Mem, ns: Value) -> Res {
+    let key = roots::get(m, R_STR_DEFAULT);
+    for key in [key, string::intern_str(cx, m, "start")?] {
+        if let Some(Prop::Data { value, .. }) = namespace_own(cx, m, ns, key)?
+            && object::is_callable(m, value)
+        {
+            return Ok(value);
+        }
+    }
+    Ok(UNDEF)
 }

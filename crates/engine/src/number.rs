@@ -22,17 +22,17 @@ pub fn is_white(c: u16) -> bool {
     matches!(c, 9..=13 | 32 | 0xA0 | 0x1680 | 0x2000..=0x200A | 0x2028 | 0x2029 | 0x202F | 0x205F | 0x3000 | 0xFEFF)
 }
 
-/// A place in a flat string.
-struct Scan<'c> {
+/// A place in a flat string, and where it ends.
+pub(crate) struct Scan<'c> {
     m: Mem<'c>,
     s: Value,
-    at: u32,
-    end: u32,
+    pub at: u32,
+    pub end: u32,
 }
 
 impl<'c> Scan<'c> {
     /// After the white space at the start.
-    fn new(cx: &mut Cx, m: Mem<'c>, s: Value) -> Res<Scan<'c>> {
+    pub fn new(cx: &mut Cx, m: Mem<'c>, s: Value) -> Res<Scan<'c>> {
         let s = string::flat(cx, m, s)?;
         let mut t = Scan { m, s, at: 0, end: string::len(m, s) };
         while t.at < t.end && is_white(t.peek()) {
@@ -41,25 +41,25 @@ impl<'c> Scan<'c> {
         Ok(t)
     }
     /// The unit here, 0 at the end.
-    fn peek(&self) -> u16 {
+    pub fn peek(&self) -> u16 {
         self.ahead(0)
     }
     fn ahead(&self, n: u32) -> u16 {
         if self.at + n < self.end { string::unit(self.m, self.s, self.at + n) } else { 0 }
     }
-    fn step(&mut self, cx: &mut Cx) -> Res<()> {
+    pub fn step(&mut self, cx: &mut Cx) -> Res<()> {
         self.at += 1;
         if self.at.is_multiple_of(SLICE) { cx.charge(SLICE as u64) } else { Ok(()) }
     }
     /// The value of the digit here in `radix`.
-    fn digit(&self, radix: u32) -> Option<u32> {
+    pub fn digit(&self, radix: u32) -> Option<u32> {
         char::from_u32(self.peek() as u32).and_then(|c| c.to_digit(radix))
     }
     fn starts_with(&self, t: &str) -> bool {
         t.bytes().enumerate().all(|(i, b)| self.ahead(i as u32) == b as u16)
     }
     /// Leaves out white space at the end.
-    fn trim_end(&mut self, cx: &mut Cx) -> Res<()> {
+    pub fn trim_end(&mut self, cx: &mut Cx) -> Res<()> {
         while self.end > self.at && is_white(string::unit(self.m, self.s, self.end - 1)) {
             self.end -= 1;
             if self.end.is_multiple_of(SLICE) {
@@ -69,7 +69,7 @@ impl<'c> Scan<'c> {
         Ok(())
     }
     /// A sign, if there is one: is it minus?
-    fn sign(&mut self) -> bool {
+    pub fn sign(&mut self) -> bool {
         let c = self.peek();
         if c == b'-' as u16 || c == b'+' as u16 {
             self.at += 1;
@@ -77,7 +77,7 @@ impl<'c> Scan<'c> {
         c == b'-' as u16
     }
     /// The radix that 0x, 0o or 0b announces.
-    fn prefix(&self) -> Option<u32> {
+    pub fn prefix(&self) -> Option<u32> {
         if self.peek() != b'0' as u16 {
             return None;
         }
@@ -370,7 +370,7 @@ fn fraction_digits(v: f64, integer: &mut f64, radix: u32) -> Vec<u8> {
 /// Adds one to the last of decimal digits. True: all were nines and became zeros.
 fn bump(digits: &mut [u8]) -> bool {
     for d in digits.iter_mut().rev() {
-        if (b'0'..b'9').contains(d) {
+        if (b'0'..=b'8').contains(d) {
             *d += 1;
             return false;
         }
@@ -485,4 +485,4 @@ pub fn pow(base: f64, exponent: f64) -> f64 {
 
 #[cfg(test)]
 #[path = "number_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -328,7 +328,7 @@ pub fn literal_shape(cx: &mut Cx, m: Mem, keys: &[Value]) -> Res<u32> {
 }
 
 /// Empty shapes of ordinary objects by number of inline slots: one each, kept from `R_FREE` on.
-fn literal_root(cx: &mut Cx, m: Mem, proto: Value, cap: u8) -> Res<u32> {
+pub fn literal_root(cx: &mut Cx, m: Mem, proto: Value, cap: u8) -> Res<u32> {
     if cap == 4 {
         return Ok(roots::get(m, R_SHAPE_OBJECT) as u32);
     }

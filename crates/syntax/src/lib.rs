@@ -5,11 +5,19 @@
 #[rustfmt::skip]
 pub mod ast;
 pub mod diagnostic;
+pub mod level;
 mod lexer;
 pub mod limits;
+pub mod line_index;
 mod parser;
+pub mod render;
+pub mod rules;
 pub mod scope;
 mod sink;
+
+pub use level::level_marker;
+pub use line_index::LineIndex;
+pub use rules::{Rule, rules};
 
 use ast::{Goal, Span, Tree};
 use diagnostic::{Diagnostic, Level, Severity};
@@ -43,8 +51,20 @@ impl Parsed {
     }
 }
 
+/// What the place a source is run at can handle, beyond its level.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Permits {
+    /// Levels ses and strict: `import(…)` has a compartment that handles it.
+    pub import_call: bool,
+}
+
 /// Reads a source text. Never fails and never panics.
 pub fn parse(source: &str, options: &Options) -> Parsed {
+    parse_with(source, options, Permits::default())
+}
+
+/// As [`parse`], with permits.
+pub fn parse_with(source: &str, options: &Options, permits: Permits) -> Parsed {
     if source.len() > limits::MAX_SOURCE_BYTES {
         let message = format!("the text is {} bytes long; {} are read", source.len(), limits::MAX_SOURCE_BYTES);
         return refused("E-SIZE", Span::default(), message, options);
@@ -52,6 +72,13 @@ pub fn parse(source: &str, options: &Options) -> Parsed {
     let output = parser::run(source, options);
     let (mut tree, mut diagnostics) = (output.tree, output.diagnostics);
     diagnostics.extend(scope::analyse(&mut tree));
+    if options.level == Level::Json {
+        diagnostics.splice(0..0, rules::check_json(source));
+    }
+    // The smaller levels read only what strict ECMAScript accepts.
+    if diagnostics.is_empty() {
+        diagnostics = rules::check(&tree, source, &output.notes, options.level, permits);
+    }
     diagnostics.truncate(limits::MAX_DIAGNOSTICS);
     Parsed { tree, diagnostics }
 }

@@ -336,7 +336,7 @@ fn region_of(chunk: &[u8], r: u32) -> Result<Region, ImageError> {
 }
 
 /// Is the bookkeeping consistent with itself, so that the allocator may rely on it?
-fn check(regions: &[Region], book: &Book) -> Result<(), ImageError> {
+pub(super) fn check(regions: &[Region], book: &Book) -> Result<(), ImageError> {
     let bad = |what, region: usize| Err(ImageError::Bookkeeping { what, region: region as u32 });
     let mut used = 0;
     for (r, reg) in regions.iter().enumerate() {
@@ -345,7 +345,8 @@ fn check(regions: &[Region], book: &Book) -> Result<(), ImageError> {
         if flags & R_LARGE != 0 {
             let whole = head >= OLD && (head - OLD).is_multiple_of(REGION);
             let from = (head.wrapping_sub(OLD) / REGION) as usize;
-            if !whole || from > r || regions[from].meta != reg.meta || regions[from].first[0] != 0 {
+            let same = |other: Meta| other.flags & R_LARGE != 0 && other.head == head;
+            if !whole || from > r || !same(regions[from].meta) || regions[from].first[0] != 0 {
                 return bad("the large object in it begins nowhere", r);
             }
         } else if head != 0 {

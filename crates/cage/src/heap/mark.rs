@@ -28,8 +28,8 @@ const GRANULES: usize = REGION as usize / 8;
 
 /// Work for each byte allocated while marking.
 const PACE: u64 = 6;
-/// Work at a turn's end for each block the turn dirtied.
-const BLOCK_WORK: u64 = 4 * BLOCK as u64;
+/// Work for each block dirtied while marking.
+const BLOCK_WORK: u64 = 2 * BLOCK as u64;
 /// What an object costs besides its bytes: about the cache misses it causes.
 const OBJECT_COST: u64 = 64;
 
@@ -63,6 +63,10 @@ pub struct Marker {
     pub(super) gray: Vec<(u32, u32)>,
     /// Blocks to be looked at again.
     pub(super) rescan: Vec<u32>,
+    /// How many the last step left.
+    rescan_left: usize,
+    /// Work of this mark so far.
+    work: u64,
     /// Objects laid into old space by `alloc_old` and `alloc_pinned` while marking: their kind is not known yet.
     born: Vec<u32>,
     pub(super) weak: Vec<u32>,
@@ -129,6 +133,7 @@ impl Marker {
         self.on = false;
         self.gray.clear();
         self.rescan.clear();
+        (self.rescan_left, self.work) = (0, 0);
         self.born.clear();
         self.weak.clear();
         self.eph.clear();
@@ -172,6 +177,7 @@ impl Heap {
 
     /// After an evacuation: starts, goes on with or ends a mark, as bytes allocated demand.
     pub(super) fn pace(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64]) -> Result<(), HeapFull> {
+        self.give_back(mem);
         if !self.mark.on {
             if !self.due() {
                 return Ok(());
@@ -180,9 +186,12 @@ impl Heap {
         }
         let allocated = self.book.since.saturating_sub(self.mark.paced);
         self.mark.paced = self.book.since;
-        let least = if stack_end > STACK { self.tuning.step_min } else { self.undo.len() as u64 * BLOCK_WORK };
-        let most = self.tuning.step_max;
-        self.step(mem, (allocated * PACE).clamp(least.min(most), most));
+        let dirtied = self.mark.rescan.len().saturating_sub(self.mark.rescan_left) as u64;
+        let least = if stack_end > STACK { self.tuning.step_min } else { 0 };
+        // A program that dirties faster than that gets longer steps with time, so that the mark ends.
+        let most = self.tuning.step_max << (self.mark.work / (4 * self.live_bytes().max(1 << 20))).min(16);
+        self.step(mem, (allocated * PACE + dirtied * BLOCK_WORK).clamp(least.min(most), most));
+        self.mark.rescan_left = self.mark.rescan.len();
         let tight = !self.has_room((self.limits.heap_bytes / 16).max(self.tuning.min_since));
         while tight && !self.at_end() {
             self.step(mem, u64::MAX);
@@ -308,12 +317,16 @@ impl Heap {
     pub(super) fn step(&mut self, mem: Mem, budget: u64) {
         debug_assert!(self.mark.on);
         let mut left = self.drain_gray(mem, budget);
+        let mut work = budget - left;
         while left > 0
             && let Some(block) = self.mark.rescan.pop()
         {
             self.look_again(mem, block);
-            left = self.drain_gray(mem, left.saturating_sub(BLOCK as u64));
+            let rest = self.drain_gray(mem, left.saturating_sub(BLOCK as u64));
+            work += left - rest;
+            left = rest;
         }
+        self.mark.work += work;
     }
 
     /// Looks at gray objects; what is left of the budget.

@@ -26,6 +26,7 @@ mod old;
 mod region;
 mod sweep;
 mod turn;
+mod verify;
 mod weak;
 
 use crate::layout::*;
@@ -36,12 +37,35 @@ pub use mark::Tuning;
 pub use old::{Book, Class, Hole};
 pub use region::Region;
 pub use turn::{DeltaStats, TurnEnd};
+pub use verify::Fault;
 
 /// What an embedder allows one heap.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes of old space, nursery and undo copies together.
     pub heap_bytes: u64,
+}
+
+/// One part in so many of the heap is kept for deliveries after the limit was reached.
+const RESERVE: u64 = 20;
+
+/// Figures of one heap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    pub old_bytes: u64,
+    pub live_bytes_at_last_mark: u64,
+    pub since_last_mark: u64,
+    pub heap_bytes: u64,
+    pub limit_bytes: u64,
+    pub regions: u32,
+    pub free_regions: u32,
+    pub undo_blocks: u32,
+    pub collections: u64,
+    pub marks: u64,
+    /// Moved out of sparse regions since the heap was opened.
+    pub moved_bytes: u64,
+    /// References that the marker found to name no object: more than 0 means a damaged heap.
+    pub bad_references: u64,
 }
 
 /// The heap limit is reached: the turn must be aborted.
@@ -82,10 +106,14 @@ pub struct Heap {
     tuning: Tuning,
     requested: bool,
     stress: bool,
+    reserve: bool,
+    moved_bytes: u64,
     /// Regions that are mapped from a base.
     base_regions: usize,
-    /// A commit can give memory back.
-    discard_later: bool,
+    /// Regions below may have pages to be given back; some wait for a commit; bytes of free regions with pages.
+    discard_left: usize,
+    discard_again: bool,
+    free_bytes: u64,
 }
 
 /// The barrier's fast half: young object, or dirty block and no young reference stored. `None`: use `Heap::write`.
@@ -122,8 +150,12 @@ impl Heap {
             tuning: Tuning::default(),
             requested: false,
             stress: false,
+            reserve: false,
+            moved_bytes: 0,
             base_regions: 0,
-            discard_later: false,
+            discard_left: 0,
+            discard_again: false,
+            free_bytes: 0,
         }
     }
 
@@ -174,6 +206,7 @@ impl Heap {
     fn alloc_direct(&mut self, mem: Mem, bytes: u32, class: Class) -> Result<u32, HeapFull> {
         let at = self.old_alloc(mem, bytes, class).ok_or(HeapFull)?;
         debug_assert!(at >= OLD);
+        self.young.direct.push(at);
         if self.mark.active() {
             self.mark_new(at, bytes, false);
         }
@@ -219,7 +252,7 @@ impl Heap {
     #[inline]
     fn remember(&mut self, mem: Mem, slot: u32) {
         debug_assert!(slot >= OLD);
-        let (at, bit) = (SLOTS + ((slot - OLD) >> 6), 1 << ((slot >> 3) & 7));
+        let (at, bit) = slot_bit(slot);
         let bits = mem.r8(at, 0);
         if bits & bit == 0 {
             mem.w8(at, 0, bits | bit);
@@ -280,6 +313,50 @@ impl Heap {
         self.stress
     }
 
+    /// The limit that holds now, in bytes.
+    fn limit(&self) -> u64 {
+        let all = self.limits.heap_bytes;
+        if self.reserve { all } else { all - all / RESERVE }
+    }
+
+    /// Allows this turn the last 5 % of the heap: for deliveries after one was aborted for want of memory.
+    pub fn set_reserve(&mut self, on: bool) {
+        self.reserve = on;
+    }
+
+    /// Four fifths of the limit are in use: tell the operator.
+    pub fn near_limit(&self) -> bool {
+        self.heap_bytes() >= self.limits.heap_bytes / 5 * 4
+    }
+
+    /// Other limits from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Bytes of old space in use: what lives, and what died since it was last marked.
+    pub fn live_bytes(&self) -> u64 {
+        self.book.used_lines as u64 * LINE as u64
+    }
+
+    /// What an operator may want to know.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            old_bytes: self.live_bytes(),
+            live_bytes_at_last_mark: self.book.live,
+            since_last_mark: self.book.since,
+            heap_bytes: self.heap_bytes(),
+            limit_bytes: self.limits.heap_bytes,
+            regions: self.regions.len() as u32,
+            free_regions: self.regions.iter().filter(|r| r.used == 0).count() as u32,
+            undo_blocks: self.undo.len() as u32,
+            collections: self.collections,
+            marks: self.mark.cycles,
+            moved_bytes: self.moved_bytes,
+            bad_references: self.mark.bad,
+        }
+    }
+
     /// Other amounts of work than the usual ones, for tests.
     #[doc(hidden)]
     pub fn tune(&mut self, tuning: Tuning) {
@@ -287,7 +364,7 @@ impl Heap {
     }
 
     fn has_room(&self, bytes: u64) -> bool {
-        self.heap_bytes() + bytes <= self.limits.heap_bytes
+        self.heap_bytes() + bytes <= self.limit()
     }
 }
 

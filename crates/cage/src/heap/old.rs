@@ -92,7 +92,7 @@ impl Heap {
     pub(super) fn old_alloc(&mut self, mem: Mem, bytes: u32, class: Class) -> Option<u32> {
         debug_assert!(bytes >= 8 && bytes.is_multiple_of(8));
         let hole = &mut self.book.holes[class as usize];
-        if bytes <= hole.end - hole.cur {
+        if bytes <= hole.end - hole.cur && bytes <= MAX_SMALL {
             let at = hole.cur;
             hole.cur += bytes;
             self.place(mem, at, bytes);

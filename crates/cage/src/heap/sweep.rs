@@ -16,6 +16,9 @@ use crate::mem::Mem;
 
 /// Free memory kept for the next turns; of what lies beyond, pages are given back.
 const KEEP_FREE: u64 = 1 << 20;
+/// Regions looked at, and given back, in one call.
+const LOOK_MAX: usize = 4096;
+const GIVE_MAX: usize = 64;
 
 impl Heap {
     pub(super) fn sweep(&mut self, mem: Mem) {
@@ -48,10 +51,13 @@ impl Heap {
             let (r, line) = line_of(*slot);
             let keep = regions.get(r).is_some_and(|reg| reg.used >> line & 1 == 1);
             if !keep {
-                mem.w8(SLOTS + ((slot - OLD) >> 6), 0, 0);
+                let (at, bit) = slot_bit(*slot);
+                mem.w8(at, 0, mem.r8(at, 0) & !bit);
             }
             keep
         });
+        self.discard_left = self.regions.len();
+        self.free_bytes = self.regions.iter().filter(|r| r.used == 0 && !r.clean).count() as u64 * REGION as u64;
         self.give_back(mem);
     }
 
@@ -68,24 +74,27 @@ impl Heap {
         meta
     }
 
-    /// Gives back the pages of free regions, but for some of them. A region with bytes that rollback may want waits for
-    /// the next commit.
+    /// Gives back the pages of some free regions beyond those kept. A region with bytes that rollback may want waits for a
+    /// commit. Called again, at safepoints and commits, while `discard_left` is not 0.
     pub(super) fn give_back(&mut self, mem: Mem) {
-        let mut keep = (KEEP_FREE + self.book.live / 4) / REGION as u64;
-        self.discard_later = false;
-        for r in 0..self.regions.len() {
-            let reg = &mut self.regions[r];
+        let (mut looked, mut given) = (0, 0);
+        while self.discard_left > 0 && looked < LOOK_MAX && given < GIVE_MAX {
+            self.discard_left -= 1;
+            looked += 1;
+            let r = self.discard_left;
+            let Some(reg) = self.regions.get_mut(r) else { continue };
             if reg.used != 0 || reg.clean {
                 continue;
             }
-            if keep > 0 {
-                keep -= 1;
-            } else if reg.before == 0 {
+            if reg.before != 0 {
+                self.discard_again = true;
+            } else if self.free_bytes > KEEP_FREE + self.book.live / 4 {
                 mem.discard(OLD + r as u32 * REGION, REGION);
                 reg.clean = r >= self.base_regions;
-            } else {
-                self.discard_later = true;
+                self.free_bytes -= REGION as u64;
+                given += 1;
             }
         }
+        debug_assert!(looked <= LOOK_MAX);
     }
 }

@@ -113,9 +113,10 @@ impl Heap {
             reg.changed = false;
         }
         self.book_before = self.book;
-        if self.discard_later {
-            self.give_back(mem);
+        if std::mem::take(&mut self.discard_again) {
+            self.discard_left = self.regions.len();
         }
+        self.give_back(mem);
     }
 
     /// The turn was aborted: all stored bytes become again what they were when it began.

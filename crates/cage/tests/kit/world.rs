@@ -431,6 +431,7 @@ impl World {
 
     /// Walks heap and model side by side. `exact`: nothing dead may be left in weak slots.
     pub fn compare(&mut self, exact: bool) {
+        self.heap.verify(self.cage.mem()).unwrap();
         let live = self.reachable();
         let cage = self.cage.clone();
         let mem = cage.mem();

@@ -10,16 +10,21 @@
 pub mod array;
 pub mod array_more;
 pub mod assert;
-pub mod console;
 pub mod error;
+pub mod iterator;
+pub mod json;
+pub mod json_parse;
+pub mod string;
+pub mod string_case;
+pub mod string_more;
+pub mod text;
+pub mod console;
 pub mod eventual;
 pub mod iterate;
-pub mod iterator;
 pub mod makers;
 pub mod map_set;
 pub mod promise;
 pub mod ses;
-pub mod text;
 pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
@@ -56,6 +61,10 @@ const TABLES: &[&[Native]] = &[
     array::TABLE,
     array_more::TABLE,
     iterator::TABLE,
+    string::TABLE,
+    string_more::TABLE,
+    string_case::TABLE,
+    json::TABLE,
     map_set::TABLE,
     console::TABLE,
     weak::TABLE,
@@ -95,6 +104,8 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     error::install(cx, m, realm)?;
     iterator::install(cx, m, realm)?;
     array::install(cx, m, realm)?;
+    string::install(cx, m, realm)?;
+    json::install(cx, m, realm)?;
     console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;

@@ -88,6 +88,16 @@ impl Builder {
         self.part(cx, m, s, 0, u32::MAX)
     }
 
+    /// A RangeError once more was written than a string can hold.
+    pub fn check(&self, cx: &mut Cx, m: Mem) -> Res<()> {
+        self.room(cx, m, 0)
+    }
+
+    /// The units: bytes, or 16-bit ones if some are above 255.
+    pub fn into_units(self) -> Result<Vec<u8>, Vec<u16>> {
+        self.wide.map_or(Ok(self.narrow), Err)
+    }
+
     /// The heap string.
     pub fn finish(self, cx: &mut Cx, m: Mem) -> Res {
         match self.wide {
@@ -272,4 +282,49 @@ pub fn rfind(cx: &mut Cx, m: Mem, s: Value, needle: Value, from: u32) -> Res<Opt
 /// WhiteSpace or LineTerminator.
 pub fn is_space(u: u16) -> bool {
     matches!(u, 9..=13 | 32 | 0xA0 | 0x1680 | 0x2000..=0x200A | 0x2028 | 0x2029 | 0x202F | 0x205F | 0x3000 | 0xFEFF)
+}
+
+/// All places where the needle (not empty) stands, ascending, none overlapping the one before, at most `limit`.
+pub fn find_all(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, limit: usize) -> Res<Vec<u32>> {
+    let s = string::flat(cx, m, s)?;
+    let n = string::len(m, s);
+    let mut found = Vec::new();
+    if let (Needle::Narrow(b), true) = (needle, string::is_latin1(m, s)) {
+        let (finder, k) = (memchr::memmem::Finder::new(b), b.len() as u32);
+        let block = (1 << 16).max(k.saturating_mul(2));
+        let mut at = 0;
+        while at + k <= n && found.len() < limit {
+            let end = at.saturating_add(block).min(n);
+            cx.charge((end - at) as u64 / 8)?;
+            let text = bytes(m, s, at, end);
+            let mut from = 0;
+            while let Some(i) = finder.find(&text[from..]) {
+                found.push(at + (from + i) as u32);
+                from += i + b.len();
+                if found.len() == limit {
+                    return Ok(found);
+                }
+            }
+            at = if end == n { n } else { (at + from as u32).max(end - (k - 1)) };
+        }
+        return Ok(found);
+    }
+    let (wide, table);
+    let (u, t) = match needle {
+        Needle::Narrow(b) => {
+            wide = b.iter().map(|c| *c as u16).collect::<Vec<u16>>();
+            table = borders(&wide);
+            (&wide, &table)
+        }
+        Needle::Wide(u, t) if !string::is_latin1(m, s) => (u, t),
+        _ => return Ok(found),
+    };
+    let mut at = 0;
+    while found.len() < limit
+        && let Some(i) = find_units(cx, m, s, u, t, at)?
+    {
+        found.push(i);
+        at = i + u.len() as u32;
+    }
+    Ok(found)
 }

@@ -1,5 +1,6 @@
 //! Assignments and updates.
 use super::expr::short_circuit;
+use super::regs::Kind;
 use super::{Gen, Res};
 use crate::code::op;
 use syntax::ast::{BinaryOp, Expr, ExprId, LogicalOp, NameId, Pat, PatId, RefId, Span};
@@ -126,7 +127,7 @@ impl<'t> Gen<'t> {
         let tree = self.tree;
         let Pat::Target(target_expr) = *tree.pat(target) else {
             let mut v = self.operand(value, t)?;
-            if v != t && !self.is_temp(v) {
+            if self.f.kind[v as usize] == Kind::Changing {
                 self.mov(t, v);
                 v = t;
             }

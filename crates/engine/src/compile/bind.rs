@@ -16,6 +16,9 @@ impl Gen<'_> {
     pub(super) fn variable_register(&mut self, id: RefId) -> Res<Option<u8>> {
         let reference = self.tree.reference(id);
         let Resolution::Local(b) = reference.to else { return Ok(None) };
+        if self.is_pending(b) {
+            return Ok(None);
+        }
         let Loc::Reg(r) = self.loc(b, reference.span)? else { return Ok(None) };
         if reference.check {
             let name = self.name_const(b);
@@ -53,7 +56,24 @@ impl Gen<'_> {
         }
     }
 
+    /// A parameter (or name of a catch clause) that the pattern around the use has still to initialise.
+    fn is_pending(&self, b: BindingId) -> bool {
+        self.is_own(b)
+            && match self.locs[b.index()] {
+                Some(Loc::Reg(r)) => r >= 3 && self.f.kind[r as usize] == Kind::Temp,
+                None => matches!(self.tree.binding(b).kind, BindingKind::Param | BindingKind::Catch),
+                _ => false,
+            }
+    }
+
     fn read_binding(&mut self, b: BindingId, check: bool, span: Span, dst: u8) -> Res {
+        if self.is_pending(b) {
+            let name = self.name_const(b);
+            let t = self.builder(dst)?;
+            self.load(t, value::TDZ);
+            self.emit_words(op::CHECK, t, 0, 0, &[name]);
+            return Ok(());
+        }
         let loc = self.loc(b, span)?;
         let name = self.name_const(b);
         match loc {
@@ -103,7 +123,7 @@ impl Gen<'_> {
     pub(super) fn assignable_register(&self, id: RefId) -> Res<Option<u8>> {
         let reference = self.tree.reference(id);
         let Resolution::Local(b) = reference.to else { return Ok(None) };
-        if self.is_constant(b) || reference.check {
+        if self.is_constant(b) || reference.check || self.is_pending(b) {
             return Ok(None);
         }
         Ok(match self.loc(b, reference.span)? {
@@ -141,6 +161,13 @@ impl Gen<'_> {
     }
 
     fn store_binding(&mut self, b: BindingId, check: bool, span: Span, src: u8) -> Res {
+        if self.is_pending(b) {
+            let mark = self.f.next;
+            let t = self.alloc()?;
+            self.read_binding(b, true, span, t)?;
+            self.release(mark);
+            return Ok(());
+        }
         let loc = self.loc(b, span)?;
         let name = self.name_const(b);
         match loc {

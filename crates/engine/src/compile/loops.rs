@@ -55,7 +55,7 @@ impl Gen<'_> {
     }
 
     /// Binds the head of a loop that is entered by a jump to its test.
-    fn loop_top(&mut self, top: Label, entered: bool) {
+    pub(super) fn loop_top(&mut self, top: Label, entered: bool) {
         self.f.reachable = entered;
         self.bind(top);
     }

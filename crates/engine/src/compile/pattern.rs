@@ -65,7 +65,7 @@ impl<'t> Gen<'t> {
         }
         let r = self.alloc()?;
         if binding.tdz || binding.boxed {
-            self.load(r, if binding.tdz { value::TDZ } else { value::UNDEFINED });
+            self.load(r, value::TDZ);
         }
         if binding.boxed {
             self.emit(op::NEWBOX, r, r, 0);
@@ -304,15 +304,12 @@ impl<'t> Gen<'t> {
         self.jump(end);
         for (item, done) in items.iter().zip(exhausted) {
             self.bind(done);
-            match *item {
-                Some(p) => match self.plain_local(p) {
-                    Some(r) => self.load(r, value::UNDEFINED),
-                    None => {
-                        self.load(v, value::UNDEFINED);
-                        self.put_quietly(p, v)?;
-                    }
-                },
-                None => {}
+            let Some(p) = *item else { continue };
+            if let Some(r) = self.plain_local(p) {
+                self.load(r, value::UNDEFINED);
+            } else {
+                self.load(v, value::UNDEFINED);
+                self.put_quietly(p, v)?;
             }
         }
         if let Some(p) = rest {
@@ -345,7 +342,8 @@ impl<'t> Gen<'t> {
         let (more, got, done) = (self.label(), self.label(), self.label());
         let frame = self.scratch(4)?;
         self.jump(more);
-        self.bind(got);
+        let entered = self.is_used(more);
+        self.loop_top(got, entered);
         self.emit(op::PUSH, arr, iter + 2, 0);
         self.bind(more);
         self.branch_next(iter, frame, got, done);

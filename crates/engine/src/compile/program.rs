@@ -8,7 +8,8 @@ use super::scope::{Capture, Loc};
 use super::tryfinally::Region;
 use super::{Gen, Job, Res};
 use crate::code::{self, FuncInfo, op};
-use syntax::ast::{BindingKind, Body, FuncId, FuncKind, Function, Goal, Pat, PatId};
+use std::collections::BTreeMap;
+use syntax::ast::{BindingId, BindingKind, Body, FuncId, FuncKind, Function, Goal, NameId, Pat, PatId};
 
 impl Gen<'_> {
     pub(super) fn function(&mut self, job: Job) -> Res {
@@ -164,13 +165,18 @@ impl Gen<'_> {
     }
 
     /// A parameter that is a name, maybe with a default, and may live where the argument came.
-    fn parameter_in_place(&self, p: PatId) -> Option<(syntax::ast::BindingId, Option<syntax::ast::ExprId>)> {
+    fn parameter_in_place(&self, p: PatId) -> Option<(BindingId, Option<syntax::ast::ExprId>)> {
         let (inner, default) = match *self.tree.pat(p) {
             Pat::Default { pat, value } => (pat, Some(value)),
             _ => (p, None),
         };
         match *self.tree.pat(inner) {
-            Pat::Binding(b) if !self.tree.binding(b).tdz && self.spills[b.index()].is_none() => Some((b, default)),
+            Pat::Binding(b) => {
+                // A default may make a closure that holds the box of a later parameter.
+                let early_box = self.tree.binding(b).boxed && !self.tree.func(self.f.id).simple_params;
+                let movable = self.tree.binding(b).tdz || self.spills[b.index()].is_some();
+                (!early_box && !movable).then_some((b, default))
+            }
             _ => None,
         }
     }
@@ -195,12 +201,12 @@ impl Gen<'_> {
     /// `var x` in a function whose parameters are not simple begins with the value of the parameter x.
     fn copy_parameters(&mut self, func: &Function) -> Res {
         let tree = self.tree;
+        let params = &tree.scope(func.param_scope).bindings;
+        let by_name: BTreeMap<NameId, BindingId> = params.iter().map(|&p| (tree.binding(p).name, p)).collect();
         for &b in &tree.scope(func.body_scope).bindings {
-            if tree.binding(b).kind != BindingKind::Var {
-                continue;
-            }
-            let same = |p: &&syntax::ast::BindingId| tree.binding(**p).name == tree.binding(b).name;
-            if let Some(&p) = tree.scope(func.param_scope).bindings.iter().find(same) {
+            if tree.binding(b).kind == BindingKind::Var
+                && let Some(&p) = by_name.get(&tree.binding(b).name)
+            {
                 let mark = self.f.next;
                 let t = self.alloc()?;
                 self.read_own(p, t)?;

@@ -234,12 +234,13 @@ impl Gen<'_> {
         let kind = self.alloc()?;
         let held = self.alloc()?;
         let entry = self.label();
+        // A value must stand in the register whichever way the finalizer is entered.
+        self.load(held, value::UNDEFINED);
         let region = Region::open(self.here());
         self.f.control.push(Control::Finally { region, entry, kind, value: held, exits: Vec::new() });
         self.try_catch(block, handler)?;
         let Some(Control::Finally { mut region, exits, .. }) = self.f.control.pop() else { return Ok(()) };
         region.close(self.here());
-        // A value must stand in the register whichever way the finalizer is entered.
         self.move_imm(kind, NORMAL);
         self.jump(entry);
         if self.handle(region, held) {

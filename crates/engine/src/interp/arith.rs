@@ -94,6 +94,9 @@ fn numeric(cx: &mut Cx, m: Mem, op: u8, x: Value, y: Value) -> Res {
     let x = if is_number(x) { x } else { convert::to_numeric(cx, m, x)? };
     let y = if is_number(y) { y } else { convert::to_numeric(cx, m, y)? };
     if is_big(x) && is_big(y) {
+        if op == USHR {
+            return Err(cx.type_error(m, "BigInts have no unsigned right shift, use >> instead"));
+        }
         return bigint::binary(cx, m, big_op(op), x, y);
     }
     if is_big(x) || is_big(y) {
@@ -139,7 +142,6 @@ fn big_op(op: u8) -> BigOp {
         BOR => BigOp::Or,
         BXOR => BigOp::Xor,
         SHL => BigOp::Shl,
-        SHR => BigOp::Shr,
-        _ => BigOp::UShr,
+        _ => BigOp::Shr,
     }
 }

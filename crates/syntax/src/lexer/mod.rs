@@ -31,8 +31,10 @@ pub(crate) enum Note {
     OddNumber,
     /// A letter beyond ASCII or an escape in an identifier (JS-011).
     OddWord,
-    /// The form `x ~. p = v`, `++` or `delete`: reported where it stands.
-    Hashbang,
+    /// A line end directly behind `return`, `break` or `continue` (JS-021).
+    LineAfterJump,
+    /// `import 'm'`, attributes, a string as the name of an import or export (JS-104).
+    OddImport,
 }
 
 pub(crate) struct Lexer<'s> {
@@ -63,7 +65,6 @@ impl<'s> Lexer<'s> {
             lexer.pos = 3;
         }
         if lexer.bytes[lexer.pos..].starts_with(b"#!") {
-            lexer.notes.push((Note::Hashbang, span(lexer.pos, lexer.pos + 2)));
             lexer.skip_line();
         }
         lexer

@@ -98,7 +98,6 @@ pub(crate) struct Parser<'s> {
 pub(crate) struct Output {
     pub tree: Tree,
     pub diagnostics: Vec<Diagnostic>,
-    #[allow(dead_code)]
     pub notes: Vec<(Note, Span)>,
 }
 
@@ -263,6 +262,10 @@ impl<'s> Parser<'s> {
     pub fn note_asi(&mut self) {
         let span = Span { start: self.prev_end, end: self.prev_end };
         self.lexer.notes.push((Note::Asi, span));
+    }
+
+    pub fn note(&mut self, note: Note, span: Span) {
+        self.lexer.notes.push((note, span));
     }
 
     // ---- errors

@@ -1,6 +1,7 @@
 //! `import` declarations.
 use super::{Halt, Parse, Parser, well_known as w};
 use crate::ast::*;
+use crate::lexer::Note;
 use crate::lexer::token::Tok;
 use std::collections::HashSet;
 
@@ -19,6 +20,7 @@ impl Parser<'_> {
         let start = self.start();
         self.bump();
         if self.at(Tok::String) {
+            self.note(Note::OddImport, self.tok.span);
             self.from_specifier()?;
             return Ok(self.add_stmt(Stmt::Import, start));
         }
@@ -86,6 +88,7 @@ impl Parser<'_> {
         let token = self.tok;
         self.expect(Tok::String, "the name of a module in quotes")?;
         if self.eat(Tok::With) {
+            self.note(Note::OddImport, self.since(token.span.start));
             self.attributes()?;
         }
         self.semicolon()?;
@@ -124,6 +127,7 @@ impl Parser<'_> {
     pub fn module_export_name(&mut self) -> Parse<NameId> {
         let token = self.tok;
         if token.kind == Tok::String {
+            self.note(Note::OddImport, token.span);
             self.bump();
             let units = &self.lexer.names.list[token.name.index()];
             if char::decode_utf16(units.iter().copied()).any(|c| c.is_err()) {

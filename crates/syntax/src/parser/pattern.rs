@@ -125,6 +125,10 @@ impl Parser<'_> {
 
     /// Reports what `op=`, `++` and `--` cannot assign to.
     pub fn check_simple_target(&mut self, id: ExprId) {
+        self.check_target(id, "JS-065");
+    }
+
+    fn check_target(&mut self, id: ExprId, send_code: &'static str) {
         let mut inner = id;
         while let Expr::Paren(e) = self.tree.expr(inner) {
             inner = *e;
@@ -142,7 +146,7 @@ impl Parser<'_> {
             Expr::SuperMember { .. } | Expr::SuperIndex { .. } | Expr::Error => {}
             Expr::Send { .. } => {
                 let help = "send a message that asks the object to do it";
-                self.error_help("JS-062", span, "a property of a distant object cannot be assigned to", help);
+                self.error_help(send_code, span, "a property of a distant object cannot be assigned to", help);
             }
             Expr::Chain(_) => self.error("E-TARGET", span, "an optional chain cannot be assigned to"),
             _ => self.error("E-TARGET", span, "this cannot be assigned to"),
@@ -167,7 +171,7 @@ impl Parser<'_> {
             }
             other => {
                 self.tree.exprs[id.index()] = other;
-                self.check_simple_target(id);
+                self.check_target(id, "JS-062");
                 self.add_pat(Pat::Target(id), span)
             }
         }

@@ -1,6 +1,7 @@
 //! Declarations of variables, jumps, `switch`, `try`.
 use super::{Halt, Parse, Parser};
 use crate::ast::*;
+use crate::lexer::Note;
 use crate::lexer::token::Tok;
 
 impl Parser<'_> {
@@ -39,11 +40,19 @@ impl Parser<'_> {
         }
     }
 
+    /// A line end where the operand of a jump could stand.
+    fn note_line_end(&mut self, word: Span) {
+        if self.tok.newline && !matches!(self.tok.kind, Tok::Semi | Tok::RBrace | Tok::Eof) {
+            self.note(Note::LineAfterJump, word);
+        }
+    }
+
     /// `break` and `continue`.
     pub fn jump(&mut self) -> Parse<StmtId> {
         let start = self.start();
         let word = self.bump();
         let is_break = word.kind == Tok::Break;
+        self.note_line_end(word.span);
         let mut label = None;
         if matches!(self.tok.kind, Tok::Ident | Tok::Await) && !self.tok.newline {
             let token = self.bump();
@@ -75,6 +84,7 @@ impl Parser<'_> {
         if !self.ctx.can_return {
             self.error("E-RETURN", word, "`return` stands in functions only");
         }
+        self.note_line_end(word);
         let ends = matches!(self.tok.kind, Tok::Semi | Tok::RBrace | Tok::Eof) || self.tok.newline;
         let value = if ends { None } else { Some(self.expression()?) };
         self.semicolon()?;

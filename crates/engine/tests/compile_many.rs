@@ -1,0 +1,139 @@
+#![forbid(unsafe_code)]
+//! Shapes of programs that are large, deep or odd: they compile (or say why not) in bounded stack and pass the verifier.
+use engine::compile::{CompileError, CompileOptions, compile, verify};
+use std::fmt::Write;
+use syntax::Options;
+use syntax::ast::Goal;
+
+fn build(source: &str, goal: Goal) -> Result<(), CompileError> {
+    let parsed = syntax::parse(source, &Options { goal, ..Options::default() });
+    assert!(!parsed.has_errors(), "{:?}", parsed.diagnostics);
+    let options = CompileOptions { script_completion: goal == Goal::Script, ..CompileOptions::default() };
+    let unit = compile(&parsed.tree, source.into(), "test", &options)?;
+    let again = compile(&parsed.tree, source.into(), "test", &options)?;
+    assert!(unit.words == again.words && unit.consts == again.consts, "the same source gave other code");
+    if let Err(e) = verify(&unit) {
+        panic!("{e}\n{}", engine::compile::disassemble(&unit));
+    }
+    Ok(())
+}
+
+fn script(source: &str) {
+    if let Err(e) = build(source, Goal::Script) {
+        panic!("{e:?}\n{}", source.get(..200).unwrap_or(source));
+    }
+}
+
+/// On a stack of 2 MiB.
+fn on_small_stack(f: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(f).unwrap();
+    thread.join().unwrap();
+}
+
+fn repeat(n: usize, mut piece: impl FnMut(usize, &mut String)) -> String {
+    let mut s = String::new();
+    (0..n).for_each(|i| piece(i, &mut s));
+    s
+}
+
+#[test]
+fn chains_of_a_hundred_thousand() {
+    on_small_stack(|| {
+        const N: usize = 100_000;
+        script(&format!("let a = 1; a{};", " + a".repeat(N)));
+        script(&format!("let a = 1; a{};", " * 2 - 1".repeat(N)));
+        script(&format!("let a = 1; if (a{}) a;", " && a".repeat(N)));
+        script(&format!("let a = 1; a = a{};", " || a".repeat(N)));
+        script(&format!("let a = 1; a = a{};", " ?? a".repeat(N)));
+        script(&format!("let a = {{}}; a{};", ".b".repeat(N)));
+        script(&format!("let a = {{}}; a{};", ".b()".repeat(N)));
+        script(&format!("let a = {{}}; a{};", "(1)".repeat(N)));
+        script(&format!("let a = {{}}; a{};", "[a]".repeat(N)));
+        script(&format!("let a = {{}}; a?.b{};", ".c(a).d".repeat(N)));
+        script(&format!("let a = {{}}; a{};", " ~. m(1)".repeat(N)));
+        script(&format!("let a = 1; {} a;", "if (a === 1) a; else ".repeat(N)));
+        script(&format!("let a = 1; (a{});", ", a".repeat(N)));
+    });
+}
+
+#[test]
+fn deep_nesting() {
+    on_small_stack(|| {
+        for n in [60, 400, 1000] {
+            let nest = |open: &str, mid: &str, close: &str| format!("{}{mid}{}", open.repeat(n), close.repeat(n));
+            for source in [
+                nest("[", "1", "]"),
+                format!("({})", nest("{ a: ", "1", "}")),
+                nest("(", "1", ")"),
+                nest("!", "1", ""),
+                nest("f(", "1", ")"),
+                nest("1 + (", "1", ")"),
+                nest("{", "", "}"),
+                nest("if (x) {", "", "}"),
+                nest("while (x) {", "", "}"),
+                nest("for (const a of x) {", "", "}"),
+                nest("try {", "", "} finally { x }"),
+                nest("x => ", "1", ""),
+                nest("`${", "1", "}`"),
+                nest("x ? 1 : ", "1", ""),
+                nest("async () => { await ", "1", "}"),
+            ] {
+                let parsed = syntax::parse(&source, &Options::default());
+                if parsed.has_errors() {
+                    continue;
+                }
+                match build(&source, Goal::Script) {
+                    Ok(()) => {}
+                    Err(e) => assert_eq!(e.code, "E-REGISTERS", "{e:?}"),
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn more_variables_than_registers() {
+    let lets = repeat(1000, |i, s| writeln!(s, "let v{i} = {i}; const w{i} = () => v{i} + 1; v{i} += w{i}();").unwrap());
+    script(&lets);
+    script(&format!("function f() {{ {lets} return () => v999; }}"));
+    script(&format!("{lets} const all = () => {{ {} return () => v7; }};", repeat(900, |i, s| write!(s, "v{i}++;").unwrap())));
+    let vars = repeat(600, |i, s| write!(s, "var x{i} = {i}; function g{i}() {{ return x{i}; }}").unwrap());
+    script(&vars);
+}
+
+#[test]
+fn many_of_everything() {
+    let list = |n: usize| repeat(n, |i, s| write!(s, "{i},").unwrap());
+    script(&format!("const a = [{}];", list(10_000)));
+    script(&format!("f({});", list(1000)));
+    script(&format!("new F({});", list(1000)));
+    script(&format!("x ~. f({});", list(1000)));
+    script(&format!("const o = {{{}}};", repeat(1000, |i, s| write!(s, "k{i}: {i},").unwrap())));
+    script(&format!("const s = `{}`;", repeat(1000, |i, s| write!(s, "a${{{i}}}").unwrap())));
+    script(&format!("f`{}`;", repeat(300, |i, s| write!(s, "a${{{i}}}").unwrap())));
+    script(&format!("switch (x) {{ {} }}", repeat(5000, |i, s| write!(s, "case {i}: f({i}); break;").unwrap())));
+    script(&repeat(2000, |i, s| writeln!(s, "{{ const a = {i}; let b = () => a; b(); }}").unwrap()));
+}
+
+#[test]
+fn modules() {
+    for source in [
+        "import a, { b as c } from 'x'; import * as ns from 'y'; export { c as d }; export * from 'z'; a(c, ns);",
+        "export const x = 1; export let y; export var z = x; export function f() { return y; } f();",
+        "export default () => 1;",
+        "export default function () { return 1; }",
+        "export const { a, b: [c] } = await d; export { e as f } from 'g'; export * as h from 'i'; let d, e;",
+        "for await (const x of y) { if (x) break; }",
+    ] {
+        build(source, Goal::Module).unwrap();
+    }
+}
+
+#[test]
+fn not_yet() {
+    for source in ["class A {}", "function* f() {}", "/a/;", "import('a');", "(class {});"] {
+        let error = build(source, Goal::Script).unwrap_err();
+        assert_eq!(error.code, "E-NOT-YET", "{source}: {error:?}");
+        assert!(error.help.is_some());
+    }
+}
