@@ -10,13 +10,28 @@
 pub mod array;
 pub mod array_more;
 pub mod assert;
+pub mod bigint;
+pub mod boolean;
+pub mod console;
 pub mod error;
+pub mod eventual;
+pub mod function;
+pub mod globals;
+pub mod iterate;
 pub mod iterator;
 pub mod json;
 pub mod json_parse;
+pub mod map_set;
+pub mod math;
+pub mod number;
+pub mod object;
+pub mod object_proto;
+pub mod promise;
+pub mod reflect;
 pub mod string;
 pub mod string_case;
 pub mod string_more;
+pub mod symbol;
 pub mod text;
 pub mod console;
 pub mod eventual;
@@ -58,6 +73,16 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// helpers for script code 0x480, globals (parseInt …) 0x4C0.
 const TABLES: &[&[Native]] = &[
     error::TABLE,
+    object::TABLE,
+    object_proto::TABLE,
+    function::TABLE,
+    number::TABLE,
+    math::TABLE,
+    symbol::TABLE,
+    bigint::TABLE,
+    boolean::TABLE,
+    reflect::TABLE,
+    globals::TABLE,
     array::TABLE,
     array_more::TABLE,
     iterator::TABLE,
@@ -100,8 +125,17 @@ pub fn native(number: u16) -> Option<&'static Native> {
 
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
-    crate::send::prepare(cx, m)?;
+    object::install(cx, m, realm)?;
+    function::install(cx, m, realm)?;
+    globals::install(cx, m, realm)?;
     error::install(cx, m, realm)?;
+    symbol::install(cx, m, realm)?;
+    boolean::install(cx, m, realm)?;
+    number::install(cx, m, realm)?;
+    bigint::install(cx, m, realm)?;
+    math::install(cx, m, realm)?;
+    reflect::install(cx, m, realm)?;
+    crate::send::prepare(cx, m)?;
     iterator::install(cx, m, realm)?;
     array::install(cx, m, realm)?;
     string::install(cx, m, realm)?;
@@ -116,3 +150,6 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     assert::install(cx, m, realm)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
