@@ -1,12 +1,11 @@
 //! harden, Nat, Far, makePromiseKit, lockdown.
 use super::{Native, f};
 use crate::cx::{Args, Cx, Res, Value};
-use crate::kinds::{MAP, REGISTERED};
 use crate::object;
 use crate::realm::Realm;
 use crate::roots::{self, *};
 use crate::shape::WC;
-use crate::{convert, harden, pass, promise, string, table};
+use crate::{convert, harden, pass, promise, string};
 use cage::Mem;
 use cage::value::*;
 
@@ -124,23 +123,8 @@ pub fn install(cx: &mut Cx, m: Mem, r: &Realm) -> Res<()> {
     let object = roots::get(m, R_OBJECT);
     if is_obj(object) {
         let name = string::intern_str(cx, m, "harden")?;
-        let key = symbol_for(cx, m, name)?;
+        let key = super::symbol::registered(cx, m, name)?;
         object::define_or_throw(cx, m, object, key, object::Desc::data(h, WC))?;
     }
     Ok(())
-}
-
-/// Symbol.for(name)
-pub fn symbol_for(cx: &mut Cx, m: Mem, name: Value) -> Res {
-    let mut all = roots::get(m, R_SYMBOLS);
-    if !is_obj(all) {
-        all = super::map_set::new(cx, m, MAP)?;
-        roots::set(cx, m, R_SYMBOLS, all);
-    }
-    if let Some(s) = table::get(cx, m, all, name)? {
-        return Ok(s);
-    }
-    let s = crate::realm::symbol(cx, m, name, REGISTERED)?;
-    table::set(cx, m, all, name, s)?;
-    Ok(s)
 }
