@@ -9,6 +9,7 @@
 //! - a native charges the meter before it works, at least every 10 ms of work.
 pub mod array;
 pub mod array_more;
+pub mod assert;
 pub mod bigint;
 pub mod boolean;
 pub mod console;
@@ -20,6 +21,7 @@ pub mod iterate;
 pub mod iterator;
 pub mod json;
 pub mod json_parse;
+pub mod makers;
 pub mod map_set;
 pub mod math;
 pub mod number;
@@ -29,6 +31,7 @@ pub mod promise;
 pub mod reflect;
 pub mod script;
 pub mod sort;
+pub mod ses;
 pub mod string;
 pub mod string_case;
 pub mod string_more;
@@ -94,6 +97,9 @@ const TABLES: &[&[Native]] = &[
     weak::TABLE,
     promise::TABLE,
     eventual::TABLE,
+    ses::TABLE,
+    makers::TABLE,
+    assert::TABLE,
 ];
 
 /// Numbers below this.
@@ -137,5 +143,8 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     weak::install(cx, m, realm)?;
     promise::install(cx, m, realm)?;
     eventual::install(cx, m, realm)?;
+    ses::install(cx, m, realm)?;
+    makers::install(cx, m, realm)?;
+    assert::install(cx, m, realm)?;
     Ok(())
 }

@@ -133,7 +133,7 @@ fn frame_end(m: Mem, win: Win, code: Code) -> u32 {
 
 /// A safepoint: collects if the nursery is nearly full (or always, under stress) and no native code is on the stack.
 #[inline]
-fn safepoint(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
+pub(crate) fn safepoint(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
     if cx.native_depth == 0 && (cx.stress || nursery_full(cx)) {
         collect(cx, m, end)?;
     }
