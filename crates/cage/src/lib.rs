@@ -8,10 +8,21 @@
 //! - no offset, however corrupt, leaves its cage; no bit pattern in a cage is invalid;
 //! - what lies below `layout::OLD` is volatile and never stored.
 //!
+//! Two backings with one API: `mem` and `code` map memory; `mem_safe` and `code_safe` take no `unsafe` (feature
+//! `safe-backing`, Miri, systems other than Linux).
+//!
 //! Must never know: JavaScript, files, clocks.
+#[cfg(all(target_os = "linux", not(miri), not(feature = "safe-backing")))]
+pub mod code;
+#[cfg(not(all(target_os = "linux", not(miri), not(feature = "safe-backing"))))]
+#[path = "code_safe.rs"]
 pub mod code;
 pub mod heap;
 pub mod layout;
+#[cfg(all(target_os = "linux", not(miri), not(feature = "safe-backing")))]
+pub mod mem;
+#[cfg(not(all(target_os = "linux", not(miri), not(feature = "safe-backing"))))]
+#[path = "mem_safe.rs"]
 pub mod mem;
 pub mod value;
 

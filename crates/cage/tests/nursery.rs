@@ -146,3 +146,45 @@ fn ephemerons_and_weak_slots_in_the_nursery() {
     assert_eq!(get(mem, table, 1 + 2 * N), TOMB);
     assert_eq!(get(mem, table, 2 + 2 * N), UNDEF);
 }
+
+#[test]
+fn an_old_table_does_not_keep_young_keys() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    // One table promoted, one laid into old space at once; both outlive the turn.
+    let small = heap.alloc(8 + 8 + 16 * 4).unwrap();
+    let large = heap.alloc_native(mem, 8 + 8 + 16 * 600).unwrap();
+    assert!(small < OLD && large >= OLD);
+    for (table, n) in [(small, 4), (large, 600)] {
+        heap.write(mem, table, header(EPH, 0, 0, 1 + 2 * n));
+        (0..2 * n + 1).for_each(|i| heap.write(mem, table + 8 + 8 * i, UNDEF));
+    }
+    heap.write(mem, root(0), obj(small));
+    heap.write(mem, root(1), obj(large));
+    heap.turn_end(mem, &mut []).unwrap();
+    heap.commit(mem);
+    let before = heap.live_bytes();
+    for turn in 0..100 {
+        for i in 0..2 {
+            let table = mem.r64(root(i), 0) as u32;
+            let (dead, live) = (vec(&mut heap, mem, 8), vec(&mut heap, mem, 1));
+            heap.write(mem, table + 16, obj(dead));
+            heap.write(mem, table + 24, obj(dead)); // the value names its key: still dead
+            heap.write(mem, table + 32, obj(live));
+            heap.write(mem, table + 40, int(turn));
+            heap.write(mem, root(2 + i), obj(live));
+        }
+        heap.turn_end(mem, &mut []).unwrap();
+        heap.commit(mem);
+        heap.verify(mem).unwrap();
+        for i in 0..2 {
+            let table = mem.r64(root(i), 0);
+            assert_eq!(get(mem, table, 1), TOMB);
+            assert_eq!(get(mem, table, 2), UNDEF);
+            assert_eq!(get(mem, table, 3), mem.r64(root(2 + i), 0));
+            assert_eq!(get(mem, table, 4), int(turn));
+        }
+    }
+    assert!(heap.live_bytes() <= before + 100 * 2 * 16 + 512, "only the live keys stay");
+}

@@ -1,3 +1,131 @@
 #![forbid(unsafe_code)]
-//! Command line.
-fn main() {}
+//! The command line: thin fronts for `host` and `syntax`.
+//!
+//! In: arguments. Out: exit codes: 0 done, 1 an error in sources or programs, 2 wrong usage.
+mod check;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use syntax::diagnostic::Level;
+
+#[derive(Parser)]
+#[command(name = "drses", version, about = "Secure, distributed, crash-proof JavaScript", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a program, or scripts in order
+    #[command(after_help = "\
+Examples:
+  drses run examples/hello World        a program: its default (or start) export gets { console, args }
+  drses run --script a.js b.js          SES scripts, in order, in one start compartment with console and print
+  drses run --max-heap 64MiB --max-instructions 1e8 untrusted/main.js")]
+    Run(Run),
+    /// Check sources against a language level; exit 1 on any error
+    #[command(after_help = "\
+Examples:
+  drses check src/*.js                  level by marker (// @jessie-check), else ses
+  drses check --level jessie --json contract.js
+  drses check --rules                   all rules of the ladder, and which are not checked yet")]
+    Check(check::Check),
+    /// Read, evaluate, print; one entry is one turn
+    Repl(Repl),
+}
+
+#[derive(Args)]
+struct Run {
+    /// The program (a folder means its main.js), then its arguments; with --script, the scripts
+    #[arg(required = true, value_name = "FILE")]
+    file: PathBuf,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    args: Vec<String>,
+    /// FILE and ARGS are SES scripts
+    #[arg(long)]
+    script: bool,
+    #[command(flatten)]
+    machine: MachineOptions,
+}
+
+#[derive(Args)]
+struct Repl {
+    #[command(flatten)]
+    machine: MachineOptions,
+}
+
+#[derive(Args)]
+struct MachineOptions {
+    /// Language level: json justin jessie jessie-2026 tinyses ses strict
+    #[arg(long, value_parser = level)]
+    level: Option<Level>,
+    /// Leave primordials mutable (conformance tests); adds performance.now and gc
+    #[arg(long)]
+    unlocked: bool,
+    /// Instructions of one turn, e.g. 1e9
+    #[arg(long, value_name = "N", default_value = "10e9", value_parser = count)]
+    max_instructions: u64,
+    /// Heap of a vat, e.g. 64MiB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = bytes)]
+    max_heap: u64,
+}
+
+impl MachineOptions {
+    fn options(&self) -> host::run::Options {
+        host::run::Options {
+            level: self.level,
+            unlocked: self.unlocked,
+            quota: host::Quota { heap_bytes: self.max_heap, instructions: self.max_instructions },
+        }
+    }
+}
+
+fn level(name: &str) -> Result<Level, String> {
+    Level::from_name(name).ok_or_else(|| "one of json justin jessie jessie-2026 tinyses ses strict".to_owned())
+}
+
+/// `1000`, `1e9`, `10e9`
+fn count(text: &str) -> Result<u64, String> {
+    let plain = text.replace('_', "");
+    if let Ok(n) = plain.parse::<u64>() {
+        return Ok(n);
+    }
+    match plain.parse::<f64>() {
+        Ok(f) if f >= 1.0 && f <= 1e18 => Ok(f as u64),
+        _ => Err("a positive number such as 1000000 or 1e9".to_owned()),
+    }
+}
+
+/// `1048576`, `64MiB`, `1GiB`, `512KiB`
+fn bytes(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let (digits, shift) = units
+        .iter()
+        .find_map(|(u, s)| text.strip_suffix(u).map(|d| (d, *s)))
+        .unwrap_or((text, 0));
+    let n: u64 = digits.trim().parse().map_err(|_| "bytes such as 1048576, 512KiB, 64MiB or 1GiB".to_owned())?;
+    n.checked_shl(shift).filter(|b| b >> shift == n && (1 << 20..=3 << 30).contains(b)).ok_or_else(|| "between 1MiB and 3GiB".to_owned())
+}
+
+fn main() {
+    let cli = Cli::parse();
+    let code = match &cli.command {
+        Command::Run(r) => run(r),
+        Command::Check(c) => check::run(c),
+        Command::Repl(r) => host::run::on_big_stack(|| host::repl::run(&r.machine.options())),
+    };
+    std::process::exit(code);
+}
+
+fn run(r: &Run) -> i32 {
+    let options = r.machine.options();
+    host::run::on_big_stack(|| {
+        if r.script {
+            let files: Vec<PathBuf> = std::iter::once(r.file.clone()).chain(r.args.iter().map(PathBuf::from)).collect();
+            host::run::scripts(&files, &options)
+        } else {
+            host::run::program(&r.file, &r.args, &options)
+        }
+    })
+}

@@ -2,6 +2,8 @@
 //! Trees in, effects on a cage out: compiler, machine, realm, builtins, promises and local sends, harden, meter.
 //!
 //! Must never know: vats, input and output, clocks, randomness.
+pub use cage;
+
 pub mod array;
 pub mod bigint;
 pub mod builtins;

@@ -209,6 +209,17 @@ impl Machine {
         Turn { outcome, output, unhandled }
     }
 
+    /// Looks at the heap between turns; changes nothing that is stored.
+    pub fn look(&mut self, body: impl FnOnce(&mut Cx, Mem)) {
+        let m = self.cage.mem();
+        self.cx.fuel = self.quota.instructions;
+        self.cx.abort = None;
+        body(&mut self.cx, m);
+        // what looking allocated is forgotten
+        self.cx.heap.rollback(m);
+        interp::drop_caches(&mut self.cx, m);
+    }
+
     fn after_rollback(&mut self) {
         let m = self.cage.mem();
         let cx = &mut self.cx;

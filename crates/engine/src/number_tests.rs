@@ -21,6 +21,9 @@ pub(crate) fn with_machine(f: impl FnOnce(&mut Cx, Mem)) {
         stress: false,
         output: Vec::new(),
         new_target: UNDEF,
+        constructing: Vec::new(),
+        match_loop: false,
+        cache_epoch: 0,
     };
     crate::realm::begin(&mut cx, cage.mem(), false).expect("a realm");
     f(&mut cx, cage.mem());

@@ -739,7 +739,7 @@ pub fn own_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
     let indices = keys.len();
     keys.extend(all.iter().map(|e| e.0).filter(|k| is_str(*k)));
     big_indices_first(cx, m, &mut keys, indices)?;
-    if shape::meta(m, s) & shape::ARRAY != 0 || (kind(m, o) == WRAPPER && dense > 0) {
+    if shape::meta(m, s) & shape::ARRAY != 0 || (kind(m, o) == WRAPPER && is_str(m.r64(o as u32, 16))) {
         keys.insert(indices, roots::get(m, R_STR_LENGTH));
     }
     if shape::meta(m, s) & VIRTUAL != 0 {

@@ -429,7 +429,7 @@ fn run_job(cx: &mut Cx, m: Mem, job: Value) -> Res<Result<(), ()>> {
         THENABLE => run_thenable(cx, m, target, handler, arg),
         SEND if rejected => crate::send::broken(cx, m, target, arg),
         SEND | DELIVER => crate::send::deliver(cx, m, target, handler, arg),
-        CALLBACK => interp::call(cx, m, handler, UNDEF, &[arg]).map(|_| ()),
+        CALLBACK => interp::call_job(cx, m, handler, UNDEF, &[arg]).map(|_| ()),
         _ => return Ok(Err(())),
     };
     match r {
@@ -501,7 +501,7 @@ pub fn forwarded(m: Mem, p: Value) -> Option<Value> {
 /// NewPromiseReactionJob
 fn run_reaction(cx: &mut Cx, m: Mem, handler: Value, arg: Value, rejected: bool) -> Res<()> {
     let r = if handler != UNDEF {
-        let r = interp::call(cx, m, handler, UNDEF, &[arg]);
+        let r = interp::call_job(cx, m, handler, UNDEF, &[arg]);
         caught(cx, r)?
     } else if rejected {
         Err(arg)
@@ -533,7 +533,7 @@ fn run_thenable(cx: &mut Cx, m: Mem, target: Value, then: Value, thenable: Value
     // while `then` runs the reject function hangs on the job
     let job = roots::get(m, R_JOB);
     set_word(cx, m, job, 5, reject);
-    let r = interp::call(cx, m, then, thenable, &[resolve, reject]);
+    let r = interp::call_job(cx, m, then, thenable, &[resolve, reject]);
     if let Err(e) = caught(cx, r)? {
         let p = take_target(cx, m, running(m, 5));
         if p != UNDEF {

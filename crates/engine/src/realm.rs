@@ -7,7 +7,7 @@
 //! - prototypes and shapes stand in their roots before any builtin module installs itself.
 use crate::cx::{Cx, Res, Value};
 use crate::function;
-use crate::kinds::{INTERNAL, ROOTS, SYMBOL, WELL_KNOWN};
+use crate::kinds::{INTERNAL, ROOTS, SYMBOL, WELL_KNOWN, WRAPPER};
 use crate::object::{self, Desc};
 use crate::roots::{self, *};
 use crate::shape::{self, ARRAY, C, EXOTIC, VIRTUAL, WC};
@@ -244,9 +244,6 @@ fn prototypes(cx: &mut Cx, m: Mem) -> Res<()> {
         set_shape(cx, r, fp, 1, EXOTIC | if r == R_SHAPE_BOUND { 0 } else { VIRTUAL })?;
     }
     let plain = [
-        R_STRING_PROTO,
-        R_NUMBER_PROTO,
-        R_BOOLEAN_PROTO,
         R_SYMBOL_PROTO,
         R_BIGINT_PROTO,
         R_ERROR_PROTO,
@@ -261,6 +258,12 @@ fn prototypes(cx: &mut Cx, m: Mem) -> Res<()> {
     ];
     for r in plain {
         let o = object::new(cx, m)?;
+        roots::set(cx, m, r, o);
+    }
+    // these are themselves wrappers
+    for (r, v) in [(R_STRING_PROTO, string::empty(m)), (R_NUMBER_PROTO, int(0)), (R_BOOLEAN_PROTO, FALSE)] {
+        let s = shape::root(cx, m, op, 1, EXOTIC)?;
+        let o = object::exotic(cx, m, WRAPPER, s, &[v])?;
         roots::set(cx, m, r, o);
     }
     for i in 1..8 {

@@ -35,6 +35,8 @@ roots! {
 
     R_GRAPH = 17, "while a graph of modules is evaluated: programs, namespace, promise";
 
+    R_MAIN = 18, "promise of what the program's start returned";
+
     R_SHAPE_OBJECT = 20, "shape of {} with 4 inline slots";
     R_SHAPE_ARRAY = 21, "shape of arrays";
     R_SHAPE_ARROW = 22, "shape of closures that are no constructors: length, name virtual";

@@ -183,7 +183,7 @@ fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
         if !object::is_callable(m, target) {
             return Err(cx.type_error(m, "the target of the send is not a function"));
         }
-        return interp::call(cx, m, target, UNDEF, &args);
+        return interp::call_job(cx, m, target, UNDEF, &args);
     }
     let f = object::get_v(cx, m, target, key)?;
     if !object::is_callable(m, f) {
@@ -191,7 +191,7 @@ fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
         let what = if f == UNDEF { "has no method" } else { "has a property that is no method:" };
         return Err(cx.type_error(m, &format!("the target of the send {what} '{k}'")));
     }
-    interp::call(cx, m, f, target, &args)
+    interp::call_job(cx, m, f, target, &args)
 }
 
 /// The message as a call of a handler's trap; `to` is the TUPLE target, handler.
@@ -212,7 +212,7 @@ fn trap(cx: &mut Cx, m: Mem, message: Value, to: Value) -> Res {
     for only in if form & ONLY != 0 { [1, 0].as_slice() } else { [0].as_slice() } {
         let f = object::get_str(cx, m, handler, names[*only][i])?;
         if object::is_callable(m, f) {
-            return interp::call(cx, m, f, handler, &args);
+            return interp::call_job(cx, m, f, handler, &args);
         }
     }
     if i == 2 {
@@ -220,7 +220,7 @@ fn trap(cx: &mut Cx, m: Mem, message: Value, to: Value) -> Res {
         let f = object::get_str(cx, m, handler, "applyMethod")?;
         if object::is_callable(m, f) {
             args.insert(1, UNDEF);
-            return interp::call(cx, m, f, handler, &args);
+            return interp::call_job(cx, m, f, handler, &args);
         }
     }
     Err(cx.type_error(m, &format!("the handler has no method '{}'", names[0][i])))

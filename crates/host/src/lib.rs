@@ -1,2 +1,12 @@
 #![forbid(unsafe_code)]
-//! Engine.
+//! The room with files, terminals and clocks, around vats.
+//!
+//! In: paths, arguments, terminals. Out: what programs write, exit codes.
+//!
+//! Must never know: how the engine works.
+pub mod bundle;
+pub mod output;
+pub mod repl;
+pub mod run;
+
+pub use vat::Quota;

@@ -8,12 +8,15 @@ pub mod diagnostic;
 pub mod level;
 mod lexer;
 pub mod limits;
+pub mod line_index;
 mod parser;
+pub mod render;
 pub mod rules;
 pub mod scope;
 mod sink;
 
 pub use level::level_marker;
+pub use line_index::LineIndex;
 pub use rules::{Rule, rules};
 
 use ast::{Goal, Span, Tree};

@@ -107,6 +107,9 @@ impl Heap {
             let Some(to) = self.old_alloc(mem, size, Class::Small) else { return false };
             self.mark_new(to, size, true);
             mem.copy(at, to, size);
+            if let Trace::Weak(_) | Trace::Ephemerons(_) = self.kinds[h as u8 as usize].trace {
+                self.flag_weak(to, size);
+            }
             self.moved_bytes += size as u64;
             moves.push((at, to));
         }

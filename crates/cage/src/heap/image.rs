@@ -345,7 +345,8 @@ pub(super) fn check(regions: &[Region], book: &Book) -> Result<(), ImageError> {
         if flags & R_LARGE != 0 {
             let whole = head >= OLD && (head - OLD).is_multiple_of(REGION);
             let from = (head.wrapping_sub(OLD) / REGION) as usize;
-            if !whole || from > r || regions[from].meta != reg.meta || regions[from].first[0] != 0 {
+            let same = |other: Meta| other.flags & R_LARGE != 0 && other.head == head;
+            if !whole || from > r || !same(regions[from].meta) || regions[from].first[0] != 0 {
                 return bad("the large object in it begins nowhere", r);
             }
         } else if head != 0 {

@@ -10,8 +10,9 @@
 //! - bytes copied never exceed the bytes of the nursery: whatever the words say, the work is bounded;
 //! - afterwards no word of stack, extra slots or old space names a place of the nursery that is free.
 //!
-//! Must never know: old garbage. A weak or ephemeron table in old space is treated as strong here (marking is not).
+//! Must never know: what of old space is dead. All of it counts as alive here, old weak slots and pairs by their keys.
 use super::old::Class;
+use super::weak::Weakness;
 use super::{Heap, HeapFull};
 use crate::layout::*;
 use crate::mem::Mem;
@@ -34,6 +35,11 @@ pub struct Young {
     /// Copied weak objects and ephemeron tables.
     weak: Vec<u32>,
     eph: Vec<u32>,
+    /// Slots of old weak objects, pairs of old tables, that name something young.
+    old_weak: Vec<u32>,
+    old_pairs: Vec<u32>,
+    /// Objects laid into old space since the last evacuation, of kinds not known then.
+    pub(super) direct: Vec<u32>,
     /// Values waiting for their key: key -> slots of pairs.
     waiting: HashMap<u32, Vec<u32>>,
     /// Pairs whose key was found alive.
@@ -79,6 +85,7 @@ impl Heap {
         let stack_end = stack_end.clamp(STACK, STACK_END);
         self.collections += 1;
         self.begin_evacuation(promote);
+        self.flag_direct(mem);
         self.forward_remembered(mem);
         let mut at = STACK;
         while at < stack_end {
@@ -131,13 +138,10 @@ impl Heap {
             mem.w8(slot_bit(slot).0, 0, 0);
         }
         for &slot in &slots {
-            let v = mem.r64(slot, 0);
-            if young_ref(v) {
-                let v = self.forward(mem, v);
-                mem.w64(slot, 0, v);
-                if young_ref(v) {
-                    self.remember(mem, slot);
-                }
+            match self.weakness(mem, slot) {
+                Weakness::Strong => self.forward_slot(mem, slot),
+                Weakness::Slot => self.young.old_weak.push(slot),
+                Weakness::Pair(at) => self.young.old_pairs.push(at),
             }
         }
         if self.remembered.is_empty() {
@@ -152,7 +156,10 @@ impl Heap {
         let off = v as u32;
         let h = mem.r64(off, 0);
         if h as u8 == FORWARD {
-            return ((v >> 48) << 48) | h >> 32;
+            let to = (h >> 32) as u32;
+            if to >= OLD || (to >= self.young.to && to < self.young.to_end) {
+                return ((v >> 48) << 48) | to as u64;
+            }
         }
         match self.copy_out(mem, off, h) {
             Some(to) => ((v >> 48) << 48) | to as u64,
@@ -193,8 +200,13 @@ impl Heap {
         }
         mem.w64(off, 0, FORWARD as u64 | (to as u64) << 32);
         let trace = self.kinds[h as u8 as usize].trace;
-        if to >= OLD && self.mark.active() {
-            self.mark_promoted(mem, to, size, trace);
+        if to >= OLD {
+            if matches!(trace, Trace::Weak(_) | Trace::Ephemerons(_)) {
+                self.flag_weak(to, size);
+            }
+            if self.mark.active() {
+                self.mark_promoted(mem, to, size, trace);
+            }
         }
         let y = &mut self.young;
         match trace {
@@ -264,25 +276,40 @@ impl Heap {
         debug_assert!(self.young.ready.is_empty());
     }
 
-    /// Every pair of a copied table: now if its key lives, later through `waiting` if it may yet.
+    /// A pair: now if its key lives, later through `waiting` if it may yet.
+    fn young_pair(&mut self, mem: Mem, slot: u32) {
+        let key = mem.r64(slot, 0);
+        if young_ref(key) && mem.r8(key as u32, H_KIND) != FORWARD {
+            self.young.waiting.entry(key as u32).or_default().push(slot);
+        } else {
+            self.forward_slot(mem, slot);
+            self.forward_slot(mem, slot + 8);
+        }
+    }
+
+    /// Every pair of a copied table, and of an old one that names something young: now if its key lives, later through `waiting` if it may yet.
     fn ephemerons(&mut self, mem: Mem) {
+        let pairs = std::mem::take(&mut self.young.old_pairs);
+        pairs.iter().for_each(|pair| self.young_pair(mem, *pair));
+        self.drain(mem);
         let mut done = 0;
         while done < self.young.eph.len() {
             let (mut slot, end) = self.values(mem, self.young.eph[done]);
             done += 1;
             while slot + 16 <= end {
-                let key = mem.r64(slot, 0);
-                if young_ref(key) && mem.r8(key as u32, H_KIND) != FORWARD {
-                    self.young.waiting.entry(key as u32).or_default().push(slot);
-                } else {
-                    self.forward_slot(mem, slot);
-                    self.forward_slot(mem, slot + 8);
-                }
+                self.young_pair(mem, slot);
                 slot += 16;
             }
             self.drain(mem);
         }
         self.young.waiting.clear();
+        for pair in pairs {
+            let key = mem.r64(pair, 0);
+            if young_ref(key) && !self.survived(key) {
+                self.write(mem, pair, TOMB);
+                self.write(mem, pair + 8, UNDEF);
+            }
+        }
         let tables = std::mem::take(&mut self.young.eph);
         for &table in &tables {
             let (mut slot, end) = self.values(mem, table);
@@ -312,6 +339,7 @@ impl Heap {
         let y = &mut self.young;
         (y.half, y.half_end, y.failed) = (0, 0, false);
         y.work.clear();
+        y.direct.clear();
         let used = self.nur_end.saturating_sub(NURSERY2);
         if used > 0 {
             mem.discard(NURSERY2, used);
@@ -328,6 +356,14 @@ impl Heap {
     }
 
     fn clear_weak(&mut self, mem: Mem) {
+        while let Some(slot) = self.young.old_weak.pop() {
+            let v = mem.r64(slot, 0);
+            if young_ref(v) && mem.r8(v as u32, H_KIND) != FORWARD {
+                self.write(mem, slot, TOMB);
+            } else {
+                self.forward_slot(mem, slot);
+            }
+        }
         while let Some(at) = self.young.weak.pop() {
             let (mut slot, end) = self.values(mem, at);
             while slot < end {

@@ -206,6 +206,7 @@ impl Heap {
     fn alloc_direct(&mut self, mem: Mem, bytes: u32, class: Class) -> Result<u32, HeapFull> {
         let at = self.old_alloc(mem, bytes, class).ok_or(HeapFull)?;
         debug_assert!(at >= OLD);
+        self.young.direct.push(at);
         if self.mark.active() {
             self.mark_new(at, bytes, false);
         }

@@ -18,8 +18,10 @@ pub const NO_START: u8 = (LINE / 8) as u8;
 pub const R_PINNED: u8 = 1;
 /// Part of a large object lies in the region.
 pub const R_LARGE: u8 = 2;
+/// A weak object or an ephemeron table lies in the region, or did.
+pub const R_WEAK: u8 = 4;
 /// All flags.
-pub const R_ALL: u8 = R_PINNED | R_LARGE;
+pub const R_ALL: u8 = R_PINNED | R_LARGE | R_WEAK;
 
 /// What is stored of a region besides its lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,9 @@
-//! Weak slots and ephemerons at the end of a mark.
+//! Weak slots and ephemerons: which old ones are, and what becomes of them at the end of a mark.
 //!
 //! In: the tables that marking met. Out: values held by live keys are marked; what is dead is `TOMB`.
 //!
 //! Invariants
+//! - a region with a weak object or a table has the flag `R_WEAK`, so that most old slots need no second look;
 //! - linear: each pair is looked at twice, and once more when its key is found alive;
 //! - all in one pause: no program sees a table half decided;
 //! - old words are changed behind an undo copy.
@@ -10,11 +11,84 @@
 //! Must never know: what the tables are for.
 use super::Heap;
 use super::minor::first_value;
+use super::old::line_of;
+use super::region::{NO_START, R_LARGE, R_WEAK};
 use crate::layout::*;
 use crate::mem::Mem;
 use crate::value::*;
 
+/// How an old slot holds what it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weakness {
+    Strong,
+    /// Not at all.
+    Slot,
+    /// The pair at this address holds its value while its key lives.
+    Pair(u32),
+}
+
 impl Heap {
+    /// A weak object or a table lies at `at`.
+    pub(super) fn flag_weak(&mut self, at: u32, bytes: u32) {
+        for r in line_of(at).0..=line_of(at.saturating_add(bytes - 1)).0 {
+            if self.regions.get(r).is_some_and(|reg| reg.meta.flags & R_WEAK == 0) {
+                self.change(r);
+                self.regions[r].meta.flags |= R_WEAK;
+            }
+        }
+    }
+
+    /// Flags the regions of the weak ones among the objects that were laid into old space since the last evacuation.
+    pub(super) fn flag_direct(&mut self, mem: Mem) {
+        while let Some(at) = self.young.direct.pop() {
+            let h = mem.r64(at, 0);
+            let weak = matches!(self.kinds[h as u8 as usize].trace, Trace::Weak(_) | Trace::Ephemerons(_));
+            if let (true, Some(size)) = (weak, size_of(self.kinds, h)) {
+                self.flag_weak(at, size);
+            }
+        }
+        debug_assert!(self.young.direct.is_empty());
+    }
+
+    /// How an old slot holds what it names.
+    #[inline]
+    pub(super) fn weakness(&self, mem: Mem, slot: u32) -> Weakness {
+        let (r, _) = line_of(slot);
+        if self.regions.get(r).is_none_or(|reg| reg.meta.flags & R_WEAK == 0) {
+            return Weakness::Strong;
+        }
+        let Some(at) = self.holder(mem, slot) else { return Weakness::Strong };
+        match self.kinds[mem.r8(at, H_KIND) as usize].trace {
+            Trace::Weak(_) => Weakness::Slot,
+            Trace::Ephemerons(k) => {
+                let first = at + k as u32 * 8;
+                if slot < first { Weakness::Strong } else { Weakness::Pair(first + (slot - first) / 16 * 16) }
+            }
+            _ => Weakness::Strong,
+        }
+    }
+
+    /// The object that an old slot belongs to.
+    fn holder(&self, mem: Mem, slot: u32) -> Option<u32> {
+        let (r, line) = line_of(slot);
+        let reg = self.regions.get(r)?;
+        let within = |at: u32| size_of(self.kinds, mem.r64(at, 0)).filter(|size| slot - at < *size);
+        let head = reg.meta.head;
+        if reg.meta.flags & R_LARGE != 0 && (OLD..=slot).contains(&head) && within(head).is_some() {
+            return Some(head);
+        }
+        let start = |l: u32| OLD + r as u32 * REGION + l * LINE + reg.first[l as usize] as u32 * 8;
+        let begins = |l: &u32| reg.used >> l & 1 == 1 && reg.first[*l as usize] != NO_START && start(*l) <= slot;
+        let mut at = start((0..=line).rev().find(begins)?);
+        while at <= slot {
+            match within(at) {
+                Some(_) => return Some(at),
+                None => at += size_of(self.kinds, mem.r64(at, 0)).unwrap_or(8),
+            }
+        }
+        None
+    }
+
     /// Slots of values of the object at `at`: `[first, end)`.
     fn slots_of(&self, mem: Mem, at: u32) -> (u32, u32) {
         let h = mem.r64(at, 0);

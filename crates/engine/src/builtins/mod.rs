@@ -9,26 +9,40 @@
 //! - a native charges the meter before it works, at least every 10 ms of work.
 pub mod array;
 pub mod array_more;
+pub mod bigint;
+pub mod boolean;
+pub mod console;
 pub mod error;
+pub mod eventual;
+pub mod function;
+pub mod globals;
+pub mod iterate;
 pub mod iterator;
 pub mod json;
 pub mod json_parse;
+pub mod map_set;
+pub mod math;
+pub mod number;
+pub mod object;
+pub mod object_proto;
+pub mod promise;
+pub mod reflect;
 pub mod script;
 pub mod sort;
 pub mod string;
 pub mod string_case;
 pub mod string_more;
+pub mod symbol;
 pub mod text;
-pub mod console;
-pub mod eventual;
-pub mod iterate;
-pub mod map_set;
-pub mod promise;
 pub mod weak;
+#[cfg(test)]
+mod tests;
 
 use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
 use cage::Mem;
+
+pub use function::{APPLY as FUNCTION_APPLY, CALL as FUNCTION_CALL};
 
 /// One builtin.
 pub struct Native {
@@ -57,6 +71,16 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// helpers for script code 0x480, globals (parseInt …) 0x4C0.
 const TABLES: &[&[Native]] = &[
     error::TABLE,
+    object::TABLE,
+    object_proto::TABLE,
+    function::TABLE,
+    number::TABLE,
+    math::TABLE,
+    symbol::TABLE,
+    bigint::TABLE,
+    boolean::TABLE,
+    reflect::TABLE,
+    globals::TABLE,
     array::TABLE,
     array_more::TABLE,
     iterator::TABLE,
@@ -71,10 +95,6 @@ const TABLES: &[&[Native]] = &[
     promise::TABLE,
     eventual::TABLE,
 ];
-
-/// Function.prototype.call and apply, which the interpreter does itself.
-pub const FUNCTION_APPLY: u16 = 0x0A1;
-pub const FUNCTION_CALL: u16 = 0x0A3;
 
 /// Numbers below this.
 pub const MAX: usize = 0x600;
@@ -98,7 +118,16 @@ pub fn native(number: u16) -> Option<&'static Native> {
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     crate::send::prepare(cx, m)?;
+    object::install(cx, m, realm)?;
+    function::install(cx, m, realm)?;
+    globals::install(cx, m, realm)?;
     error::install(cx, m, realm)?;
+    symbol::install(cx, m, realm)?;
+    boolean::install(cx, m, realm)?;
+    number::install(cx, m, realm)?;
+    bigint::install(cx, m, realm)?;
+    math::install(cx, m, realm)?;
+    reflect::install(cx, m, realm)?;
     iterator::install(cx, m, realm)?;
     array::install(cx, m, realm)?;
     string::install(cx, m, realm)?;
@@ -106,8 +135,6 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
-    script::install_helpers(cx, m, realm)?;
-    script::install_arrays(cx, m, realm)?;
     promise::install(cx, m, realm)?;
     eventual::install(cx, m, realm)?;
     Ok(())

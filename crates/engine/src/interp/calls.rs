@@ -504,3 +504,9 @@ pub fn call_rooted(cx: &mut Cx, m: Mem, f: Value, this: Value, args: &[Value], k
     }
     r
 }
+
+/// A call that a job makes: collecting during it is fine unless the jobs themselves run under native code. What the
+/// caller needs afterwards it must find by way of the heap.
+pub fn call_job(cx: &mut Cx, m: Mem, f: Value, this: Value, args: &[Value]) -> Res {
+    if cx.native_depth == 0 { call_rooted(cx, m, f, this, args, &mut []) } else { call(cx, m, f, this, args) }
+}

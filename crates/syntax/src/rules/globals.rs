@@ -2,7 +2,7 @@
 use super::{Check, lexical::variables};
 use crate::ast::*;
 use crate::diagnostic::Level;
-use crate::lexer::names as w;
+use crate::lexer::{Note, names as w};
 
 /// The names of Jessie, and for some the static members that it has.
 #[rustfmt::skip]
@@ -34,8 +34,15 @@ pub(super) fn js_107(c: &mut Check<'_>) {
         return;
     }
     let free: Vec<(NameId, Span)> = c.uses().filter(|r| r.to == Resolution::Global).map(|r| (r.name, r.span)).collect();
+    let jumps: Vec<u32> = c.notes.iter().filter(|n| n.0 == Note::LineAfterJump).map(|n| n.1.end).collect();
     for (name, span) in free {
         // These have rules of their own.
+        // A label that a line end has cut off from its `break`: JS-021 says so.
+        let before = jumps.partition_point(|end| *end <= span.start);
+        let between = before.checked_sub(1).and_then(|i| c.source.get(jumps[i] as usize..span.start as usize));
+        if between.is_some_and(|text| text.len() < 256 && text.trim().is_empty()) {
+            continue;
+        }
         if known(&c.text(name)).is_none() && ![w::EVAL, w::ARGUMENTS, w::ASYNC].contains(&name) {
             c.reject_with(span, format!("`{}` is declared nowhere and is no name of Jessie", c.text(name)));
         }

@@ -8,7 +8,7 @@
 //! - the states only rise from fresh to hardened; `trail` lists the rises, so that leaving a branch takes them back in
 //!   time proportional to what the branch did;
 //! - a branch that does not fall through counts for nothing where branches meet;
-//! - captures by closures are not followed (JS-114).
+//! - of closures only those are followed that escape where they are written (JS-114).
 use super::Check;
 use crate::ast::*;
 use std::collections::HashSet;

@@ -17,9 +17,6 @@ pub(super) enum Place {
     Escape,
 }
 
-/// Methods of arrays that keep no hold of the array.
-const QUIET_METHODS: [&str; 6] = ["push", "pop", "indexOf", "lastIndexOf", "join", "slice"];
-
 impl Flow<'_, '_> {
     pub fn read(&mut self, id: ExprId) {
         self.value(id, Place::Read);
@@ -68,7 +65,7 @@ impl Flow<'_, '_> {
             Expr::Paren(inner) | Expr::Chain(inner) => (inner, place),
             Expr::Call { callee, .. } => match *self.tree.expr(callee) {
                 // The object of a method call is its `this`.
-                Expr::Member { object, .. } | Expr::Index { object, .. } if !self.is_quiet(callee) => (object, Place::Escape),
+                Expr::Member { object, .. } | Expr::Index { object, .. } => (object, Place::Escape),
                 _ => (callee, Place::Read),
             },
             Expr::TaggedTemplate { tag, .. } => match *self.tree.expr(tag) {
@@ -78,13 +75,6 @@ impl Flow<'_, '_> {
             Expr::Send { target, .. } => (target, Place::Escape),
             _ => return None,
         })
-    }
-
-    /// `list.push(…)` and its like on a constant bound to an array literal.
-    fn is_quiet(&self, callee: ExprId) -> bool {
-        let Expr::Member { object, name, .. } = *self.tree.expr(callee) else { return false };
-        let fresh = self.tracked(object).is_some_and(|b| self.states[b.index()] == State::Fresh);
-        fresh && QUIET_METHODS.contains(&self.tree.name_text(name).as_str())
     }
 
     fn right(&mut self, id: ExprId, place: Place) {
@@ -101,13 +91,7 @@ impl Flow<'_, '_> {
                 if let Expr::Index { index, .. } = tree.expr(*callee) {
                     self.read(*index);
                 }
-                let arg_place = if self.hardens(*callee) {
-                    Place::Harden
-                } else if self.is_quiet(*callee) {
-                    Place::Nested
-                } else {
-                    Place::Escape
-                };
+                let arg_place = if self.hardens(*callee) { Place::Harden } else { Place::Escape };
                 self.elements(args, arg_place);
             }
             Expr::TaggedTemplate { exprs, .. } => exprs.iter().for_each(|&e| self.escape(e)),
@@ -154,6 +138,7 @@ impl Flow<'_, '_> {
         let tree = self.tree;
         match tree.expr(id) {
             Expr::Ident(_) => self.name(id, place),
+            Expr::Function(func) => self.closure(*func, place),
             Expr::Array(items) => {
                 let inner = self.literal(id, place);
                 self.elements(items, inner);
@@ -164,7 +149,9 @@ impl Flow<'_, '_> {
                     match prop {
                         Property::Value { value, .. } | Property::Proto(value) => self.value(*value, inner),
                         Property::Spread(e) => self.read(*e),
-                        _ => {}
+                        Property::Method { func, .. } | Property::Getter { func, .. } | Property::Setter { func, .. } => {
+                            self.closure(*func, inner);
+                        }
                     }
                 }
             }
@@ -203,6 +190,22 @@ impl Flow<'_, '_> {
             }
             Place::Harden => Place::Harden,
             Place::Read | Place::Nested => Place::Nested,
+        }
+    }
+
+    /// A closure that gets away takes with it what it captures (JS-114, within this function).
+    fn closure(&mut self, func: FuncId, place: Place) {
+        if place != Place::Escape && place != Place::Harden {
+            return;
+        }
+        let tree = self.tree;
+        let f = tree.func(func);
+        let fresh = f.captures.iter().find(|b| self.states[b.index()] == State::Fresh && tree.binding(**b).func == f.parent);
+        if let Some(binding) = fresh {
+            let name = self.check.text(tree.binding(*binding).name);
+            let message = format!("this function takes `{name}` with it, which is not hardened yet");
+            let help = format!("write `harden({name});` before it");
+            self.check.report(crate::diagnostic::Severity::Error, "JS-114", f.span, message, Some(help));
         }
     }
 

@@ -35,7 +35,12 @@ pub(super) fn variables(c: &Check<'_>) -> Vec<(NameId, Span)> {
 }
 
 pub(super) fn js_012(c: &mut Check<'_>) {
-    for (name, span) in variables(c) {
+    // A use of what is declared is not reported again.
+    let declared: Vec<(NameId, Span)> = c.tree.bindings.iter().map(|b| (b.name, b.span)).collect();
+    let free = c.uses().filter(|r| r.to == Resolution::Global || r.name == w::ARGUMENTS).map(|r| (r.name, r.span));
+    let mut list: Vec<(NameId, Span)> = free.chain(declared).filter(|(_, span)| span.end > span.start).collect();
+    list.sort_by_key(|(_, span)| span.start);
+    for (name, span) in list {
         if name == w::ASYNC || name == w::ARGUMENTS {
             c.reject_with(span, format!("`{}` is reserved and cannot be a variable", c.text(name)));
         }

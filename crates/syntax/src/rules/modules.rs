@@ -4,6 +4,7 @@ use crate::ast::*;
 use crate::diagnostic::Level;
 use crate::lexer::Note;
 use crate::lexer::names as w;
+use std::collections::HashMap;
 
 /// The statements of the module itself, with `export` taken off.
 fn top(c: &Check<'_>) -> Vec<(StmtId, StmtId)> {
@@ -49,19 +50,19 @@ fn hardened_name<'t>(c: &Check<'t>, id: StmtId) -> Option<&'t Ref> {
 }
 
 /// The constants of the module that a statement `harden(name);` hardens.
-fn post_hardened(c: &Check<'_>) -> Vec<(BindingId, u32)> {
+fn post_hardened(c: &Check<'_>) -> HashMap<BindingId, u32> {
     let found = top(c).into_iter().filter_map(|(_, id)| hardened_name(c, id));
     found.filter_map(|r| if let Resolution::Local(b) = r.to { Some((b, r.span.start)) } else { None }).collect()
 }
 
 pub(super) fn js_101(c: &mut Check<'_>) {
-    let later = if c.level > Level::Jessie { post_hardened(c) } else { Vec::new() };
+    let later = if c.level > Level::Jessie { post_hardened(c) } else { HashMap::new() };
     for (_, id) in top(c) {
         match c.tree.stmt(id) {
             Stmt::Var { kind: VarKind::Const, decls } => {
                 for decl in decls {
                     let Some(init) = decl.init else { continue };
-                    let hardened_later = matches!(c.tree.pat(decl.target), Pat::Binding(b) if later.iter().any(|(l, _)| l == b));
+                    let hardened_later = matches!(c.tree.pat(decl.target), Pat::Binding(b) if later.contains_key(b));
                     if !c.is_pure(init, hardened_later) {
                         c.reject_expr(init);
                     }
@@ -89,7 +90,7 @@ pub(super) fn js_102(c: &mut Check<'_>) {
         let Stmt::Var { decls, .. } = c.tree.stmt(id) else { continue };
         for decl in decls {
             if let Pat::Binding(b) = c.tree.pat(decl.target) {
-                declared[b.index()] = hardened.iter().find(|h| h.0 == *b).map(|h| (c.at_stmt(id).end, h.1));
+                declared[b.index()] = hardened.get(b).map(|at| (c.at_stmt(id).end, *at));
             }
         }
     }

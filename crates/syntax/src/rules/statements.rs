@@ -67,7 +67,8 @@ pub(super) fn js_083(c: &mut Check<'_>, id: StmtId) {
             _ => false,
         };
         if !good {
-            let span = case.body.first().map_or(c.at_stmt(id), |&s| c.at_stmt(s));
+            let body = case.body.first().map_or(c.at_stmt(id), |&s| c.at_stmt(s));
+            let span = case.test.map_or(body, |e| c.at(e));
             c.reject(span);
         }
     }

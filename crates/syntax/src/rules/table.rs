@@ -125,7 +125,7 @@ const RULES: &[Rule] = &[
     rule("JS-111", TinySes, Parser("JS-110"), Body, "const q = {}; q.p = 1; return harden({...q, w: q.p});", "const q = {}; g(q); return harden(q);", "a value that is not hardened yet may be filled and read only", "harden it first"),
     rule("JS-112", TinySes, Parser("JS-112"), Body, "const q = {}; q.p = 1; harden(q); return q;", "const q = {}; harden(q); q.p = 1; return q;", "what is hardened cannot be assigned to", "assign before it is hardened"),
     rule("JS-113", TinySes, Parser("JS-110"), Body, "return xs.map(q => q);", "const q = w => w; q.p = 1; return q;", "a function literal is born hardened unless its properties are assigned", "harden it after the last assignment"),
-    rule("JS-114", TinySes, Nobody, Body, "", "", "a closure captures a value that is never hardened", "harden it before the closure escapes"),
+    rule("JS-114", TinySes, Parser("JS-114"), Body, "const q = harden({}); return () => q;", "const q = {}; return () => q;", "a closure escapes with a value that is not hardened yet", "harden it before the closure escapes"),
     rule("JS-115", Strict, Allows, Body, "return f(a);", "", "parameters, results and imports owe nothing", ""),
     // ---- other levels
     rule("JS-J01", JustinLevel, Expr(e::justin), Justin, "a.b(1)", "x => x", "Justin has no functions, assignments or sends", "use level jessie"),

@@ -1,0 +1,96 @@
+//! `drses check`: levels and rules.
+//!
+//! In: files. Out: diagnostics, as text on stderr or one JSON object a line on stdout.
+use clap::Args;
+use host::bundle;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use syntax::ast::Goal;
+use syntax::diagnostic::{Diagnostic, Level, Severity};
+
+#[derive(Args)]
+pub struct Check {
+    /// Source files (a folder means its main.js)
+    #[arg(required_unless_present = "rules", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Language level: json justin jessie jessie-2026 tinyses ses strict
+    #[arg(long, value_parser = super::level)]
+    level: Option<Level>,
+    /// One JSON object a line: file, line, column, endLine, endColumn, code, level, message, help
+    #[arg(long)]
+    json: bool,
+    /// List the rules of the ladder
+    #[arg(long)]
+    rules: bool,
+    /// Read the files as scripts, not modules
+    #[arg(long)]
+    script: bool,
+}
+
+pub fn run(c: &Check) -> i32 {
+    if c.rules {
+        rules(c.json);
+        return 0;
+    }
+    let mut errors = 0usize;
+    for file in &c.files {
+        let file = bundle::entry_file(file);
+        let name = file.display().to_string();
+        let (source, diagnostics) = match bundle::read(&file) {
+            Ok(source) => {
+                let found = check(&source, c);
+                (source, found)
+            }
+            Err(f) => (String::new(), f.diagnostics),
+        };
+        errors += diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+        if diagnostics.is_empty() {
+            continue;
+        }
+        if c.json {
+            print!("{}", syntax::render::render_json(&name, &source, &diagnostics));
+        } else {
+            let color = std::io::stderr().is_terminal();
+            eprint!("{}", syntax::render::render(&name, &source, &diagnostics, color));
+        }
+    }
+    if errors > 0 && !c.json {
+        eprintln!("{errors} error{}", if errors == 1 { "" } else { "s" });
+    }
+    i32::from(errors > 0)
+}
+
+fn check(source: &str, c: &Check) -> Vec<Diagnostic> {
+    let level = bundle::level_of(source, c.level);
+    let goal = match level {
+        Level::Json | Level::Justin => Goal::Expression,
+        _ if c.script => Goal::Script,
+        _ => Goal::Module,
+    };
+    syntax::parse(source, &syntax::Options { goal, level, dialect_2013: false }).diagnostics
+}
+
+fn rules(json: bool) {
+    for r in syntax::rules() {
+        if json {
+            println!("{{\"code\":\"{}\",\"checked\":{},\"summary\":{}}}", r.code, r.checked, quoted(r.message));
+        } else {
+            println!("{:8} {:11} {}", r.code, if r.checked { "checked" } else { "not checked" }, r.message);
+        }
+    }
+}
+
+/// A JSON string.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for ch in text.chars() {
+        match ch {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,110 @@
+//! The read-eval-print loop: one entry is one turn in the start compartment.
+//!
+//! In: lines. Out: values shown, errors; history in memory.
+//!
+//! Invariants
+//! - an entry that could go on (open brackets, an open template) asks for more lines;
+//! - an error never ends the loop.
+use crate::output;
+use crate::run::{Options, report};
+use rustyline::error::ReadlineError;
+use std::io::{BufRead, IsTerminal};
+use syntax::ast::Goal;
+use syntax::diagnostic::Level;
+use vat::{Delivery, Ending, Shared, Vat};
+
+const HELP: &str = "\
+An entry is a script of one turn. Top-level let and const are local to it: share through globalThis.
+  .help   this text
+  .exit   leave (so does Ctrl-D); Ctrl-C drops the entry
+";
+
+/// Reads entries until the end of input.
+pub fn run(options: &Options) -> i32 {
+    let mut vat = match Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota)) {
+        Ok(v) => v,
+        Err(e) => {
+            eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
+            return 1;
+        }
+    };
+    let level = options.level.unwrap_or(Level::Ses);
+    if std::io::stdin().is_terminal() { terminal(&mut vat, level) } else { piped(&mut vat, level) }
+}
+
+fn terminal(vat: &mut Vat, level: Level) -> i32 {
+    let Ok(mut editor) = rustyline::DefaultEditor::new() else { return piped(vat, level) };
+    eprintln!("drses: .help for help");
+    let mut entry = String::new();
+    loop {
+        match editor.readline(if entry.is_empty() { "> " } else { "… " }) {
+            Ok(line) => {
+                if entry.is_empty() && line.trim() == ".exit" {
+                    return 0;
+                }
+                if entry.is_empty() && line.trim() == ".help" {
+                    eprint!("{HELP}");
+                    continue;
+                }
+                entry.push_str(&line);
+                entry.push('\n');
+                if !unfinished(&entry) {
+                    let _ = editor.add_history_entry(entry.trim_end());
+                    eval(vat, &entry, level);
+                    entry.clear();
+                }
+            }
+            Err(ReadlineError::Interrupted) => entry.clear(),
+            Err(_) => return 0,
+        }
+    }
+}
+
+fn piped(vat: &mut Vat, level: Level) -> i32 {
+    let mut entry = String::new();
+    let mut fine = true;
+    for line in std::io::stdin().lock().lines() {
+        let Ok(line) = line else { return 1 };
+        if entry.is_empty() && line.trim() == ".exit" {
+            break;
+        }
+        entry.push_str(&line);
+        entry.push('\n');
+        if !unfinished(&entry) {
+            fine &= eval(vat, &entry, level);
+            entry.clear();
+        }
+    }
+    if !entry.trim().is_empty() {
+        fine &= eval(vat, &entry, level);
+    }
+    i32::from(!fine)
+}
+
+/// Does the entry end inside something? (It has errors, and all of them stand at its very end.)
+fn unfinished(entry: &str) -> bool {
+    let options = syntax::Options { goal: Goal::Script, ..Default::default() };
+    let parsed = syntax::parse(entry, &options);
+    let end = entry.trim_end().len() as u32;
+    parsed.has_errors() && parsed.diagnostics.iter().all(|d| d.span.start >= end || d.code == "E-UNTERMINATED")
+}
+
+fn eval(vat: &mut Vat, entry: &str, level: Level) -> bool {
+    if entry.trim().is_empty() {
+        return true;
+    }
+    match crate::bundle::compile(std::path::Path::new("repl"), entry, Goal::Script, Some(level), true) {
+        Ok(unit) => {
+            let t = vat.deliver(Delivery::Entry(unit));
+            let fine = report(&t);
+            if let Ending::Value(text) = &t.ending {
+                println!("{}", output::safe(text));
+            }
+            fine
+        }
+        Err(f) => {
+            output::faults(&[f]);
+            false
+        }
+    }
+}

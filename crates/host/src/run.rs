@@ -1,0 +1,130 @@
+//! Running scripts and programs.
+//!
+//! In: paths and options. Out: an exit code; output is released turn by turn.
+//!
+//! Invariants
+//! - nothing a turn wrote is released before the turn is committed;
+//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 a program that exports nothing to start.
+use crate::bundle::{self, Fault};
+use crate::output;
+use std::path::{Path, PathBuf};
+use syntax::ast::Goal;
+use syntax::diagnostic::Level;
+use vat::{Delivery, Ending, Main, Quota, Shared, TurnOutcome, Vat};
+
+/// How to run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub level: Option<Level>,
+    pub unlocked: bool,
+    pub quota: Quota,
+}
+
+/// Bytes of stack of the thread that runs turns: natives may nest `MAX_NATIVE_DEPTH` deep.
+pub const STACK_BYTES: usize = 64 << 20;
+
+/// Runs `body` on a thread with a stack for turns.
+pub fn on_big_stack<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|s| {
+        let t = std::thread::Builder::new().name("turns".into()).stack_size(STACK_BYTES).spawn_scoped(s, body);
+        match t.map(|t| t.join()) {
+            Ok(Ok(v)) => v,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(e) => {
+                eprintln!("error[E-THREAD]: cannot start a thread: {e}");
+                std::process::exit(1)
+            }
+        }
+    })
+}
+
+fn new_vat(options: &Options) -> Result<Vat, i32> {
+    Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota)).map_err(|e| {
+        eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}\n  help: raise the limit of address space (ulimit -v)");
+        1
+    })
+}
+
+/// Runs scripts in order in one start compartment.
+pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
+    let mut vat = match new_vat(options) {
+        Ok(v) => v,
+        Err(code) => return code,
+    };
+    for file in files {
+        let level = options.level.or(Some(Level::Ses));
+        let unit = bundle::read(file).and_then(|s| bundle::compile(file, &s, Goal::Script, level, false));
+        match unit {
+            Ok(unit) => {
+                if !report(&vat.deliver(Delivery::Script(unit))) {
+                    return 1;
+                }
+            }
+            Err(f) => {
+                output::faults(&[f]);
+                return 1;
+            }
+        }
+    }
+    0
+}
+
+/// Releases what a turn brought. True if nothing went wrong in it.
+pub fn report(t: &TurnOutcome) -> bool {
+    match &t.ending {
+        Ending::Aborted(why) => {
+            output::aborted_lines(&t.output);
+            output::aborted(*why);
+            false
+        }
+        ending => {
+            if output::release(&t.output).is_err() {
+                return false;
+            }
+            for u in &t.unhandled {
+                output::unhandled(u);
+            }
+            if let Ending::Threw(text) = ending {
+                output::uncaught(text);
+            }
+            t.unhandled.is_empty() && !matches!(ending, Ending::Threw(_))
+        }
+    }
+}
+
+/// Runs a program: its modules, then its `default` (or `start`) export with its powers.
+pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
+    let bundle = match bundle::load(path, options.level) {
+        Ok(b) => b,
+        Err(faults) => {
+            output::faults(&faults);
+            return source_error(&faults);
+        }
+    };
+    let mut vat = match new_vat(options) {
+        Ok(v) => v,
+        Err(code) => return code,
+    };
+    let t = vat.deliver(Delivery::Start { graph: bundle.graph, args: args.to_vec() });
+    let fine = report(&t);
+    if let Ending::NoStart = t.ending {
+        eprintln!("error[E-START]: {} exports nothing to start", bundle.files[0].display());
+        eprintln!("  help: export a function as `default` or `start`; it is called with `powers`");
+        return 2;
+    }
+    if !fine {
+        return 1;
+    }
+    match vat.main_state() {
+        Main::Rejected(text) => {
+            eprintln!("error[E-START]: the promise that start returned was rejected");
+            output::uncaught(&text);
+            1
+        }
+        Main::Fulfilled | Main::Pending => 0,
+    }
+}
+
+fn source_error(_: &[Fault]) -> i32 {
+    1
+}
