@@ -146,5 +146,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     ses::install(cx, m, realm)?;
     makers::install(cx, m, realm)?;
     assert::install(cx, m, realm)?;
+    script::install_helpers(cx, m, realm)?;
+    script::install_arrays(cx, m, realm)?;
     Ok(())
 }
