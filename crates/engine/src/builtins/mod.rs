@@ -12,6 +12,7 @@ pub mod array_more;
 pub mod assert;
 pub mod bigint;
 pub mod boolean;
+pub mod compartment;
 pub mod console;
 pub mod error;
 pub mod eventual;
@@ -93,6 +94,7 @@ const TABLES: &[&[Native]] = &[
     ses::TABLE,
     makers::TABLE,
     assert::TABLE,
+    compartment::TABLE,
 ];
 
 /// Function.prototype.call and apply, which the interpreter does itself.
@@ -143,6 +145,8 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     ses::install(cx, m, realm)?;
     makers::install(cx, m, realm)?;
     assert::install(cx, m, realm)?;
+    // the last one: it notes what all compartments share
+    compartment::install(cx, m, realm)?;
     Ok(())
 }
 
