@@ -71,6 +71,23 @@ fn deep_nesting_is_an_error_and_no_crash() {
     });
 }
 
+/// The smaller levels walk what the parser lets through.
+#[test]
+fn deep_nesting_is_checked_at_the_smaller_levels() {
+    on_small_stack(|| {
+        for (open, middle, close) in NESTED {
+            for n in [200, 330, 500, 1000] {
+                let deep = format!("{}{middle}{}", open.repeat(n), close.repeat(n));
+                for source in [format!("export const m = (a, b) => {{ {deep} }};"), format!("export const m = {deep};")] {
+                    for level in [Level::Jessie, Level::TinySes] {
+                        parse(&source, &Options { goal: Goal::Module, level, dialect_2013: false });
+                    }
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn five_hundred_levels_of_the_common_forms_are_read() {
     on_small_stack(|| {
@@ -146,7 +163,7 @@ const TOKENS: [&str; 118] = [
 fn exercise(source: &str) {
     for goal in [Goal::Script, Goal::Module, Goal::Expression] {
         for level in [Level::Strict, Level::Jessie2026, Level::Jessie, Level::Justin, Level::Json] {
-            let parsed = parse(source, &Options { goal, level, dialect_2013: source.len() % 2 == 0 });
+            let parsed = parse(source, &Options { goal, level, dialect_2013: source.len().is_multiple_of(2) });
             assert!(parsed.diagnostics.len() <= MAX_DIAGNOSTICS);
             for d in &parsed.diagnostics {
                 let (start, end) = (d.span.start as usize, d.span.end as usize);

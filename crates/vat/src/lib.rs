@@ -159,12 +159,12 @@ fn ending<T>(o: Outcome<T>, done: impl FnOnce(T) -> Ending) -> Ending {
 }
 
 fn show(cx: &mut Cx, m: Mem, v: Value) -> Res<String> {
-    engine::builtins::console::inspect(cx, m, v)
+    engine::builtins::console::inspect::inspect(cx, m, v, engine::builtins::console::inspect::DEPTH)
 }
 
 /// Evaluates the program's modules and calls its start with its powers. False: it exports nothing to start.
 fn start(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, args: &[String]) -> Res<bool> {
-    let global = engine::compartment::program_global(cx, m)?;
+    let global = engine::realm::program_global(cx, m)?;
     let ns = module::run_graph(cx, m, graph, global)?;
     let f = module::start_of(cx, m, ns)?;
     if f == value::UNDEF {
@@ -181,7 +181,8 @@ fn start(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, args: &[String]) -> Res<bool
 /// `{ console, args }`, hardened.
 fn powers(cx: &mut Cx, m: Mem, args: &[String]) -> Res {
     let o = object::new(cx, m)?;
-    let console = engine::builtins::console::power(cx, m)?;
+    let global = roots::get(m, roots::R_GLOBAL);
+    let console = object::get_str(cx, m, global, "console")?;
     let list = args.iter().map(|a| string::from_str(cx, m, a)).collect::<Res<Vec<_>>>()?;
     let list = array::from_slice(cx, m, &list)?;
     for (name, v) in [("console", console), ("args", list)] {

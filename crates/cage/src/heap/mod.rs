@@ -264,16 +264,24 @@ impl Heap {
     #[inline]
     pub fn dirty(&mut self, mem: Mem, addr: u32, len: u32) {
         if addr >= OLD && len > 0 {
-            let last = addr.saturating_add(len - 1);
-            for block in (addr - OLD) >> 8..=(last - OLD) >> 8 {
+            let end = addr.saturating_add(len).min(self.old_end());
+            for block in (addr - OLD) / BLOCK..end.saturating_sub(OLD).div_ceil(BLOCK) {
                 self.touch(mem, block);
             }
         }
     }
 
-    /// Moves `n` words, overlapping or not, barrier included. The embedder charges its meter for `n` before.
+    /// Where old space ends now.
+    fn old_end(&self) -> u32 {
+        OLD + self.regions.len() as u32 * REGION
+    }
+
+    /// Moves `n` words, overlapping or not, barrier included; as many as lie in the heap.
+    /// The embedder charges its meter for `n` before.
     pub fn copy_values(&mut self, mem: Mem, from: u32, to: u32, n: u32) {
-        let n = n.min((u32::MAX - from.max(to)) / 8);
+        let end = self.old_end();
+        let room = |at: u32| if at < OLD { (OLD - at) / 8 } else { end.saturating_sub(at) / 8 };
+        let n = n.min(room(from)).min(room(to));
         if to < OLD {
             return mem.copy(from, to, n * 8);
         }

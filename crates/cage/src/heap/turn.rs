@@ -143,6 +143,7 @@ impl Heap {
         self.moved += 1;
         self.book = self.book_before;
         self.regions.truncate(self.book.regions as usize);
+        self.first_free = self.first_free.min(self.regions.len());
         let beyond = (self.touched - self.regions.len()) as u32 * REGION;
         if beyond > KEEP_BEYOND {
             mem.discard(OLD + self.book.regions * REGION, beyond);

@@ -17,9 +17,9 @@ use cage::layout::{H_KIND, H_X};
 use cage::value::*;
 
 const FUNCTION: u16 = 0x0A0;
-const APPLY: u16 = super::FUNCTION_APPLY;
+pub const APPLY: u16 = 0x0A1;
 const BIND: u16 = 0x0A2;
-const CALL: u16 = super::FUNCTION_CALL;
+pub const CALL: u16 = 0x0A3;
 const TO_STRING: u16 = 0x0A4;
 const HAS_INSTANCE: u16 = 0x0A5;
 const THROW_TYPE_ERROR: u16 = 0x0A6;

@@ -8,7 +8,7 @@
 use super::array::{get_at, length_of};
 use super::{Native, f};
 use crate::cx::{Args, Cx, Res, Value};
-use crate::kinds::{ITER, MAP, SET};
+use crate::kinds::ITER;
 use crate::object::{self, Desc};
 use crate::realm::Realm;
 use crate::roots::{self, *};
@@ -39,8 +39,7 @@ pub const TABLE: &[Native] = &[
 /// An array iterator of an object, or a string iterator of a string.
 pub fn make(cx: &mut Cx, m: Mem, which: u16, target: Value, yields: i32) -> Res {
     let s = roots::get(m, R_SHAPE_ITER + which) as u32;
-    let mark = if is_obj(target) && matches!(object::kind(m, target), MAP | SET) { OF_COLLECTION } else { 0 };
-    object::exotic(cx, m, ITER, s, &[target, int(0), int(yields | mark)])
+    object::exotic(cx, m, ITER, s, &[target, int(0), int(yields)])
 }
 
 /// CreateIterResultObject
@@ -51,24 +50,19 @@ pub fn result(cx: &mut Cx, m: Mem, value: Value, done: bool) -> Res {
     Ok(o)
 }
 
-/// The iterators of Map and Set are ITER objects too; what a live one is shows in its target: a string, a Map or Set
-/// (an array iterator of one carries `OF_COLLECTION`), any other object.
+/// The iterators of Map and Set are ITER objects too; what a live one is shows in its target: an object, a string, or
+/// (a Map or Set's table) a cell. An exhausted one is told by its shape, unless a program gave it another.
 fn is_iter(m: Mem, v: Value, which: u16) -> bool {
     if !is_obj(v) || object::kind(m, v) != ITER {
         return false;
     }
-    let (target, yields) = (m.r64(v as u32, 16), as_int(m.r64(v as u32, 32)));
+    let target = m.r64(v as u32, 16);
     if target == UNDEF {
-        return true;
+        let s = shape::of(m, v);
+        return (0..8).all(|i| i == which || s != roots::get(m, R_SHAPE_ITER + i) as u32);
     }
-    if which == OF_STRING {
-        return is_str(target);
-    }
-    is_obj(target) && (yields & OF_COLLECTION != 0 || !matches!(object::kind(m, target), MAP | SET))
+    if which == OF_STRING { is_str(target) } else { is_obj(target) }
 }
-
-/// Marks an array iterator whose target is a Map or Set.
-const OF_COLLECTION: i32 = 0x10;
 
 fn next(cx: &mut Cx, m: Mem, a: Args, which: u16) -> Res {
     let it = a.this(m);
@@ -93,7 +87,7 @@ pub fn step(cx: &mut Cx, m: Mem, iter: Value) -> Res<Option<Value>> {
         return step_string(cx, m, it, target);
     }
     let position = m.r64(it, 24);
-    let yields = as_int(m.r64(it, 32)) & !OF_COLLECTION;
+    let yields = as_int(m.r64(it, 32));
     if yields == VALUES && is_int(position) && array::is_array(m, target) {
         let v = array::element(m, target, position as u32);
         let len = m.r64(target as u32, 16);

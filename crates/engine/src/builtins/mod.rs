@@ -30,17 +30,23 @@ pub mod object;
 pub mod object_proto;
 pub mod promise;
 pub mod reflect;
+pub mod script;
 pub mod ses;
+pub mod sort;
 pub mod string;
 pub mod string_case;
 pub mod string_more;
 pub mod symbol;
 pub mod text;
 pub mod weak;
+#[cfg(test)]
+mod tests;
 
 use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
 use cage::Mem;
+
+pub use function::{APPLY as FUNCTION_APPLY, CALL as FUNCTION_CALL};
 
 /// One builtin.
 pub struct Native {
@@ -86,6 +92,7 @@ const TABLES: &[&[Native]] = &[
     string_more::TABLE,
     string_case::TABLE,
     json::TABLE,
+    script::TABLE,
     map_set::TABLE,
     console::TABLE,
     weak::TABLE,
@@ -96,10 +103,6 @@ const TABLES: &[&[Native]] = &[
     assert::TABLE,
     compartment::TABLE,
 ];
-
-/// Function.prototype.call and apply, which the interpreter does itself.
-pub const FUNCTION_APPLY: u16 = 0x0A1;
-pub const FUNCTION_CALL: u16 = 0x0A3;
 
 /// Numbers below this.
 pub const MAX: usize = 0x600;
@@ -122,6 +125,7 @@ pub fn native(number: u16) -> Option<&'static Native> {
 
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
+    crate::send::prepare(cx, m)?;
     object::install(cx, m, realm)?;
     function::install(cx, m, realm)?;
     globals::install(cx, m, realm)?;
@@ -132,7 +136,6 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     bigint::install(cx, m, realm)?;
     math::install(cx, m, realm)?;
     reflect::install(cx, m, realm)?;
-    crate::send::prepare(cx, m)?;
     iterator::install(cx, m, realm)?;
     array::install(cx, m, realm)?;
     string::install(cx, m, realm)?;
@@ -149,6 +152,3 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     compartment::install(cx, m, realm)?;
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -130,6 +130,7 @@ impl Gen<'_> {
             }
             Some(Expr::Member { .. } | Expr::Index { .. }) => self.operand(head, t)?,
             Some(Expr::Call { .. } | Expr::TaggedTemplate { .. }) if matches!(self.tree.expr(head), Expr::Chain(_)) => t,
+            Some(Expr::Call { .. }) if self.is_explicit_call(head) => t,
             _ => {
                 self.to(head, t)?;
                 t
@@ -208,6 +209,12 @@ impl Gen<'_> {
             let base = self.alloc_n(3)?;
             self.optional_method(inner, base)?;
             self.call_link(link, base, true)?;
+            return Ok(Cur { reg: base });
+        }
+        if first && self.is_explicit_call(head) {
+            self.f.next = u32::from(t);
+            let base = self.alloc_n(3)?;
+            self.explicit_call(link, base)?;
             return Ok(Cur { reg: base });
         }
         let base = cur.reg;

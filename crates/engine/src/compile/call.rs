@@ -38,6 +38,29 @@ impl Gen<'_> {
         Ok(())
     }
 
+    /// In the JavaScript that we ship `$call(f, thisValue, a, …)` calls f with a `this`.
+    pub(super) fn is_explicit_call(&self, head: ExprId) -> bool {
+        self.options.builtin
+            && matches!(*self.tree.expr(head), Expr::Ident(r)
+                if self.tree.name(self.tree.reference(r).name).iter().copied().eq("$call".encode_utf16()))
+    }
+
+    pub(super) fn explicit_call(&mut self, e: ExprId, base: u8) -> Res {
+        let tree = self.tree;
+        let span = tree.expr_spans[e.index()];
+        let Expr::Call { args, .. } = tree.expr(e) else { return self.internal("a call is none", span) };
+        let [Element::Item(f), Element::Item(this), args @ ..] = &args[..] else {
+            return self.internal("$call wants a function and a this", span);
+        };
+        self.to(*f, base)?;
+        self.to(*this, base + 2)?;
+        self.release(u32::from(base) + 3);
+        let Some(n) = self.arguments(args)? else { return self.internal("$call with too many arguments", span) };
+        self.mark(span);
+        self.emit(op::CALLM, base, n, 0);
+        Ok(())
+    }
+
     /// Evaluates arguments into the registers that follow; their number, or nothing done if they want an array.
     fn arguments(&mut self, args: &[Element]) -> Res<Option<u8>> {
         let plain = args.iter().all(|a| matches!(a, Element::Item(_)));

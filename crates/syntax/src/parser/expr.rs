@@ -85,7 +85,7 @@ impl Parser<'_> {
     fn assignment(&mut self, start: u32, left: ExprId) -> Parse<ExprId> {
         let op = self.tok.kind;
         if op == Tok::Assign {
-            let target = self.to_target(left);
+            let target = self.reinterpret_target(left);
             self.bump();
             let value = self.assign()?;
             return Ok(self.expr_from(Expr::Assign { target, value }, start));
