@@ -137,6 +137,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     math::install(cx, m, realm)?;
     reflect::install(cx, m, realm)?;
     iterator::install(cx, m, realm)?;
+    script::install_helpers(cx, m, realm)?;
     array::install(cx, m, realm)?;
     string::install(cx, m, realm)?;
     json::install(cx, m, realm)?;
