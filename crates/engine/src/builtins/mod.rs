@@ -12,6 +12,7 @@ pub mod array_more;
 pub mod assert;
 pub mod bigint;
 pub mod boolean;
+pub mod compartment;
 pub mod console;
 pub mod error;
 pub mod eventual;
@@ -100,6 +101,7 @@ const TABLES: &[&[Native]] = &[
     ses::TABLE,
     makers::TABLE,
     assert::TABLE,
+    compartment::TABLE,
 ];
 
 /// Numbers below this.
@@ -149,5 +151,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     assert::install(cx, m, realm)?;
     script::install_helpers(cx, m, realm)?;
     script::install_arrays(cx, m, realm)?;
+    // the last one: it notes what all compartments share
+    compartment::install(cx, m, realm)?;
     Ok(())
 }
