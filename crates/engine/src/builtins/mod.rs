@@ -149,8 +149,6 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     ses::install(cx, m, realm)?;
     makers::install(cx, m, realm)?;
     assert::install(cx, m, realm)?;
-    script::install_helpers(cx, m, realm)?;
-    script::install_arrays(cx, m, realm)?;
     // the last one: it notes what all compartments share
     compartment::install(cx, m, realm)?;
     Ok(())
