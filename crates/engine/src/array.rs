@@ -297,6 +297,11 @@ fn truncate(cx: &mut Cx, m: Mem, a: Value, n: f64) -> Res<bool> {
         keys.retain(|k| as_int(*k) as f64 >= n && element(m, a, *k as u32) == HOLE);
         for k in keys.into_iter().rev() {
             if !object::delete(cx, m, a, k)? {
+                // what stands behind it is deleted all the same
+                let e = elems(m, a);
+                for i in as_int(k) as u32 + 1..dense_len(m, a) {
+                    cx.heap.write(m, e.wrapping_add(8 + i * 8), HOLE);
+                }
                 set_len(cx, m, a, as_int(k) as f64 + 1.0);
                 return Ok(false);
             }
