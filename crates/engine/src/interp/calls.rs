@@ -379,7 +379,7 @@ fn extra_args(m: Mem, win: Win, code: Code) -> Vec<Value> {
 fn arguments_object(cx: &mut Cx, m: Mem, win: Win, _code: Code) -> Res {
     let argc = (win.get(1) >> 16) as u32 & 0xFFFF;
     let base = m.off(win);
-    let o = object::new(cx, m)?;
+    let o = object::of_kind(cx, m, crate::kinds::ARGS, roots::get(m, roots::R_SHAPE_ARGS) as u32)?;
     for k in 0..argc {
         object::create_data(cx, m, o, int(k as i32), m.r64(base.wrapping_add(24 + k * 8), 0))?;
     }
