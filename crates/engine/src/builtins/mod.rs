@@ -12,6 +12,7 @@ pub mod array_more;
 pub mod assert;
 pub mod bigint;
 pub mod boolean;
+pub mod compartment;
 pub mod console;
 pub mod error;
 pub mod eventual;
@@ -100,6 +101,7 @@ const TABLES: &[&[Native]] = &[
     ses::TABLE,
     makers::TABLE,
     assert::TABLE,
+    compartment::TABLE,
 ];
 
 /// Numbers below this.
@@ -135,6 +137,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     math::install(cx, m, realm)?;
     reflect::install(cx, m, realm)?;
     iterator::install(cx, m, realm)?;
+    script::install_helpers(cx, m, realm)?;
     array::install(cx, m, realm)?;
     string::install(cx, m, realm)?;
     json::install(cx, m, realm)?;
@@ -146,7 +149,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     ses::install(cx, m, realm)?;
     makers::install(cx, m, realm)?;
     assert::install(cx, m, realm)?;
-    script::install_helpers(cx, m, realm)?;
-    script::install_arrays(cx, m, realm)?;
+    // the last one: it notes what all compartments share
+    compartment::install(cx, m, realm)?;
     Ok(())
 }
