@@ -297,16 +297,20 @@ fn truncate(cx: &mut Cx, m: Mem, a: Value, n: f64) -> Res<bool> {
         keys.retain(|k| as_int(*k) as f64 >= n && element(m, a, *k as u32) == HOLE);
         for k in keys.into_iter().rev() {
             if !object::delete(cx, m, a, k)? {
-                // what stands behind it is deleted all the same
-                let e = elems(m, a);
-                for i in as_int(k) as u32 + 1..dense_len(m, a) {
-                    cx.heap.write(m, e.wrapping_add(8 + i * 8), HOLE);
-                }
-                set_len(cx, m, a, as_int(k) as f64 + 1.0);
+                // what lies above it goes all the same
+                let n = as_int(k) as f64 + 1.0;
+                truncate_dense(cx, m, a, n)?;
+                set_len(cx, m, a, n);
                 return Ok(false);
             }
         }
     }
+    truncate_dense(cx, m, a, n)
+}
+
+/// Deletes dense elements from the end down to `n`, unless the array is sealed.
+fn truncate_dense(cx: &mut Cx, m: Mem, a: Value, n: f64) -> Res<bool> {
+    let f = object::flags(m, a);
     let dense = dense_len(m, a);
     if f & SEALED != 0 && (n as u32) < dense && n < dense as f64 {
         return Ok(false);

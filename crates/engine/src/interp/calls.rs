@@ -13,7 +13,7 @@ use crate::code::F_BUILTIN;
 use crate::code::op::*;
 use crate::cx::{Abort, Args, Cx, MAX_NATIVE_DEPTH, Res, Stop, Value};
 use crate::engine::{STUB_EXIT, STUB_GETRET, STUB_NEWRET};
-use crate::kinds::{ARGS as ARGS_KIND, BOUND, FN, NATIVE};
+use crate::kinds::{BOUND, FN, NATIVE};
 use crate::{convert, function, object, roots, send, string};
 use cage::layout::{STACK, STACK_END, UNITS};
 use cage::value::*;
@@ -380,8 +380,7 @@ fn extra_args(m: Mem, win: Win, code: Code) -> Vec<Value> {
 fn arguments_object(cx: &mut Cx, m: Mem, win: Win, _code: Code) -> Res {
     let argc = (win.get(1) >> 16) as u32 & 0xFFFF;
     let base = m.off(win);
-    let s = roots::get(m, roots::R_SHAPE_OBJECT) as u32;
-    let o = object::of_kind(cx, m, ARGS_KIND, s)?;
+    let o = object::of_kind(cx, m, crate::kinds::ARGS, roots::get(m, roots::R_SHAPE_ARGS) as u32)?;
     for k in 0..argc {
         object::create_data(cx, m, o, int(k as i32), m.r64(base.wrapping_add(24 + k * 8), 0))?;
     }
