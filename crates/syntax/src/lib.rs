@@ -10,6 +10,7 @@ mod lexer;
 pub mod limits;
 pub mod line_index;
 mod parser;
+mod regexp;
 pub mod render;
 pub mod rules;
 pub mod scope;
