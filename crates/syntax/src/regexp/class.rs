@@ -62,7 +62,12 @@ impl Pattern {
                 }
                 '\\' if self.peek(1) == Some('q') => self.quoted()?,
                 '(' | ')' | '{' | '}' | '/' | '|' => return Err("this sign needs a backslash within a class"),
-                '-' | '&' if self.peek(1) == Some(c) => self.pos += 2,
+                '-' | '&' if self.peek(1) == Some(c) => {
+                    self.pos += 2;
+                    if self.peek(0) == Some(c) {
+                        return Err("this sign needs a backslash within a class");
+                    }
+                }
                 '-' => return Err("this sign needs a backslash within a class"),
                 _ if self.peek(1) == Some(c) && "!#$%*+,.:;<=>?@^`~".contains(c) => {
                     return Err("this sign is reserved where it stands twice");
