@@ -595,5 +595,6 @@ pub fn install(cx: &mut Cx, m: Mem, r: &Realm) -> Res<()> {
     r.methods(cx, m, c, &[IS_ARRAY, ARRAY_OF])?;
     r.getter(cx, m, c, roots::get(m, R_SYM_SPECIES), SPECIES)?;
     r.methods(cx, m, p, &[COPY_WITHIN, FILL, POP, PUSH, REVERSE, SHIFT, SPLICE, UNSHIFT])?;
-    array_more::install(cx, m, r)
+    array_more::install(cx, m, r)?;
+    super::script::install_arrays(cx, m, r)
 }

@@ -44,7 +44,24 @@ pub const TABLE: &[Native] = &[
     f(0x491, "$sortByKeys", 2, sort::sort_by_keys),
     f(0x492, "$collect", 3, sort::collect),
     f(0x493, "$writeBack", 2, sort::write_back),
+    f(0x494, "$cut", 2, cut),
 ];
+
+/// The prepared array, cut to its first elements.
+fn cut(cx: &mut Cx, m: Mem, a: Args) -> Res {
+    let (made, n) = (a.get(m, 0), num(a.get(m, 1)) as u32);
+    let have = array::dense_len(m, made);
+    if n < have / 2 {
+        return arrays::from_elems(cx, m, array::elems(m, made), 0, n);
+    }
+    let e = array::elems(m, made);
+    cx.charge(have.saturating_sub(n) as u64 / 16)?;
+    for i in n..have {
+        cx.heap.write(m, arrays::place(e, i), HOLE);
+    }
+    array::set_length_plain(cx, m, made, n);
+    Ok(made)
+}
 
 fn error(cx: &mut Cx, m: Mem, a: Args, kind: ErrorKind) -> Res {
     let t = convert::to_rust_string(cx, m, a.get(m, 0))?;

@@ -39,13 +39,13 @@
     if (len < 0) { O = $toObject(O); len = $lengthOf(O); }
     if (typeof callback !== 'function') throw $typeError($describe(callback) + ' is not a function');
     let to = 0;
-    let A = $prepared(O, 0);
+    let A = $prepared(O, len);
     if (A !== void 0) {
       for (let k = 0; k < len; k++) {
         const v = O[k];
         if ((v !== void 0 || k in O) && $call(callback, thisArg, v, k, O)) A[to++] = v;
       }
-      return A;
+      return $cut(A, to);
     }
     A = $speciesCreate(O, 0);
     for (let k = 0; k < len; k++) {
