@@ -167,6 +167,6 @@ fn the_verifier_sees() {
     let [_, a, n, _] = good.words[call].to_le_bytes();
     assert!(damaged(call, op::word(op::CALL, a - 1, n + 2, 0)).contains("holds nothing"));
     let mut unit = good.clone();
-    unit.functions[1].handlers[0].target = 3;
+    unit.functions[1].handlers[0].target = (jump + 1 - at) as u32;
     assert!(verify(&unit).is_err());
 }
