@@ -7,6 +7,7 @@
 //! - the traversal keeps its own stack; it cannot fail but by a limit, which rolls back the turn, so that no half of
 //!   a graph is ever seen marked;
 //! - what a closure captured, what a collection holds and what a promise will be are not followed;
+//! - `lock` leaves out what the machine itself goes on changing;
 //! - HARDENED on an object means: it and all it reaches by properties and prototypes is frozen.
 use crate::cx::{Cx, Res, Value};
 use crate::kinds::*;
@@ -113,11 +114,14 @@ fn cell(cx: &mut Cx, m: Mem, c: Value, todo: &mut Vec<Value>) -> Res<()> {
     Ok(())
 }
 
-/// Hardens all intrinsics: what the roots name and what `global` holds, not `global` itself.
+/// Hardens the primordials: the values of the global object's properties and what only the machine holds. The global
+/// object itself stays open.
 pub fn lock(cx: &mut Cx, m: Mem, global: Value) -> Res<()> {
     for key in object::own_keys(cx, m, global)? {
         match object::get_own(cx, m, global, key)? {
-            Some(object::Prop::Data { value, .. }) if value != global => drop(harden(cx, m, value)?),
+            Some(object::Prop::Data { value, .. }) if value != global => {
+                harden(cx, m, value)?;
+            }
             Some(object::Prop::Accessor { get, set, .. }) => {
                 harden(cx, m, get)?;
                 harden(cx, m, set)?;
@@ -125,11 +129,22 @@ pub fn lock(cx: &mut Cx, m: Mem, global: Value) -> Res<()> {
             _ => {}
         }
     }
-    for n in 1..=roots::COUNT as u16 {
+    for n in FIRST_INTRINSIC..roots::COUNT as u16 {
         let v = roots::get(m, n);
-        if is_obj(v) && n != R_GLOBAL && n != R_UNITS {
+        if is_obj(v) && !STATE.contains(&n) {
             harden(cx, m, v)?;
+        }
+    }
+    // the prototypes of shapes for instances, if nothing else names them
+    for n in R_SHAPE_OBJECT..FIRST_INTRINSIC {
+        let s = roots::get(m, n);
+        if is_cell(s) && m.r8(s as u32, H_KIND) == SHAPE {
+            harden(cx, m, shape::proto(m, s as u32))?;
         }
     }
     Ok(())
 }
+
+/// Roots from here on hold intrinsics, but for `STATE`.
+const FIRST_INTRINSIC: u16 = R_OBJECT_PROTO;
+const STATE: &[u16] = &[R_JOB, R_PRESENCES, R_NOTES, R_OUTGOING, R_SHARED_GLOBALS];

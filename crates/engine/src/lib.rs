@@ -8,6 +8,7 @@ pub mod array;
 pub mod bigint;
 pub mod builtins;
 pub mod code;
+pub mod compartment;
 pub mod compile;
 pub mod convert;
 pub mod cx;

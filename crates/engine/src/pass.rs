@@ -201,11 +201,7 @@ pub fn children(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<(Value, Value)>> {
     }
     let s = shape::of(m, o);
     let all = shape::entries(cx, m, s)?;
-    Ok(all
-        .into_iter()
-        .filter(|e| !is_internal(m, e.0))
-        .map(|e| (e.0, m.r64(object::slot_addr(m, o, s, e.1), 0)))
-        .collect())
+    Ok(all.into_iter().filter(|e| !is_internal(m, e.0)).map(|e| (e.0, m.r64(object::slot_addr(m, o, s, e.1), 0))).collect())
 }
 
 fn path_of(cx: &mut Cx, m: Mem, nodes: &[Node], at: usize, name: &str) -> Res<String> {

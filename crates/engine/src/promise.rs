@@ -399,7 +399,9 @@ pub fn take_target(cx: &mut Cx, m: Mem, f: Value) -> Value {
 
 /// Runs jobs until none is left.
 pub fn run_jobs(cx: &mut Cx, m: Mem) -> Res<()> {
-    while let Some(job) = pop(cx, m) {
+    loop {
+        interp::safepoint(cx, m, cx.stack_top)?;
+        let Some(job) = pop(cx, m) else { break };
         cx.charge(4)?;
         roots::set(cx, m, R_JOB, job);
         if run_job(cx, m, job)? == Err(()) {

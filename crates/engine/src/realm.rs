@@ -345,3 +345,20 @@ pub fn literal_root(cx: &mut Cx, m: Mem, proto: Value, cap: u8) -> Res<u32> {
     Ok(s)
 }
 const R_LITERAL_ROOT: u16 = 330;
+
+/// A global object for a program: what the start compartment has, less the authority to print.
+pub fn program_global(cx: &mut Cx, m: Mem) -> Res {
+    let from = roots::get(m, R_GLOBAL);
+    let global = object::new(cx, m)?;
+    for key in object::own_keys(cx, m, from)? {
+        let text = object::key_text(cx, m, key)?;
+        if text == "console" || text == "print" {
+            continue;
+        }
+        if let Some(object::Prop::Data { value, attrs }) = object::get_own(cx, m, from, key)? {
+            let v = if value == from { global } else { value };
+            object::define_or_throw(cx, m, global, key, Desc::data(v, attrs))?;
+        }
+    }
+    Ok(global)
+}

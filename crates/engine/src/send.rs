@@ -23,13 +23,13 @@ use cage::Mem;
 use cage::layout::H_X;
 use cage::value::*;
 
-pub const GET: i32 = 0;
-pub const METHOD: i32 = 1;
-pub const APPLY: i32 = 2;
-const ONLY: i32 = 4;
+pub const GET: u8 = 0;
+pub const METHOD: u8 = 1;
+pub const APPLY: u8 = 2;
+const ONLY: u8 = 4;
 
 /// Sends. `form` is GET, METHOD or APPLY; the promise of the answer, or undefined if `send_only`.
-pub fn send(cx: &mut Cx, m: Mem, target: Value, form: i32, key: Value, args: &[Value], send_only: bool) -> Res {
+pub fn send(cx: &mut Cx, m: Mem, target: Value, form: u8, key: Value, args: &[Value], send_only: bool) -> Res {
     cx.charge(10 + args.len() as u64)?;
     let key = if form == APPLY { UNDEF } else { object::to_key(cx, m, key)? };
     let result = if send_only { UNDEF } else { answer(cx, m)? };
@@ -44,7 +44,7 @@ pub fn send(cx: &mut Cx, m: Mem, target: Value, form: i32, key: Value, args: &[V
         }
     }
     let mut words = Vec::with_capacity(2 + args.len());
-    words.push(int(form | if send_only { ONLY } else { 0 }));
+    words.push(int((form | if send_only { ONLY } else { 0 }) as i32));
     words.push(key);
     words.extend_from_slice(args);
     let message = promise::tuple(cx, m, &words)?;
@@ -173,7 +173,7 @@ pub fn deliver(cx: &mut Cx, m: Mem, result: Value, message: Value, target: Value
 
 /// The message as a get or a call on a near object.
 fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
-    let form = as_int(m.r64(message as u32, 8)) & 3;
+    let form = as_int(m.r64(message as u32, 8)) as u8 & 3;
     let key = m.r64(message as u32, 16);
     if form == GET {
         return object::get_v(cx, m, target, key);
@@ -197,9 +197,9 @@ fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
 /// The message as a call of a handler's trap; `to` is the TUPLE target, handler.
 fn trap(cx: &mut Cx, m: Mem, message: Value, to: Value) -> Res {
     let (target, handler) = (m.r64(to as u32, 8), m.r64(to as u32, 16));
-    let form = as_int(m.r64(message as u32, 8));
+    let form = as_int(m.r64(message as u32, 8)) as u8;
     let names = [["get", "applyMethod", "applyFunction"], ["getSendOnly", "applyMethodSendOnly", "applyFunctionSendOnly"]];
-    let i = (form & 3).clamp(0, 2) as usize;
+    let i = (form & 3).min(2) as usize;
     let mut args = vec![target];
     if i != 2 {
         args.push(object::key_value(cx, m, m.r64(message as u32, 16))?);

@@ -170,7 +170,8 @@ fn new_table(cx: &mut Cx, m: Mem, words: u32, cap: u32) -> Res<u32> {
     let n = 6 + cap / 2 + cap * words;
     let t = cx.alloc(m, 8 + n * 8)?;
     m.w64(t, 0, header(TABLE, 0, words as u16, n));
-    for (at, v) in [(USED, int(0)), (LIVE, int(0)), (BUCKETS, int(cap as i32)), (NEXT, UNDEF), (CLEARED, int(0)), (FIRST, int(0))] {
+    for (at, v) in [(USED, int(0)), (LIVE, int(0)), (BUCKETS, int(cap as i32)), (NEXT, UNDEF), (CLEARED, int(0)), (FIRST, int(0))]
+    {
         m.w64(t, at, v);
     }
     if t < cage::layout::OLD {

@@ -34,7 +34,7 @@ pub fn level_marker(source: &str) -> Option<Level> {
         rest = rest.trim_start();
         if let Some(comment) = rest.strip_prefix("//") {
             let (text, after) = comment.split_once(['\n', '\r']).unwrap_or((comment, ""));
-            if text.trim().split_whitespace().next() == Some("@jessie-check") {
+            if text.split_whitespace().next() == Some("@jessie-check") {
                 return Some(Level::Jessie);
             }
             rest = after;

@@ -50,6 +50,8 @@ pub enum Delivery {
     Script(CodeUnit),
     /// A script whose completion value is shown (REPL).
     Entry(CodeUnit),
+    /// Modules, entry first, run in the start compartment and not started.
+    Modules(Vec<ModuleIn>),
     /// A program: its modules, entry first, and what `powers.args` holds.
     Start { graph: Vec<ModuleIn>, args: Vec<String> },
 }
@@ -121,6 +123,13 @@ impl Vat {
                 });
                 TurnOutcome { ending: ending(t.outcome, Ending::Value), output: t.output, unhandled: t.unhandled }
             }
+            Delivery::Modules(graph) => {
+                let t = self.machine.turn(|cx, m| {
+                    let global = roots::get(m, roots::R_GLOBAL);
+                    module::run_graph(cx, m, graph, global).map(|_| ())
+                });
+                TurnOutcome { ending: ending(t.outcome, |()| Ending::Done), output: t.output, unhandled: t.unhandled }
+            }
             Delivery::Start { graph, args } => {
                 let t = self.machine.turn(|cx, m| start(cx, m, graph, &args));
                 let ending = ending(t.outcome, |started| if started { Ending::Done } else { Ending::NoStart });
@@ -159,12 +168,12 @@ fn ending<T>(o: Outcome<T>, done: impl FnOnce(T) -> Ending) -> Ending {
 }
 
 fn show(cx: &mut Cx, m: Mem, v: Value) -> Res<String> {
-    engine::builtins::console::inspect(cx, m, v)
+    engine::builtins::console::inspect::inspect(cx, m, v, engine::builtins::console::inspect::DEPTH)
 }
 
 /// Evaluates the program's modules and calls its start with its powers. False: it exports nothing to start.
 fn start(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, args: &[String]) -> Res<bool> {
-    let global = engine::compartment::program_global(cx, m)?;
+    let global = engine::realm::program_global(cx, m)?;
     let ns = module::run_graph(cx, m, graph, global)?;
     let f = module::start_of(cx, m, ns)?;
     if f == value::UNDEF {
@@ -181,7 +190,8 @@ fn start(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, args: &[String]) -> Res<bool
 /// `{ console, args }`, hardened.
 fn powers(cx: &mut Cx, m: Mem, args: &[String]) -> Res {
     let o = object::new(cx, m)?;
-    let console = engine::builtins::console::power(cx, m)?;
+    let global = roots::get(m, roots::R_GLOBAL);
+    let console = object::get_str(cx, m, global, "console")?;
     let list = args.iter().map(|a| string::from_str(cx, m, a)).collect::<Res<Vec<_>>>()?;
     let list = array::from_slice(cx, m, &list)?;
     for (name, v) in [("console", console), ("args", list)] {

@@ -30,6 +30,10 @@ const GRANULES: usize = REGION as usize / 8;
 const PACE: u64 = 6;
 /// Work for each block dirtied while marking.
 const BLOCK_WORK: u64 = 2 * BLOCK as u64;
+/// Work after which a mark is given up: only in a damaged heap, where objects overlap or change their size, is there so much.
+const MAX_WORK: u64 = 32;
+/// Entries of a list that stays allocated between marks.
+const KEEP_LIST: usize = 1 << 14;
 /// What an object costs besides its bytes: about the cache misses it causes.
 const OBJECT_COST: u64 = 64;
 
@@ -65,8 +69,9 @@ pub struct Marker {
     pub(super) rescan: Vec<u32>,
     /// How many the last step left.
     rescan_left: usize,
-    /// Work of this mark so far.
+    /// Work of this mark so far, and whether that was too much.
     work: u64,
+    broken: bool,
     /// Objects laid into old space by `alloc_old` and `alloc_pinned` while marking: their kind is not known yet.
     born: Vec<u32>,
     pub(super) weak: Vec<u32>,
@@ -83,7 +88,7 @@ pub struct Marker {
     /// References that named no object.
     pub(super) bad: u64,
     /// `since` when pacing last looked.
-    paced: u64,
+    pub(super) paced: u64,
     pub(super) cycles: u64,
 }
 
@@ -128,9 +133,25 @@ impl Marker {
         Some(OLD + r as u32 * REGION + (w * 64 + 63 - word.leading_zeros() as usize) as u32 * 8)
     }
 
+    /// The heap is damaged: nothing more is looked at, nothing will be swept.
+    fn give_up(&mut self) {
+        self.gray.clear();
+        self.ready.clear();
+        self.rescan.clear();
+        self.broken = true;
+    }
+
     /// Ends or abandons a mark.
     pub fn stop(&mut self) {
         self.on = false;
+        self.broken = false;
+        self.bits = Vec::new();
+        if self.gray.capacity() > KEEP_LIST {
+            self.gray = Vec::new();
+        }
+        if self.rescan.capacity() > KEEP_LIST {
+            self.rescan = Vec::new();
+        }
         self.gray.clear();
         self.rescan.clear();
         (self.rescan_left, self.work) = (0, 0);
@@ -162,6 +183,8 @@ impl Heap {
     }
 
     /// Between turns, after a commit: marks for about `budget` bytes of work, ends the mark if that suffices.
+    /// What the end of a mark changes (freed lines, moved objects, dead weak slots) belongs to the turn that follows: commit
+    /// it at once with `turn_end` and `delta`, or it will be rolled back with that turn.
     /// `extra` are references the embedder holds outside the cage. True: there is nothing more to do.
     pub fn mark_step(&mut self, mem: Mem, extra: &mut [u64], budget: u64) -> Result<bool, HeapFull> {
         debug_assert!(self.nur == NURSERY && self.young.half == 0, "mark_step is for between turns");
@@ -180,6 +203,7 @@ impl Heap {
         self.give_back(mem);
         if !self.mark.on {
             if !self.due() {
+                self.mark.paced = self.book.since;
                 return Ok(());
             }
             self.start_mark(mem);
@@ -189,7 +213,7 @@ impl Heap {
         let dirtied = self.mark.rescan.len().saturating_sub(self.mark.rescan_left) as u64;
         let least = if stack_end > STACK { self.tuning.step_min } else { 0 };
         // A program that dirties faster than that gets longer steps with time, so that the mark ends.
-        let most = self.tuning.step_max << (self.mark.work / (4 * self.live_bytes().max(1 << 20))).min(16);
+        let most = self.tuning.step_max << (self.mark.work / (2 * self.live_bytes().max(1 << 20))).min(16);
         self.step(mem, (allocated * PACE + dirtied * BLOCK_WORK).clamp(least.min(most), most));
         self.mark.rescan_left = self.mark.rescan.len();
         let tight = !self.has_room((self.limits.heap_bytes / 16).max(self.tuning.min_since));
@@ -317,21 +341,19 @@ impl Heap {
     pub(super) fn step(&mut self, mem: Mem, budget: u64) {
         debug_assert!(self.mark.on);
         let mut left = self.drain_gray(mem, budget);
-        let mut work = budget - left;
         while left > 0
             && let Some(block) = self.mark.rescan.pop()
         {
             self.look_again(mem, block);
-            let rest = self.drain_gray(mem, left.saturating_sub(BLOCK as u64));
-            work += left - rest;
-            left = rest;
+            self.mark.work += BLOCK as u64;
+            left = self.drain_gray(mem, left.saturating_sub(BLOCK as u64));
         }
-        self.mark.work += work;
     }
 
     /// Looks at gray objects; what is left of the budget.
     pub(super) fn drain_gray(&mut self, mem: Mem, budget: u64) -> u64 {
         let mut left = budget;
+        let most = MAX_WORK * (self.live_bytes() + (4 << 20));
         while left > 0 {
             let Some((at, word)) = self.mark.gray.pop() else {
                 let Some(pair) = self.mark.ready.pop() else { break };
@@ -352,7 +374,12 @@ impl Heap {
                 self.mark.gray.push((at, to));
             }
             (from..to).for_each(|i| self.mark_value(mem, mem.r64(at + i * 8, 0), at + i * 8));
-            left = left.saturating_sub((to - from) as u64 * 8 + OBJECT_COST);
+            let work = (to - from) as u64 * 8 + OBJECT_COST;
+            left = left.saturating_sub(work);
+            self.mark.work += work;
+            if self.mark.work > most {
+                self.mark.give_up();
+            }
         }
         left
     }
@@ -431,7 +458,14 @@ impl Heap {
             }
         }
         let left = self.drain_gray(mem, budget);
-        if left == 0 || !self.decide_ephemerons(mem, left) {
+        let decided = left > 0 && self.decide_ephemerons(mem, left);
+        if self.mark.broken {
+            self.mark.bad += 1;
+            self.book.since = 0;
+            self.stop_mark();
+            return Ok(true);
+        }
+        if !decided {
             return Ok(false);
         }
         debug_assert!(self.mark.gray.is_empty() && self.mark.ready.is_empty());

@@ -37,7 +37,8 @@ pub struct Book {
     pub regions: u32,
     /// By `Class`.
     pub holes: [Hole; 3],
-    /// The line at which the search for free lines goes on, by `Class` (that of `Medium` is unused).
+    /// The line at which the search for free lines goes on, by `Class` ; by `Medium`: for
+    /// neighbouring free regions.
     pub next: [u32; 3],
     pub used_lines: u32,
     /// Bytes of old space handed out since marking last ended.
@@ -159,18 +160,20 @@ impl Heap {
     fn take_regions(&mut self, n: usize) -> Option<usize> {
         let mut run = 0;
         let mut r = self.first_free;
-        if n == 1 {
+        if n > 1 {
+            // Each region is looked at once between two sweeps.
+            r = r.max((self.book.next[Class::Medium as usize] / REGION_LINES) as usize);
+            while run < n && r < self.regions.len() {
+                run = if self.regions[r].used != 0 || self.reserved(r) { 0 } else { run + 1 };
+                r += 1;
+            }
+        } else {
             while r < self.regions.len() && (self.regions[r].used != 0 || self.reserved(r)) {
                 r += 1;
             }
             self.first_free = r;
             run = (r < self.regions.len()) as usize;
             r += run;
-        } else {
-            while run < n && r < self.regions.len() {
-                run = if self.regions[r].used != 0 || self.reserved(r) { 0 } else { run + 1 };
-                r += 1;
-            }
         }
         debug_assert!(run == n || r == self.regions.len());
         if r + (n - run) > MAX_REGIONS as usize {
@@ -183,6 +186,9 @@ impl Heap {
             run += 1;
         }
         self.book.regions = self.regions.len() as u32;
+        if n > 1 {
+            self.book.next[Class::Medium as usize] = r as u32 * REGION_LINES;
+        }
         Some(r - n)
     }
 

@@ -80,10 +80,10 @@ impl Heap {
         let start = |l: u32| OLD + r as u32 * REGION + l * LINE + reg.first[l as usize] as u32 * 8;
         let begins = |l: &u32| reg.used >> l & 1 == 1 && reg.first[*l as usize] != NO_START && start(*l) <= slot;
         let mut at = start((0..=line).rev().find(begins)?);
-        while at <= slot {
+        while at <= slot && at < u32::MAX {
             match within(at) {
                 Some(_) => return Some(at),
-                None => at += size_of(self.kinds, mem.r64(at, 0)).unwrap_or(8),
+                None => at = at.saturating_add(size_of(self.kinds, mem.r64(at, 0)).unwrap_or(8)),
             }
         }
         None

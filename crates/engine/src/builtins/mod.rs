@@ -9,8 +9,10 @@
 //! - a native charges the meter before it works, at least every 10 ms of work.
 pub mod array;
 pub mod array_more;
+pub mod assert;
 pub mod bigint;
 pub mod boolean;
+pub mod compartment;
 pub mod console;
 pub mod error;
 pub mod eventual;
@@ -20,6 +22,7 @@ pub mod iterate;
 pub mod iterator;
 pub mod json;
 pub mod json_parse;
+pub mod makers;
 pub mod map_set;
 pub mod math;
 pub mod number;
@@ -28,6 +31,7 @@ pub mod object_proto;
 pub mod promise;
 pub mod reflect;
 pub mod script;
+pub mod ses;
 pub mod sort;
 pub mod string;
 pub mod string_case;
@@ -94,6 +98,10 @@ const TABLES: &[&[Native]] = &[
     weak::TABLE,
     promise::TABLE,
     eventual::TABLE,
+    ses::TABLE,
+    makers::TABLE,
+    assert::TABLE,
+    compartment::TABLE,
 ];
 
 /// Numbers below this.
@@ -138,5 +146,10 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     weak::install(cx, m, realm)?;
     promise::install(cx, m, realm)?;
     eventual::install(cx, m, realm)?;
+    ses::install(cx, m, realm)?;
+    makers::install(cx, m, realm)?;
+    assert::install(cx, m, realm)?;
+    // the last one: it notes what all compartments share
+    compartment::install(cx, m, realm)?;
     Ok(())
 }

@@ -99,7 +99,7 @@ impl Gen<'_> {
     }
 }
 
-fn is_comparison(op: BinaryOp) -> bool {
+pub(super) fn is_comparison(op: BinaryOp) -> bool {
     use BinaryOp::{Eq, Greater, GreaterEq, Less, LessEq, NotEq, StrictEq, StrictNotEq};
     matches!(op, Eq | NotEq | StrictEq | StrictNotEq | Less | LessEq | Greater | GreaterEq)
 }

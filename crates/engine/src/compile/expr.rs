@@ -4,6 +4,7 @@
 //! - `to(e, dst)`: `dst` is reserved; if it is a local that something may read, only the last instruction writes it;
 //! - `any(e)`: the value's register: a local's own, or a fresh temporary; callers mind what is evaluated after it;
 //! - `effect(e)`: nothing is left behind.
+use super::cond::is_comparison;
 use super::func::value;
 use super::{Gen, Res};
 use crate::code::op;
@@ -107,6 +108,7 @@ impl Gen<'_> {
         let mark = self.f.next;
         let tree = self.tree;
         match tree.expr(e) {
+            Expr::Null | Expr::Bool(_) | Expr::Number(_) | Expr::BigInt(_) | Expr::String(_) | Expr::This => {}
             Expr::Update { .. } => self.update_effect(e)?,
             Expr::AssignLogical { .. } => {
                 let t = self.alloc()?;
@@ -187,9 +189,12 @@ impl Gen<'_> {
 
     fn logical(&mut self, e: ExprId, op: LogicalOp, dst: u8) -> Res {
         let mark = self.f.next;
+        let terms = self.logical_terms(e, op);
+        if op != LogicalOp::Coalesce && terms.iter().all(|&t| self.is_boolean(t)) {
+            return self.truth(e, dst);
+        }
         let t = self.builder(dst)?;
         let end = self.label();
-        let terms = self.logical_terms(e, op);
         for (i, &term) in terms.iter().enumerate() {
             self.to(term, t)?;
             if i + 1 < terms.len() {
@@ -199,6 +204,27 @@ impl Gen<'_> {
         self.bind(end);
         self.mov(dst, t);
         self.release(mark);
+        Ok(())
+    }
+
+    /// Whether the value is true or false for certain.
+    pub(super) fn is_boolean(&self, e: ExprId) -> bool {
+        match *self.tree.expr(self.unparen(e)) {
+            Expr::Bool(_) | Expr::Unary { op: UnaryOp::Not, .. } => true,
+            Expr::Binary { op, .. } => is_comparison(op),
+            _ => false,
+        }
+    }
+
+    /// The truth of a condition as a value.
+    fn truth(&mut self, e: ExprId, dst: u8) -> Res {
+        let (no, end) = (self.label(), self.label());
+        self.jump_if(e, no, false)?;
+        self.load(dst, value::TRUE);
+        self.jump(end);
+        self.bind(no);
+        self.load(dst, value::FALSE);
+        self.bind(end);
         Ok(())
     }
 

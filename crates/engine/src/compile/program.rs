@@ -1,6 +1,7 @@
 //! Whole functions: prologue, body, epilogue.
 //!
-//! Order of a prologue: ARGS, REST, ASYNC (nothing but these reads or writes registers above the parameters before), the
+//! Order of a prologue: ARGS or REST, ASYNC (nothing before them writes a register above the parameters:
+//! there stand the arguments that have none), the
 //! environment, boxes and defaults of the parameters in order, the body's scope.
 use super::func::{FuncState, value};
 use super::regs::Kind;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use syntax::ast::{BindingId, BindingKind, Body, FuncId, FuncKind, Function, Goal, NameId, Pat, PatId};
 
 impl Gen<'_> {
-    pub(super) fn function(&mut self, job: Job) -> Res {
+    pub(super) fn function(&mut self, job: &Job) -> Res {
         let tree = self.tree;
         let func = tree.func(job.id);
         if func.is_generator {
@@ -50,7 +51,7 @@ impl Gen<'_> {
             nregs: 0,
             nparams: func.params.len() as u8,
             flags: 0,
-            name: job.name,
+            name: job.name.clone(),
             length: func.length,
             source: func.span,
             capture_names,
@@ -88,7 +89,11 @@ impl Gen<'_> {
         let rest = match func.rest {
             Some(p) => {
                 let r = self.alloc()?;
-                self.emit(op::REST, r, 0, 0);
+                match arguments {
+                    // ARGS has written where REST would read.
+                    Some((_, all)) => self.rest_of(all, func.params.len() as u32, r)?,
+                    None => self.emit(op::REST, r, 0, 0),
+                }
                 Some((p, r))
             }
             None => None,
@@ -131,6 +136,27 @@ impl Gen<'_> {
         self.parameters(&params)?;
         self.enter_scope(func.param_scope)?;
         Ok(start)
+    }
+
+    /// `dst` = array of the elements of the arguments object `all` from `from` on.
+    fn rest_of(&mut self, all: u8, from: u32, dst: u8) -> Res {
+        let mark = self.f.next;
+        let (i, n, v) = (self.alloc()?, self.alloc()?, self.alloc()?);
+        let (top, check) = (self.label(), self.label());
+        let length = self.consts.string(&"length".encode_utf16().collect::<Vec<_>>());
+        self.emit(op::NEWARR, dst, dst, 0);
+        self.move_imm(i, from as i16);
+        self.emit_ic(op::GETLEN, n, all, 0, length);
+        self.jump(check);
+        let entered = self.is_used(check);
+        self.loop_top(top, entered);
+        self.emit(op::GETE, v, all, i);
+        self.emit(op::PUSH, dst, v, 0);
+        self.emit(op::ADDI, i, i, 1);
+        self.bind(check);
+        self.branch(op::JLT, i, n, 0, top);
+        self.release(mark);
+        Ok(())
     }
 
     fn parameters(&mut self, params: &[(PatId, u8)]) -> Res {

@@ -7,7 +7,7 @@ use super::regs::Kind;
 use super::tryfinally::{Control, Exit};
 use super::{Gen, Res};
 use crate::code::op;
-use syntax::ast::{Case, Declarator, Expr, ExprId, NameId, Pat, ScopeId, Stmt, StmtId, VarKind};
+use syntax::ast::{Case, Declarator, Expr, ExprId, LogicalOp, NameId, Pat, ScopeId, Stmt, StmtId, VarKind};
 
 impl Gen<'_> {
     pub(super) fn statements(&mut self, list: &[StmtId]) -> Res {
@@ -211,6 +211,20 @@ impl Gen<'_> {
             self.return_value(then)?;
             self.bind(no);
             cur = self.unparen(other);
+        }
+        if let Expr::Logical { op, .. } = *self.tree.expr(cur)
+            && op != LogicalOp::Coalesce
+            && self.logical_terms(cur, op).iter().all(|&t| self.is_boolean(t))
+        {
+            let (no, t) = (self.label(), self.alloc()?);
+            self.jump_if(cur, no, false)?;
+            self.load(t, value::TRUE);
+            self.exit(Exit::Return, t)?;
+            self.bind(no);
+            self.load(t, value::FALSE);
+            self.exit(Exit::Return, t)?;
+            self.release(mark);
+            return Ok(());
         }
         let v = self.any(cur)?;
         self.exit(Exit::Return, v)?;

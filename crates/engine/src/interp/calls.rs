@@ -72,7 +72,7 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
             };
             let form = b(i);
             let key = if form & 3 == 2 { UNDEF } else { object::to_key(cx, m, key)? };
-            let v = send::send(cx, m, target, (form & 3) as i32, key, &args, form & 4 != 0)?;
+            let v = send::send(cx, m, target, form & 3, key, &args, form & 4 != 0)?;
             win.set(a(i), v);
             Ok(())
         }

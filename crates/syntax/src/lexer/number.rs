@@ -56,8 +56,8 @@ impl Lexer<'_> {
         if self.peek(0) == b'.' {
             integer = false;
             self.pos += 1;
-            let odd = if self.peek(0) == b'_' { self.digits(10) * 0 } else { self.digits(10) };
-            if odd == 0 || whole == 0 {
+            let fraction = self.digits(10);
+            if fraction == 0 || whole == 0 {
                 self.notes.push((Note::OddNumber, span(start, self.pos)));
             }
         }

@@ -91,7 +91,7 @@ impl Parser<'_> {
             if async_first && !is_await && self.at_word(w::OF) && matches!(self.tree.expr(head), Expr::Ident(_)) {
                 self.error_help("E-FOR", self.expr_span(head), "`for (async of` is ambiguous", "choose another name");
             }
-            let target = self.to_target(head);
+            let target = self.reinterpret_target(head);
             return self.for_each(scope, None, target, is_await);
         }
         self.report_pending();

@@ -21,7 +21,7 @@ impl Parser<'_> {
         self.bump();
         if self.at(Tok::String) {
             self.note(Note::OddImport, self.tok.span);
-            self.from_specifier()?;
+            self.module_specifier()?;
             return Ok(self.add_stmt(Stmt::Import, start));
         }
         // The request's number is known only behind the names.
@@ -43,7 +43,7 @@ impl Parser<'_> {
         if !self.eat_word(w::FROM) {
             return self.unexpected("`from`");
         }
-        let request = self.from_specifier()?;
+        let request = self.module_specifier()?;
         for import in &mut self.tree.module.imports[first..] {
             import.request = request;
         }
@@ -84,7 +84,7 @@ impl Parser<'_> {
     }
 
     /// `"module" with { … };` of an import or export: the number of its request.
-    pub fn from_specifier(&mut self) -> Parse<u32> {
+    pub fn module_specifier(&mut self) -> Parse<u32> {
         let token = self.tok;
         self.expect(Tok::String, "the name of a module in quotes")?;
         if self.eat(Tok::With) {

@@ -40,7 +40,7 @@ impl Parser<'_> {
         if !self.eat_word(w::FROM) {
             return self.unexpected("`from`");
         }
-        let request = self.from_specifier()?;
+        let request = self.module_specifier()?;
         self.tree.module.exports.push(match name {
             Some(name) => ExportEntry::Indirect { name, request, import: None },
             None => ExportEntry::Star { request },
@@ -66,7 +66,7 @@ impl Parser<'_> {
         }
         self.bump();
         if self.eat_word(w::FROM) {
-            let request = self.from_specifier()?;
+            let request = self.module_specifier()?;
             for (local, name, span) in list {
                 self.add_export_name(name, span);
                 self.tree.module.exports.push(ExportEntry::Indirect { name, request, import: Some(local.name) });

@@ -125,14 +125,14 @@ impl Parser<'_> {
         for item in items {
             match item {
                 Element::Item(e) => {
-                    let pat = self.to_binding(e, BindingKind::Param);
+                    let pat = self.reinterpret_binding(e, BindingKind::Param);
                     params.push(pat);
                 }
                 Element::Spread(e) => {
                     if matches!(self.tree.expr(e), Expr::Assign { .. }) {
                         self.error("E-PARAMS", self.expr_span(e), "a rest parameter has no default");
                     }
-                    rest = Some(self.to_binding(e, BindingKind::Param));
+                    rest = Some(self.reinterpret_binding(e, BindingKind::Param));
                 }
                 Element::Hole => {}
             }

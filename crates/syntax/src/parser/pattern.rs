@@ -129,10 +129,7 @@ impl Parser<'_> {
     }
 
     fn check_target(&mut self, id: ExprId, send_code: &'static str) {
-        let mut inner = id;
-        while let Expr::Paren(e) = self.tree.expr(inner) {
-            inner = *e;
-        }
+        let inner = self.without_parens(id);
         let span = self.expr_span(id);
         match self.tree.expr(inner) {
             Expr::Ident(r) => {
@@ -154,7 +151,7 @@ impl Parser<'_> {
     }
 
     /// An expression before `=`, as a pattern.
-    pub fn to_target(&mut self, id: ExprId) -> PatId {
+    pub fn reinterpret_target(&mut self, id: ExprId) -> PatId {
         let span = self.expr_span(id);
         match std::mem::replace(&mut self.tree.exprs[id.index()], Expr::Error) {
             Expr::Array(items) => {
@@ -234,18 +231,18 @@ impl Parser<'_> {
     /// One element of a pattern: of a declaration if `kind` is given.
     fn element(&mut self, id: ExprId, kind: Option<BindingKind>) -> PatId {
         if let Some(kind) = kind {
-            return self.to_binding(id, kind);
+            return self.reinterpret_binding(id, kind);
         }
         let span = self.expr_span(id);
         if let Expr::Assign { target, value } = *self.tree.expr(id) {
             self.tree.exprs[id.index()] = Expr::Error;
             return self.add_pat(Pat::Default { pat: target, value }, span);
         }
-        self.to_target(id)
+        self.reinterpret_target(id)
     }
 
     /// An expression read where it turns out that parameters stand.
-    pub fn to_binding(&mut self, id: ExprId, kind: BindingKind) -> PatId {
+    pub fn reinterpret_binding(&mut self, id: ExprId, kind: BindingKind) -> PatId {
         let span = self.expr_span(id);
         match std::mem::replace(&mut self.tree.exprs[id.index()], Expr::Error) {
             Expr::Ident(r) => self.ref_to_binding(r, kind),
@@ -283,7 +280,7 @@ impl Parser<'_> {
     fn target_to_binding(&mut self, id: PatId, kind: BindingKind) -> PatId {
         let span = self.tree.pat_spans[id.index()];
         match std::mem::replace(&mut self.tree.pats[id.index()], Pat::Error) {
-            Pat::Target(e) => return self.to_binding(e, kind),
+            Pat::Target(e) => return self.reinterpret_binding(e, kind),
             Pat::Default { pat, value } => {
                 let pat = self.target_to_binding(pat, kind);
                 self.tree.pats[id.index()] = Pat::Default { pat, value };

@@ -194,10 +194,11 @@ impl Parser<'_> {
         let first = self.tok.kind;
         let start = self.start();
         let expr = self.expression()?;
-        if self.at(Tok::Colon) && matches!(first, Tok::Ident | Tok::Await) {
-            if let Expr::Ident(r) = *self.tree.expr(expr) {
-                return self.labelled(start, r);
-            }
+        if self.at(Tok::Colon)
+            && matches!(first, Tok::Ident | Tok::Await)
+            && let Expr::Ident(r) = *self.tree.expr(expr)
+        {
+            return self.labelled(start, r);
         }
         self.finish_expression(start, expr)
     }

@@ -12,10 +12,10 @@ pub(super) fn js_019(c: &mut Check<'_>, id: ExprId) {
 }
 
 pub(super) fn js_030(c: &mut Check<'_>, id: ExprId) {
-    if let Expr::Array(items) = c.tree.expr(id) {
-        if items.iter().any(|e| matches!(e, Element::Hole)) {
-            c.reject_expr(id);
-        }
+    if let Expr::Array(items) = c.tree.expr(id)
+        && items.iter().any(|e| matches!(e, Element::Hole))
+    {
+        c.reject_expr(id);
     }
 }
 
@@ -83,10 +83,11 @@ fn is_numeric(c: &Check<'_>, id: ExprId) -> bool {
 }
 
 pub(super) fn js_035(c: &mut Check<'_>, id: ExprId) {
-    if let Expr::Index { index, .. } = *c.tree.expr(id) {
-        if !is_numeric(c, index) && !c.targets.contains(&id) {
-            c.reject_expr(id);
-        }
+    if let Expr::Index { index, .. } = *c.tree.expr(id)
+        && !is_numeric(c, index)
+        && !c.targets.contains(&id)
+    {
+        c.reject_expr(id);
     }
 }
 

@@ -75,10 +75,10 @@ pub(super) fn js_072(c: &mut Check<'_>) {
 
 pub(super) fn js_074(c: &mut Check<'_>) {
     for i in 0..c.tree.pats.len() {
-        if let Pat::Default { pat, .. } = c.tree.pats[i] {
-            if matches!(c.tree.pat(pat), Pat::Array { .. } | Pat::Object { .. }) {
-                c.reject(c.tree.pat_spans[i]);
-            }
+        if let Pat::Default { pat, .. } = c.tree.pats[i]
+            && matches!(c.tree.pat(pat), Pat::Array { .. } | Pat::Object { .. })
+        {
+            c.reject(c.tree.pat_spans[i]);
         }
     }
 }

@@ -35,12 +35,11 @@ pub(super) fn js_110(c: &mut Check<'_>) {
     let tree = c.tree;
     let mut filled = HashSet::new();
     for &target in &c.targets {
-        if let Expr::Member { object, .. } | Expr::Index { object, .. } = *tree.expr(target) {
-            if let Expr::Ident(r) = *tree.expr(object) {
-                if let Resolution::Local(b) = tree.reference(r).to {
-                    filled.insert(b);
-                }
-            }
+        if let Expr::Member { object, .. } | Expr::Index { object, .. } = *tree.expr(target)
+            && let Expr::Ident(r) = *tree.expr(object)
+            && let Resolution::Local(b) = tree.reference(r).to
+        {
+            filled.insert(b);
         }
     }
     let states = vec![State::Untracked; tree.bindings.len()];

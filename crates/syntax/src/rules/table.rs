@@ -16,6 +16,7 @@ use Level::{Jessie, Jessie2026, Justin as JustinLevel, Ses, Strict, TinySes};
 
 type Text = &'static str;
 
+#[allow(clippy::too_many_arguments)]
 const fn rule(code: Text, until: Level, how: How, form: Form, accept: Text, reject: Text, message: Text, help: Text) -> Rule {
     let checked = !matches!(how, How::Nobody);
     Rule { code, until, message, help, form, accept, reject, checked, how }

@@ -62,6 +62,8 @@ struct Walk<'t> {
     /// Private names in scope, with how many classes declare them.
     private: HashMap<NameId, u32>,
     simple_catch: HashSet<BindingId>,
+    /// Variables whose initialiser, a function literal, is being walked: it runs only when they have it.
+    own_literal: HashSet<BindingId>,
     /// Names of function expressions that are used.
     used_self: HashSet<BindingId>,
     spine: Vec<ExprId>,
@@ -99,6 +101,7 @@ pub fn analyse(tree: &mut Tree) -> Vec<Diagnostic> {
         captured: HashSet::new(),
         private: HashMap::new(),
         simple_catch: HashSet::new(),
+        own_literal: HashSet::new(),
         used_self: HashSet::new(),
         spine: Vec::new(),
         sink: Sink::default(),

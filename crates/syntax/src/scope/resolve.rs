@@ -125,6 +125,9 @@ impl Walk<'_> {
         if self.in_switch(binding) {
             return true;
         }
+        if early.is_some() && self.own_literal.contains(&binding) {
+            return false;
+        }
         early.unwrap_or(self.ready[binding.index()] == u32::MAX)
     }
 

@@ -96,12 +96,28 @@ impl Walk<'_> {
         let nodes = self.nodes;
         for decl in decls {
             self.pattern(decl.target);
-            decl.init.iter().for_each(|&e| self.expr(e));
+            self.initialiser(decl);
             if kind == VarKind::Var {
                 self.var_names(decl.target, decl.init.is_some());
             }
             let span = decl.init.map_or(nodes.pat_spans[decl.target.index()], |e| nodes.expr_spans[e.index()]);
             self.set_ready(decl.target, span.end);
+        }
+    }
+
+    fn initialiser(&mut self, decl: &Declarator) {
+        let Some(init) = decl.init else { return };
+        let mut inner = init;
+        while let Expr::Paren(e) = &self.nodes.exprs[inner.index()] {
+            inner = *e;
+        }
+        match (&self.nodes.exprs[inner.index()], &self.nodes.pats[decl.target.index()]) {
+            (Expr::Function(_), Pat::Binding(binding)) => {
+                self.own_literal.insert(*binding);
+                self.expr(init);
+                self.own_literal.remove(binding);
+            }
+            _ => self.expr(init),
         }
     }
 

@@ -1,0 +1,217 @@
+//! Compartments: global objects of their own over shared primordials, and the evaluation of source texts in them.
+//!
+//! ```text
+//! COMPARTMENT  2 global object; 3 name; 4 undefined
+//! R_SHARED_GLOBALS  array: key, value, attributes of each property that every global object begins with
+//! ```
+//! Invariants
+//! - a new compartment holds only what is shared (frozen, powerless), its own `globalThis`, `eval`, `Function` and
+//!   `Compartment`, and what it was given;
+//! - a source is parsed whole, for one goal: no text is glued to it that could change what it means, and the parts of a
+//!   function made from text must each parse by themselves;
+//! - program code that evaluation runs counts as called from native code.
+use crate::code::CodeUnit;
+use crate::cx::{Cx, ErrorKind, Res, Value};
+use crate::kinds::*;
+use crate::object;
+use crate::roots::{self, *};
+use crate::shape::{WC, WEC};
+use crate::{array, function, harden, interp, machine, string};
+use cage::Mem;
+use cage::value::*;
+use std::sync::Arc;
+use syntax::ast::{Body, Expr, Goal};
+use syntax::diagnostic::{Diagnostic, Level};
+
+/// Names of the start compartment that others do not get.
+const START_ONLY: &[&str] = &[
+    "print", "console", "globalThis", "eval", "Function", "Compartment", "WeakRef", "FinalizationRegistry", "gc", "performance",
+    "$262",
+];
+
+/// Units of work charged for parsing and compiling a source: some, and so many for a byte.
+const COMPILE_BASE: u64 = 2000;
+const COMPILE_BYTE: u64 = 40;
+
+/// What a source is evaluated as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A strict script; its completion value.
+    Script,
+    /// One expression.
+    Expression,
+}
+
+impl What {
+    fn name(self) -> &'static str {
+        match self {
+            What::Script => "<evaluate>",
+            What::Expression => "<expression>",
+        }
+    }
+}
+
+fn level(m: Mem) -> Level {
+    if roots::get(m, R_UNLOCKED) == TRUE { Level::Strict } else { Level::Ses }
+}
+
+/// Evaluates `source` with `global` as global object; a SyntaxError says `line:column: message`.
+pub fn evaluate(cx: &mut Cx, m: Mem, source: &str, global: Value, what: What) -> Res {
+    let known = known_unit(cx, source, what);
+    let n = match known {
+        Some(n) => n,
+        None => {
+            cx.charge(COMPILE_BASE + COMPILE_BYTE * source.len() as u64)?;
+            let goal = if what == What::Script { Goal::Script } else { Goal::Expression };
+            match machine::compile_source(source, what.name(), goal, level(m), true) {
+                Ok(unit) => add(cx, m, unit)?,
+                Err(errors) => return Err(syntax_error(cx, m, source, &errors)),
+            }
+        }
+    };
+    let f = interp::program_closure(cx, m, n, global, &[])?;
+    interp::call(cx, m, f, global, &[])
+}
+
+fn add(cx: &mut Cx, m: Mem, unit: CodeUnit) -> Res<u32> {
+    let Some(loaded) = cx.engine.load(unit) else {
+        return Err(cx.range_error(m, "limit: code of the process"));
+    };
+    interp::add_unit(cx, m, Arc::new(loaded))
+}
+
+/// A unit made of the same text before. (One with a template is not used again: its template objects have identity.)
+fn known_unit(cx: &Cx, source: &str, what: What) -> Option<u32> {
+    if source.contains('`') {
+        return None;
+    }
+    let same = |u: &Arc<crate::engine::LoadedUnit>| {
+        u.unit.source.len() == source.len() && u.unit.name == what.name() && &*u.unit.source == source
+    };
+    cx.units.iter().position(same).map(|n| n as u32)
+}
+
+/// Throws what is wrong with a source.
+fn syntax_error(cx: &mut Cx, m: Mem, source: &str, errors: &[Diagnostic]) -> crate::cx::Stop {
+    let Some(first) = errors.first() else { return cx.error(m, ErrorKind::Syntax, "invalid source") };
+    let at = syntax::LineIndex::new(source).place(first.span.start);
+    let text = format!("{}:{}: {}", at.line, at.column, first.message);
+    cx.error(m, ErrorKind::Syntax, &text)
+}
+
+/// The Function constructor: `params` and `body` are texts.
+pub fn make_function(cx: &mut Cx, m: Mem, params: &str, body: &str, global: Value) -> Res {
+    cx.charge(COMPILE_BASE + 2 * COMPILE_BYTE * (params.len() + body.len()) as u64)?;
+    // each part must be whole by itself, so that neither can end the function
+    for (p, b) in [(params, ""), ("", body)] {
+        let text = format!("(function anonymous({p}\n) {{\n{b}\n}})");
+        let parsed = syntax::parse(&text, &syntax::Options { goal: Goal::Expression, level: level(m), dialect_2013: false });
+        if parsed.has_errors() {
+            return Err(syntax_error(cx, m, &text, &parsed.diagnostics));
+        }
+        if !is_one_function(&parsed.tree) {
+            return Err(cx.error(m, ErrorKind::Syntax, "the parameters or the body of a function end it"));
+        }
+    }
+    let text = format!("(function anonymous({params}\n) {{\n{body}\n}})");
+    evaluate(cx, m, &text, global, What::Expression)
+}
+
+/// Is the whole expression a function in parentheses?
+fn is_one_function(tree: &syntax::ast::Tree) -> bool {
+    let Some(Body::Expr(e)) = tree.functions.first().map(|f| &f.body) else { return false };
+    let Some(Expr::Paren(inner)) = tree.exprs.get(e.index()) else { return false };
+    matches!(tree.exprs.get(inner.index()), Some(Expr::Function(_)))
+}
+
+// ---- making ----
+
+/// Remembers what all compartments share: the properties the start compartment has now, but for its own.
+pub fn remember_shared(cx: &mut Cx, m: Mem, global: Value) -> Res<()> {
+    let mut list = Vec::new();
+    for key in object::own_keys(cx, m, global)? {
+        let name = object::key_text(cx, m, key)?;
+        if START_ONLY.contains(&name.as_str()) {
+            continue;
+        }
+        if let Some(object::Prop::Data { value, attrs }) = object::get_own(cx, m, global, key)? {
+            list.extend([key, value, int(attrs as i32)]);
+        }
+    }
+    let list = array::from_slice(cx, m, &list)?;
+    roots::set(cx, m, R_SHARED_GLOBALS, list);
+    Ok(())
+}
+
+/// Gives `global` what is one per compartment.
+pub fn own_globals(cx: &mut Cx, m: Mem, compartment: Value, global: Value) -> Res<()> {
+    use crate::builtins::compartment as natives;
+    let locked = roots::get(m, R_UNLOCKED) != TRUE;
+    let pairs = [
+        (natives::EVAL, "eval", 0),
+        (natives::FUNCTION, "Function", R_FUNCTION_PROTO),
+        (natives::COMPARTMENT, "Compartment", R_COMPARTMENT_PROTO),
+    ];
+    for (number, name, proto) in pairs {
+        let f = function::native(cx, m, number, &[compartment])?;
+        if proto != 0 {
+            let key = roots::get(m, R_STR_PROTOTYPE);
+            object::define_or_throw(cx, m, f, key, object::Desc::data(roots::get(m, proto), 0))?;
+        }
+        if locked {
+            harden::mark(cx, m, f);
+        }
+        let key = string::intern_str(cx, m, name)?;
+        object::define_or_throw(cx, m, global, key, object::Desc::data(f, WC))?;
+    }
+    let key = string::intern_str(cx, m, "globalThis")?;
+    object::define_or_throw(cx, m, global, key, object::Desc::data(global, WC))
+}
+
+/// A compartment; its global object has what is shared.
+pub fn new(cx: &mut Cx, m: Mem, s: u32, name: Value) -> Res {
+    let global = object::new(cx, m)?;
+    let c = object::exotic(cx, m, COMPARTMENT, s, &[global, name, UNDEF])?;
+    let shared = roots::get(m, R_SHARED_GLOBALS);
+    let n = array::dense_len(m, shared);
+    cx.charge(4 * n as u64)?;
+    for i in (0..n).step_by(3) {
+        let part = |k| array::element(m, shared, i + k);
+        object::add_property(cx, m, global, part(0), as_int(part(2)) as u8, part(1))?;
+    }
+    own_globals(cx, m, c, global)?;
+    Ok(c)
+}
+
+/// Copies own enumerable properties of `from` onto a global object.
+pub fn endow(cx: &mut Cx, m: Mem, global: Value, from: Value) -> Res<()> {
+    for key in object::own_keys(cx, m, from)? {
+        if object::get_own(cx, m, from, key)?.is_some_and(|p| p.enumerable()) {
+            let v = object::get(cx, m, from, key)?;
+            object::define_or_throw(cx, m, global, key, object::Desc::data(v, WEC))?;
+        }
+    }
+    Ok(())
+}
+
+/// The global object of a compartment.
+pub fn global_of(m: Mem, c: Value) -> Value {
+    m.r64(c as u32, 16)
+}
+pub fn name_of(m: Mem, c: Value) -> Value {
+    m.r64(c as u32, 24)
+}
+
+/// confine(source, endowments): one expression in an environment of its own, which is frozen.
+pub fn confine(cx: &mut Cx, m: Mem, source: &str, endowments: Value) -> Res {
+    let s = roots::get(m, R_SHAPE_COMPARTMENT) as u32;
+    let c = new(cx, m, s, string::empty(m))?;
+    let global = global_of(m, c);
+    if is_obj(endowments) {
+        endow(cx, m, global, endowments)?;
+    }
+    if roots::get(m, R_UNLOCKED) != TRUE {
+        harden::harden(cx, m, global)?;
+    }
+    evaluate(cx, m, source, global, What::Expression)
+}
