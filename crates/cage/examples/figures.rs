@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 
 const VEC: u8 = 1;
 const ROOT: u8 = 2;
+const WEAK: u8 = 3;
+const TEXT: u8 = 4;
 static KINDS: Kinds = kinds();
 
 const fn kinds() -> Kinds {
     let mut k = [NO_KIND; 256];
     k[VEC as usize] = Kind { name: "vec", size: Size::XWords, trace: Trace::Values(1) };
     k[ROOT as usize] = Kind { name: "root", size: Size::XWords, trace: Trace::Values(1) };
+    k[WEAK as usize] = Kind { name: "weak", size: Size::XWords, trace: Trace::Weak(1) };
+    k[TEXT as usize] = Kind { name: "text", size: Size::XBytes, trace: Trace::Raw };
     k
 }
 
@@ -337,7 +341,40 @@ fn churn() {
     );
 }
 
+/// A weak table of a million pinned strings, half of them dead.
+fn weak_table() {
+    let cage = Cage::new().unwrap();
+    let mut heap = new_heap(&cage);
+    let mem = cage.mem();
+    const N: u32 = 1_000_000;
+    let (weak, strong) = (heap.alloc_old(mem, 8 + 8 * N).unwrap(), heap.alloc_old(mem, 8 + 4 * N).unwrap());
+    heap.write(mem, weak, header(WEAK, 0, 0, N));
+    heap.write(mem, strong, header(VEC, 0, 0, N / 2));
+    heap.write(mem, root(0), OBJ | weak as u64);
+    heap.write(mem, root(1), OBJ | strong as u64);
+    for i in 0..N {
+        let text = heap.alloc_pinned(mem, 32).unwrap();
+        heap.write(mem, text, header(TEXT, PINNED, 0, 24));
+        let at = i.wrapping_mul(0x9E37_79B1) % N; // a hash table's order
+        heap.write(mem, weak + 8 + 8 * at, STR | text as u64);
+        if i % 2 == 0 {
+            heap.write(mem, strong + 8 + 4 * i, STR | text as u64);
+        }
+    }
+    heap.turn_end(mem, &mut []).unwrap();
+    heap.commit(mem);
+    heap.request_mark();
+    let (mut worst, mut done) = (Duration::ZERO, false);
+    while !done {
+        let t = Instant::now();
+        done = heap.mark_step(mem, &mut [], 1 << 20).unwrap();
+        worst = worst.max(t.elapsed());
+    }
+    println!("weak table of {N}, half dead           longest step {:.1} ms", worst.as_secs_f64() * 1e3);
+}
+
 fn main() {
+    weak_table();
     cages();
     turns();
     undo();

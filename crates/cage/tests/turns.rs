@@ -261,3 +261,23 @@ fn ephemeron_chains_are_decided_in_linear_time() {
     let (small, large) = (time(2_000), time(100_000));
     assert!(large < small * 50 * 20 + std::time::Duration::from_millis(200), "{small:?} {large:?}");
 }
+
+#[test]
+fn large_garbage_alone_brings_collections_about() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, Limits { heap_bytes: 16 << 20 });
+    for _ in 0..500 {
+        // what a program does: a large array made by a native, then a small object by the interpreter
+        let large = vec(&mut heap, mem, 60_000);
+        mem.w64(STACK, 0, obj(large));
+        if heap.alloc(32).is_none() {
+            assert!(heap.wants_collect());
+            let under_a_native = heap.alloc_native(mem, 64).unwrap();
+            assert!(under_a_native < OLD && heap.alloc(8).is_none());
+            mem.w64(under_a_native, 0, header(VEC, 0, 0, 7));
+            heap.collect(mem, STACK + 8, &mut []).unwrap();
+        }
+    }
+    assert!(heap.stats().marks > 10, "{:?}", heap.stats());
+}

@@ -120,11 +120,14 @@ impl Base {
 }
 
 fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
+    // the builders hold offsets: nothing may move while they work
+    cx.native_depth = 1;
     let realm = realm::begin(cx, m, unlocked)?;
     builtins::install(cx, m, &realm)?;
     if !unlocked {
         harden::lock(cx, m, realm.global)?;
     }
+    cx.native_depth = 0;
     Ok(())
 }
 

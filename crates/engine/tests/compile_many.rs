@@ -99,6 +99,10 @@ fn more_variables_than_registers() {
     script(&format!("{lets} const all = () => {{ {} return () => v7; }};", repeat(900, |i, s| write!(s, "v{i}++;").unwrap())));
     let vars = repeat(600, |i, s| write!(s, "var x{i} = {i}; function g{i}() {{ return x{i}; }}").unwrap());
     script(&vars);
+    let block = repeat(400, |i, s| writeln!(s, "let v{i} = {i}; const w{i} = v{i} * 2; v{i} += w{i};").unwrap());
+    script(&format!("for (let i = 0; i < 3; i++) {{ {block} f(v0, v399); }}"));
+    script(&format!("switch (x) {{ case 1: {{ {block} }} default: {{ {block} }} }}"));
+    build(&format!("export const a = 1; {lets} export {{ v3 }};"), Goal::Module).unwrap();
 }
 
 #[test]

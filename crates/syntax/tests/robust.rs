@@ -170,7 +170,9 @@ fn exercise(source: &str) {
                 assert!(start <= end && end <= source.len(), "{source:?}: {d:?}");
                 assert!(source.is_char_boundary(start) && source.is_char_boundary(end), "{source:?}: {d:?}");
             }
-            syntax::render::render("soup.js", source, &parsed.diagnostics, false);
+            if goal == Goal::Module && level == Level::Jessie {
+                syntax::render::render("soup.js", source, &parsed.diagnostics, false);
+            }
         }
     }
 }
@@ -178,7 +180,7 @@ fn exercise(source: &str) {
 #[test]
 fn soup_of_tokens_never_panics() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..6_000 {
+    for _ in 0..3_000 {
         let count = 1 + random.below(24);
         let words: Vec<&str> = (0..count).map(|_| TOKENS[random.below(TOKENS.len())]).collect();
         exercise(&words.join(if random.below(3) == 0 { "" } else { " " }));
@@ -188,7 +190,7 @@ fn soup_of_tokens_never_panics() {
 #[test]
 fn soup_of_bytes_never_panics() {
     let mut random = Random(42);
-    for _ in 0..3_000 {
+    for _ in 0..1_500 {
         let bytes: Vec<u8> = (0..random.below(60)).map(|_| random.below(256) as u8).collect();
         parse_bytes(&bytes, &Options::default());
         exercise(&String::from_utf8_lossy(&bytes));
@@ -205,7 +207,7 @@ fn damaged_programs_never_panic() {
                    class C extends b { #p = 1; static { this.q = C.#p; } get g() { return super.g; } *m() { yield* f; } } \
                    switch (f) { case 1: { let k = /re[/]/g; } default: try { throw k; } catch ({message}) { } finally { } }";
     let mut random = Random(7);
-    for _ in 0..3_000 {
+    for _ in 0..600 {
         let (i, j) = (random.below(program.len()), random.below(program.len()));
         let (i, j) = (i.min(j), i.max(j));
         exercise(&format!("{}{}", &program[..i], &program[j..]));

@@ -50,6 +50,8 @@ pub enum Delivery {
     Script(CodeUnit),
     /// A script whose completion value is shown (REPL).
     Entry(CodeUnit),
+    /// Modules, entry first, run in the start compartment and not started.
+    Modules(Vec<ModuleIn>),
     /// A program: its modules, entry first, and what `powers.args` holds.
     Start { graph: Vec<ModuleIn>, args: Vec<String> },
 }
@@ -120,6 +122,13 @@ impl Vat {
                     show(cx, m, v)
                 });
                 TurnOutcome { ending: ending(t.outcome, Ending::Value), output: t.output, unhandled: t.unhandled }
+            }
+            Delivery::Modules(graph) => {
+                let t = self.machine.turn(|cx, m| {
+                    let global = roots::get(m, roots::R_GLOBAL);
+                    module::run_graph(cx, m, graph, global).map(|_| ())
+                });
+                TurnOutcome { ending: ending(t.outcome, |()| Ending::Done), output: t.output, unhandled: t.unhandled }
             }
             Delivery::Start { graph, args } => {
                 let t = self.machine.turn(|cx, m| start(cx, m, graph, &args));

@@ -32,6 +32,8 @@ const PACE: u64 = 6;
 const BLOCK_WORK: u64 = 2 * BLOCK as u64;
 /// Work after which a mark is given up: only in a damaged heap, where objects overlap or change their size, is there so much.
 const MAX_WORK: u64 = 32;
+/// Entries of a list that stays allocated between marks.
+const KEEP_LIST: usize = 1 << 14;
 /// What an object costs besides its bytes: about the cache misses it causes.
 const OBJECT_COST: u64 = 64;
 
@@ -86,7 +88,7 @@ pub struct Marker {
     /// References that named no object.
     pub(super) bad: u64,
     /// `since` when pacing last looked.
-    paced: u64,
+    pub(super) paced: u64,
     pub(super) cycles: u64,
 }
 
@@ -143,6 +145,13 @@ impl Marker {
     pub fn stop(&mut self) {
         self.on = false;
         self.broken = false;
+        self.bits = Vec::new();
+        if self.gray.capacity() > KEEP_LIST {
+            self.gray = Vec::new();
+        }
+        if self.rescan.capacity() > KEEP_LIST {
+            self.rescan = Vec::new();
+        }
         self.gray.clear();
         self.rescan.clear();
         (self.rescan_left, self.work) = (0, 0);
@@ -174,6 +183,8 @@ impl Heap {
     }
 
     /// Between turns, after a commit: marks for about `budget` bytes of work, ends the mark if that suffices.
+    /// What the end of a mark changes (freed lines, moved objects, dead weak slots) belongs to the turn that follows: commit
+    /// it at once with `turn_end` and `delta`, or it will be rolled back with that turn.
     /// `extra` are references the embedder holds outside the cage. True: there is nothing more to do.
     pub fn mark_step(&mut self, mem: Mem, extra: &mut [u64], budget: u64) -> Result<bool, HeapFull> {
         debug_assert!(self.nur == NURSERY && self.young.half == 0, "mark_step is for between turns");
@@ -192,6 +203,7 @@ impl Heap {
         self.give_back(mem);
         if !self.mark.on {
             if !self.due() {
+                self.mark.paced = self.book.since;
                 return Ok(());
             }
             self.start_mark(mem);

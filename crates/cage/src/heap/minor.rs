@@ -22,8 +22,9 @@ use std::collections::HashMap;
 /// State of the nursery between and during evacuations.
 #[derive(Debug, Default)]
 pub struct Young {
-    /// Bytes in use of the first chunk when further ones were taken.
-    pub eden_used: u32,
+    /// Where the nursery ends; `nur_end` is there too, or at `nur` when a collection is wanted.
+    pub end: u32,
+    pub wanted: bool,
     /// The half that holds survivors: its start (0: none) and the end of what is used.
     pub half: u32,
     pub half_end: u32,
@@ -52,9 +53,18 @@ pub struct Young {
     copied: u64,
 }
 
+impl Young {
+    pub fn new() -> Young {
+        Young { end: EDEN_END, ..Young::default() }
+    }
+}
+
 /// Where the first survivors' half lies.
 const HALF_A: u32 = EDEN_END;
 const HALF_B: u32 = EDEN_END + SURVIVORS;
+
+/// Entries of a list that stays allocated between evacuations.
+const KEEP_WORK: usize = 1 << 14;
 
 /// A reference to something young.
 #[inline(always)]
@@ -106,9 +116,9 @@ impl Heap {
     }
 
     fn begin_evacuation(&mut self, promote: bool) {
+        let chunks = self.young.end.saturating_sub(NURSERY2) as u64;
         let y = &mut self.young;
         debug_assert!(y.work.is_empty() && y.weak.is_empty() && y.eph.is_empty() && y.waiting.is_empty());
-        let chunks = self.nur_end.saturating_sub(NURSERY2) as u64;
         y.left = (EDEN_END - NURSERY) as u64 + SURVIVORS as u64 + chunks;
         y.to = if y.half == HALF_A { HALF_B } else { HALF_A };
         y.to_end = y.to;
@@ -118,18 +128,27 @@ impl Heap {
     }
 
     fn end_evacuation(&mut self, mem: Mem) -> Result<(), HeapFull> {
-        let used = self.nur_end.saturating_sub(NURSERY2);
+        let used = self.young.end.saturating_sub(NURSERY2);
         if used > 0 {
             mem.discard(NURSERY2, used);
         }
-        self.nur = NURSERY;
-        self.nur_end = EDEN_END;
+        self.reset_nursery();
         let y = &mut self.young;
+        if y.work.capacity() > KEEP_WORK {
+            y.work = Vec::new();
+        }
         y.half = if y.to_end > y.to { y.to } else { 0 };
         y.half_end = y.to_end;
         debug_assert!(y.work.is_empty() && (!y.promote || y.half == 0));
         // Undo copies count, and stores cannot fail: the limit is looked at here.
         if y.failed || !self.has_room(0) { Err(HeapFull) } else { Ok(()) }
+    }
+
+    fn reset_nursery(&mut self) {
+        self.nur = NURSERY;
+        self.nur_end = EDEN_END;
+        self.young.end = EDEN_END;
+        self.young.wanted = false;
     }
 
     fn forward_remembered(&mut self, mem: Mem) {
@@ -340,12 +359,11 @@ impl Heap {
         (y.half, y.half_end, y.failed) = (0, 0, false);
         y.work.clear();
         y.direct.clear();
-        let used = self.nur_end.saturating_sub(NURSERY2);
+        let used = self.young.end.saturating_sub(NURSERY2);
         if used > 0 {
             mem.discard(NURSERY2, used);
         }
-        self.nur = NURSERY;
-        self.nur_end = EDEN_END;
+        self.reset_nursery();
         clear_stack(mem, STACK);
     }
 

@@ -49,6 +49,9 @@ pub struct Limits {
 /// One part in so many of the heap is kept for deliveries after the limit was reached.
 const RESERVE: u64 = 20;
 
+/// Bytes laid into old space at once after which a collection is wanted, if marking is due or on.
+const DIRECT_MAX: u64 = 256 << 10;
+
 /// Figures of one heap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -143,7 +146,7 @@ impl Heap {
             touched: 0,
             undo: Vec::new(),
             remembered: Vec::new(),
-            young: minor::Young::default(),
+            young: minor::Young::new(),
             mark: mark::Marker::default(),
             collections: 0,
             moved: 0,
@@ -177,20 +180,39 @@ impl Heap {
         if bytes > MAX_YOUNG {
             return self.alloc_old(mem, bytes);
         }
-        if let Some(at) = self.alloc(bytes) {
-            return Ok(at);
+        if bytes > self.young.end - self.nur {
+            self.take_chunk()?;
         }
-        if self.nur_end == NURSERY2_END || !self.has_room(CHUNK as u64) {
+        let at = self.nur;
+        self.nur += bytes;
+        self.nur_end = if self.young.wanted { self.nur } else { self.young.end };
+        debug_assert!(self.nur <= self.young.end);
+        Ok(at)
+    }
+
+    /// A further chunk of nursery.
+    fn take_chunk(&mut self) -> Result<(), HeapFull> {
+        if self.young.end == NURSERY2_END || !self.has_room(CHUNK as u64) {
             return Err(HeapFull);
         }
-        if self.nur_end < NURSERY2 {
-            self.young.eden_used = self.nur - NURSERY;
+        if self.young.end < NURSERY2 {
             self.nur = NURSERY2;
-            self.nur_end = NURSERY2;
+            self.young.end = NURSERY2;
         }
-        self.nur_end += CHUNK;
-        debug_assert!(self.nur_end <= NURSERY2_END);
-        self.alloc(bytes).ok_or(HeapFull)
+        self.young.end += CHUNK;
+        debug_assert!(self.young.end <= NURSERY2_END);
+        Ok(())
+    }
+
+    /// Has the next `alloc` ask for a collection: much was laid into old space since the last.
+    fn want_collection(&mut self) {
+        self.young.wanted = true;
+        self.nur_end = self.nur;
+    }
+
+    /// Does the heap want `collect` to be called at the next safepoint? (`alloc` gives nothing until then.)
+    pub fn wants_collect(&self) -> bool {
+        self.young.wanted
     }
 
     /// An old, zeroed object.
@@ -207,6 +229,9 @@ impl Heap {
         let at = self.old_alloc(mem, bytes, class).ok_or(HeapFull)?;
         debug_assert!(at >= OLD);
         self.young.direct.push(at);
+        if self.book.since.saturating_sub(self.mark.paced) >= DIRECT_MAX && self.wants_mark() {
+            self.want_collection();
+        }
         if self.mark.active() {
             self.mark_new(at, bytes, false);
         }
@@ -308,7 +333,7 @@ impl Heap {
 
     /// Bytes charged to the limit: lines of old space in use, chunks of nursery, undo copies.
     pub fn heap_bytes(&self) -> u64 {
-        let chunks = self.nur_end.saturating_sub(NURSERY2);
+        let chunks = self.young.end.saturating_sub(NURSERY2);
         self.book.used_lines as u64 * LINE as u64 + chunks as u64 + self.undo.len() as u64 * BLOCK as u64
     }
 

@@ -46,6 +46,7 @@ impl Heap {
         self.book.used_lines = used;
         self.book.live = used as u64 * LINE as u64;
         self.book.since = 0;
+        self.mark.paced = 0;
         let regions = &self.regions;
         self.remembered.retain(|slot| {
             let (r, line) = line_of(*slot);

@@ -27,6 +27,8 @@ pub const D_LINES: u8 = 2;
 pub const D_REGION: u8 = 3;
 pub const D_BOOK: u8 = 4;
 
+/// Undo copies for which memory stays allocated between turns.
+const KEEP_UNDO: usize = 1 << 12;
 /// Memory past the end of the heap that an aborted turn may leave behind.
 const KEEP_BEYOND: u32 = 1 << 20;
 
@@ -112,11 +114,20 @@ impl Heap {
             reg.meta_before = reg.meta;
             reg.changed = false;
         }
+        self.shrink_undo();
         self.book_before = self.book;
         if std::mem::take(&mut self.discard_again) {
             self.discard_left = self.regions.len();
         }
         self.give_back(mem);
+    }
+
+    /// One large turn does not keep its memory for ever.
+    fn shrink_undo(&mut self) {
+        debug_assert!(self.undo.is_empty());
+        if self.undo.capacity() > KEEP_UNDO {
+            self.undo = Vec::new();
+        }
     }
 
     /// The turn was aborted: all stored bytes become again what they were when it began.
@@ -139,9 +150,11 @@ impl Heap {
             reg.clean = false;
             self.first_free = self.first_free.min(r as usize);
         }
+        self.shrink_undo();
         self.stop_mark();
         self.moved += 1;
         self.book = self.book_before;
+        self.mark.paced = self.book.since;
         self.regions.truncate(self.book.regions as usize);
         self.first_free = self.first_free.min(self.regions.len());
         let beyond = (self.touched - self.regions.len()) as u32 * REGION;

@@ -86,7 +86,7 @@ impl Heap {
             return Ok(());
         }
         let empty = vec![[0; GRANULES / 64]; self.regions.len()];
-        let left = self.live_bytes() + (NURSERY_END - NURSERY) as u64 + self.nur_end.saturating_sub(NURSERY2) as u64;
+        let left = self.live_bytes() + (NURSERY_END - NURSERY) as u64 + self.young.end.saturating_sub(NURSERY2) as u64;
         let starts = self.find_starts(mem)?;
         let mut walk =
             Walk { heap: self, starts, seen: empty, work: vec![], young: vec![], young_seen: Default::default(), left };
@@ -139,7 +139,7 @@ impl Walk<'_> {
         }
         let off = v as u32;
         if young_ref(v) {
-            let there = (NURSERY..NURSERY_END).contains(&off) || (NURSERY2..self.heap.nur_end.max(NURSERY2)).contains(&off);
+            let there = (NURSERY..NURSERY_END).contains(&off) || (NURSERY2..self.heap.young.end.max(NURSERY2)).contains(&off);
             if !there || !off.is_multiple_of(8) {
                 return fault("a young reference names no object", slot, v);
             }

@@ -40,7 +40,7 @@ use func::FuncState;
 use scope::Loc;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use syntax::ast::{FuncId, Span, Tree};
+use syntax::ast::{BindingId, FuncId, Span, Tree};
 
 pub use disasm::disassemble;
 pub use verify::verify;
@@ -91,7 +91,9 @@ struct Gen<'t> {
     queued: u32,
     /// Where the bindings of the current function are; `None` before their scope is entered.
     locs: Vec<Option<Loc>>,
-    /// Environment slots of bindings that have no register (see `scope::plan_spills`).
+    /// Bindings of each function; empty before it is needed.
+    by_func: Vec<Vec<BindingId>>,
+    /// Environment slots of bindings that have no register (see `scope`).
     spills: Vec<Option<u32>>,
     /// Slots of each function's environment; 0: it has none.
     env_sizes: Vec<u32>,
@@ -124,6 +126,7 @@ impl<'t> Gen<'t> {
             queue: VecDeque::new(),
             queued: 0,
             locs: vec![None; tree.bindings.len()],
+            by_func: Vec::new(),
             spills: vec![None; tree.bindings.len()],
             env_sizes: vec![0; tree.functions.len()],
             wants_new_target: vec![false; tree.functions.len()],
@@ -138,7 +141,16 @@ impl<'t> Gen<'t> {
         self.plan_spills();
         self.enqueue(Job { id: FuncId(0), name: Box::default(), flags: 0 });
         while let Some(job) = self.queue.pop_front() {
-            self.function(job)?;
+            let (length, queued) = (self.queue.len(), self.queued);
+            match self.function(&job) {
+                // Again, with some of its locals in an environment.
+                Err(e) if e.code == "E-REGISTERS" && self.spill_locals(job.id) => {
+                    self.queue.truncate(length);
+                    self.queued = queued;
+                    self.function(&job)?;
+                }
+                other => other?,
+            }
         }
         debug_assert_eq!(self.functions.len(), self.queued as usize);
         Ok(())

@@ -1,7 +1,7 @@
 //! Module tables: what the linker needs, and the program's captures.
 use super::scope::Loc;
 use super::{Gen, Res};
-use crate::code::Cell;
+use crate::code::{Cell, ModuleTable};
 use std::collections::BTreeMap;
 use syntax::ast::{BindingId, ExportEntry, Span};
 
@@ -16,6 +16,7 @@ impl Gen<'_> {
         let mut names: Vec<Box<[u16]>> = vec!["globalThis".encode_utf16().collect()];
         let mut cells: BTreeMap<BindingId, u32> = BTreeMap::new();
         let info = &tree.module;
+        self.module = ModuleTable::default();
         self.module.has_top_level_await = info.has_top_level_await;
         self.module.requests = info.requests.iter().map(|&(n, _)| tree.name_text(n)).collect();
         for i in &info.imports {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use syntax::ast::{BindingId, BindingKind, Body, FuncId, FuncKind, Function, Goal, NameId, Pat, PatId};
 
 impl Gen<'_> {
-    pub(super) fn function(&mut self, job: Job) -> Res {
+    pub(super) fn function(&mut self, job: &Job) -> Res {
         let tree = self.tree;
         let func = tree.func(job.id);
         if func.is_generator {
@@ -51,7 +51,7 @@ impl Gen<'_> {
             nregs: 0,
             nparams: func.params.len() as u8,
             flags: 0,
-            name: job.name,
+            name: job.name.clone(),
             length: func.length,
             source: func.span,
             capture_names,

@@ -38,10 +38,8 @@ pub(super) enum Capture {
     Env(FuncId),
 }
 
-/// Locals one function keeps in registers before the rest goes to an environment.
-const MAX_LOCALS: usize = 200;
-/// Of those, bindings of the function's own scopes.
-const MAX_OWN_LOCALS: usize = 100;
+/// Locals of its body that a function keeps in registers when not all have room there.
+const KEPT_LOCALS: usize = 100;
 /// Captures of a closure before its captured variables go to environments.
 const MAX_CAPTURES: usize = 250;
 
@@ -172,26 +170,58 @@ impl<'t> Gen<'t> {
         })
     }
 
-    /// Chooses which bindings live in environments: those that registers or captures have no room for.
+    /// Puts the variables of functions with too many captures into environments.
     pub(super) fn plan_spills(&mut self) {
         let tree = self.tree;
-        let mut locals = vec![0usize; tree.functions.len()];
-        for b in &tree.bindings {
-            locals[b.func.index()] += 1;
-        }
-        for (i, func) in tree.functions.iter().enumerate() {
-            if locals[i] > MAX_LOCALS {
-                let own = &tree.scope(func.body_scope).bindings;
-                for &b in own.iter().skip(MAX_OWN_LOCALS) {
-                    self.spill(b);
-                }
-            }
-            if func.captures.len() > MAX_CAPTURES {
-                for &b in &func.captures {
-                    self.spill(b);
-                }
+        for func in tree.functions.iter().filter(|f| f.captures.len() > MAX_CAPTURES) {
+            for &b in &func.captures {
+                self.spill(b);
             }
         }
+    }
+
+    /// Puts locals of a function for which there were too few registers into its environment: those of its body beyond
+    /// the first, and those of its blocks that nothing captures (an environment is not fresh in each round of a loop).
+    /// False if that changes nothing.
+    pub(super) fn spill_locals(&mut self, id: FuncId) -> bool {
+        let tree = self.tree;
+        if self.by_func.is_empty() {
+            self.by_func = vec![Vec::new(); tree.functions.len()];
+            for (i, b) in tree.bindings.iter().enumerate() {
+                self.by_func[b.func.index()].push(BindingId(i as u32));
+            }
+        }
+        let before = self.env_sizes[id.index()];
+        let list = std::mem::take(&mut self.by_func[id.index()]);
+        let body = tree.func(id).body_scope;
+        let mut own = 0;
+        for &b in &list {
+            self.locs[b.index()] = None;
+            let binding = tree.binding(b);
+            if binding.scope == body {
+                own += 1;
+                if own > KEPT_LOCALS {
+                    self.spill(b);
+                }
+            } else if !binding.captured && !binding.tdz {
+                self.spill_from_block(b);
+            }
+        }
+        self.env_sizes[id.index()] > before
+    }
+
+    fn spill_from_block(&mut self, b: BindingId) {
+        let binding = self.tree.binding(b);
+        let sort = matches!(binding.kind, BindingKind::Let | BindingKind::Const | BindingKind::Catch | BindingKind::Function);
+        if sort && self.spills[b.index()].is_none() {
+            self.spill_slot(b);
+        }
+    }
+
+    fn spill_slot(&mut self, b: BindingId) {
+        let size = &mut self.env_sizes[self.tree.binding(b).func.index()];
+        self.spills[b.index()] = Some(*size);
+        *size += 1;
     }
 
     fn spill(&mut self, b: BindingId) {
@@ -200,9 +230,7 @@ impl<'t> Gen<'t> {
         let in_body = binding.scope == owner.body_scope || binding.scope == owner.param_scope;
         let movable = !matches!(binding.kind, BindingKind::SelfName | BindingKind::Import(_) | BindingKind::Arguments);
         if in_body && movable && !self.is_exported(b) && self.spills[b.index()].is_none() {
-            let size = &mut self.env_sizes[binding.func.index()];
-            self.spills[b.index()] = Some(*size);
-            *size += 1;
+            self.spill_slot(b);
         }
     }
 

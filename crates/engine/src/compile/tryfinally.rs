@@ -214,6 +214,7 @@ impl Gen<'_> {
             if let Pat::Binding(b) = *self.tree.pat(param)
                 && !self.tree.binding(b).boxed
                 && self.locs[b.index()].is_none()
+                && self.spills[b.index()].is_none()
                 && !self.tree.binding(b).tdz
             {
                 self.locs[b.index()] = Some(Loc::Reg(x));

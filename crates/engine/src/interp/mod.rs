@@ -36,6 +36,8 @@ type Handler = for<'x, 'c> fn(&'x mut Cx, Mem<'c>, Win<'c>, u32, u32, Code<'c>) 
 const DONE: u64 = 0;
 const THROWN: u64 = 1;
 const ABORTED: u64 = 2;
+/// Of a slow step: the run goes on.
+const GO: u64 = 3;
 
 /// A frame and the place in its code behind the instruction's first word.
 pub(crate) struct Frame<'c> {
@@ -72,10 +74,11 @@ macro_rules! machine { ($($num:ident $name:ident;)*) => {
                 _ => None,
             };
             if done.is_none() {
-                match slow::step(cx, m, win0, pc0, i, code) {
-                    Ok(f) => (win, pc) = (f.win, f.pc),
-                    Err(exit) => return exit,
+                let (exit, at) = slow::step(cx, m, win0, pc0, i, code);
+                if exit != GO {
+                    return exit;
                 }
+                (win, pc) = (m.win((at >> 32) as u32), at as u32);
             }
         }
     }
@@ -85,13 +88,14 @@ fast::fast_ops!(machine);
 #[cold]
 #[inline(never)]
 fn slow_handler<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code<'c>) -> u64 {
-    match slow::step(cx, m, win, pc, i, code) {
-        Ok(f) => {
-            let i = code.word(f.pc);
-            TABLE[i as u8 as usize](cx, m, f.win, f.pc.wrapping_add(1), i, code)
-        }
-        Err(exit) => exit,
+    // two words come back in registers: a place in memory for the result would cost the tail call
+    let (exit, at) = slow::step(cx, m, win, pc, i, code);
+    if exit != GO {
+        return exit;
     }
+    let (win, pc) = (m.win((at >> 32) as u32), at as u32);
+    let i = code.word(pc);
+    TABLE[i as u8 as usize](cx, m, win, pc.wrapping_add(1), i, code)
 }
 
 /// Runs from `pc` until an EXIT.

@@ -6,7 +6,7 @@
 //! - `Cx::stack_top` is above the frame while anything is called from here;
 //! - an instruction that allocates comes by a safepoint first, when nothing but the frames holds values.
 use super::fast::{a, b, c, imm16};
-use super::{ABORTED, DONE, Frame, THROWN, arith, calls, coro, frame_end, iter, props, safepoint, units, unwind};
+use super::{ABORTED, DONE, Frame, GO, THROWN, arith, calls, coro, frame_end, iter, props, safepoint, units, unwind};
 use crate::code::op::*;
 use crate::convert::{self, truthy};
 use crate::cx::{Abort, Cx, ErrorKind, Res, Stop, Value};
@@ -22,22 +22,25 @@ pub(super) enum Flow {
     Exit,
 }
 
-/// One instruction. `Err` is what `run` comes back with.
+/// One instruction. Gives GO and the place to go on (window << 32 | program counter), or what `run` comes back with.
 #[inline(never)]
-pub(super) fn step<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code<'c>) -> Result<Frame<'c>, u64> {
+pub(super) fn step<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code<'c>) -> (u64, u64) {
     let mut fr = Frame { win, pc };
     let saved = cx.stack_top;
     cx.stack_top = frame_end(m, win, code);
-    let r = exec(cx, m, &mut fr, i, code);
+    let mut r = exec(cx, m, &mut fr, i, code);
     cx.stack_top = saved;
+    if let Err(Stop::Throw) = r {
+        r = unwind::unwind(cx, m, win, pc.wrapping_sub(1), code).map(|f| {
+            fr = f;
+            Flow::Go
+        });
+    }
     match r {
-        Ok(Flow::Go) => Ok(fr),
-        Ok(Flow::Exit) => Err(DONE),
-        Err(Stop::Throw) => unwind::unwind(cx, m, win, pc.wrapping_sub(1), code).map_err(|s| match s {
-            Stop::Throw => THROWN,
-            Stop::Abort => ABORTED,
-        }),
-        Err(Stop::Abort) => Err(ABORTED),
+        Ok(Flow::Go) => (GO, (m.off(fr.win) as u64) << 32 | fr.pc as u64),
+        Ok(Flow::Exit) => (DONE, 0),
+        Err(Stop::Throw) => (THROWN, 0),
+        Err(Stop::Abort) => (ABORTED, 0),
     }
 }
 

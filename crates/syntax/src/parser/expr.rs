@@ -93,7 +93,7 @@ impl Parser<'_> {
         self.check_simple_target(left);
         self.bump();
         let value = self.assign()?;
-        let target = left;
+        let target = self.without_parens(left);
         let expr = match op {
             Tok::AmpAmpAssign => Expr::AssignLogical { op: LogicalOp::And, target, value },
             Tok::BarBarAssign => Expr::AssignLogical { op: LogicalOp::Or, target, value },
@@ -138,7 +138,7 @@ impl Parser<'_> {
         Ok(self.expr_from(Expr::Cond { test, then, other }, start))
     }
 
-    /// An arrow function without parentheres ends the expression it stands in.
+    /// An arrow function without parentheses ends the expression it stands in.
     pub fn is_arrow(&self, id: ExprId) -> bool {
         matches!(self.tree.expr(id), Expr::Function(f) if self.tree.func(*f).kind == FuncKind::Arrow)
     }
@@ -187,7 +187,7 @@ impl Parser<'_> {
             Expr::Await(arg)
         } else {
             self.check_simple_target(arg);
-            Expr::Update { inc: token.kind == Tok::PlusPlus, prefix: true, target: arg }
+            Expr::Update { inc: token.kind == Tok::PlusPlus, prefix: true, target: self.without_parens(arg) }
         };
         Ok(self.expr_from(expr, start))
     }
@@ -206,11 +206,15 @@ impl Parser<'_> {
         }
     }
 
-    fn check_delete(&mut self, arg: ExprId, span: Span) {
-        let mut inner = arg;
-        while let Expr::Paren(e) = self.tree.expr(inner) {
-            inner = *e;
+    pub fn without_parens(&self, mut id: ExprId) -> ExprId {
+        while let Expr::Paren(inner) = self.tree.expr(id) {
+            id = *inner;
         }
+        id
+    }
+
+    fn check_delete(&mut self, arg: ExprId, span: Span) {
+        let inner = self.without_parens(arg);
         let chain_end = if let Expr::Chain(e) = self.tree.expr(inner) { *e } else { inner };
         match self.tree.expr(inner) {
             Expr::Ident(_) => self.error("E-DELETE", span, "a variable cannot be deleted"),

@@ -129,10 +129,7 @@ impl Parser<'_> {
     }
 
     fn check_target(&mut self, id: ExprId, send_code: &'static str) {
-        let mut inner = id;
-        while let Expr::Paren(e) = self.tree.expr(inner) {
-            inner = *e;
-        }
+        let inner = self.without_parens(id);
         let span = self.expr_span(id);
         match self.tree.expr(inner) {
             Expr::Ident(r) => {

@@ -10,7 +10,8 @@ impl Parser<'_> {
         if matches!(self.tok.kind, Tok::PlusPlus | Tok::MinusMinus) && !self.tok.newline && !self.is_arrow(expr) {
             self.check_simple_target(expr);
             let inc = self.bump().kind == Tok::PlusPlus;
-            return Ok(self.expr_from(Expr::Update { inc, prefix: false, target: expr }, start));
+            let target = self.without_parens(expr);
+            return Ok(self.expr_from(Expr::Update { inc, prefix: false, target }, start));
         }
         Ok(expr)
     }

@@ -48,7 +48,8 @@ impl Parser<'_> {
     pub fn check_identifier(&mut self, name: NameId, span: Span) {
         if name == w::AWAIT {
             if self.is_module() || self.ctx.await_reserved {
-                self.error_help("E-RESERVED", span, "`await` is reserved here", "choose another name");
+                let help = "make the function `async`, or choose another name";
+                self.error_help("E-RESERVED", span, "`await` is reserved here", help);
             }
             self.await_name_at = Some(span);
         }
