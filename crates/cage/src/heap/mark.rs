@@ -53,7 +53,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Tuning {
-        Tuning { min_since: 1 << 20, step_min: 64 << 10, step_max: 2 << 20, final_max: 2 << 20, move_max: 512 << 10 }
+        Tuning { min_since: 1 << 20, step_min: 64 << 10, step_max: 2 << 20, final_max: 2 << 20, move_max: 256 << 10 }
     }
 }
 
