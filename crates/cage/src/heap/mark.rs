@@ -32,6 +32,8 @@ const PACE: u64 = 6;
 const BLOCK_WORK: u64 = 2 * BLOCK as u64;
 /// Work after which a mark is given up: only in a damaged heap, where objects overlap or change their size, is there so much.
 const MAX_WORK: u64 = 32;
+/// Up to so many regions the bits are given back between marks; for more that would cost each mark page faults.
+const KEEP_BITS: usize = 256;
 /// Entries of a list that stays allocated between marks.
 const KEEP_LIST: usize = 1 << 14;
 /// What an object costs besides its bytes: about the cache misses it causes.
@@ -145,7 +147,9 @@ impl Marker {
     pub fn stop(&mut self) {
         self.on = false;
         self.broken = false;
-        self.bits = Vec::new();
+        if self.bits.len() <= KEEP_BITS {
+            self.bits = Vec::new();
+        }
         if self.gray.capacity() > KEEP_LIST {
             self.gray = Vec::new();
         }
