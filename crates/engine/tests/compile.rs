@@ -76,15 +76,12 @@ fn mutual() {
         r##"const a = n => (n ? b(n - 1) : a);
 const b = n => a(n);"##,
         r##"f0 "" params 0 registers 6 flags 0
-     2 LDV r3 0
+     2 LDV r3 4
      3 NEWBOX r3 r3
-     4 LDV r4 4
-     5 NEWBOX r4 r4
-     6 CLOSURE r5 1 0 f1 r4
-     9 INITBOX r3 r5
-    10 CLOSURE r5 1 0 f2 r3
-    13 INITBOX r4 r5
-    14 RETU
+     4 CLOSURE r4 1 0 f1 r3
+     7 CLOSURE r5 1 0 f2 r4
+    10 INITBOX r3 r5
+    11 RETU
 f1 "a" params 1 registers 8 flags 4
   captures b
      2 JF r3 →9
@@ -95,10 +92,10 @@ f1 "a" params 1 registers 8 flags 4
      9 RET r0
 f2 "b" params 1 registers 8 flags 4
   captures a
-     2 GETCAPB r4 0 "a"
-     4 MOV r7 r3
-     5 CALL r4 1
-     6 RET r4
+     2 GETCAP r4 0
+     3 MOV r7 r3
+     4 CALL r4 1
+     5 RET r4
 "##,
     );
 }

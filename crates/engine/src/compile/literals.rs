@@ -1,17 +1,17 @@
 //! Names of function literals: `const f = () => f()`, `function f() { f(); }`.
 //!
-//! Within such a function the name is the function's own closure, register 0. If no function beside it holds the name, the
-//! name needs no box either.
+//! Within such a function the name is the function's own closure, register 0. Unless a function beside it may hold the name
+//! before it has its value, the name needs no box either.
 //!
 //! Invariant: only names that never change and that are initialised with the literal, which nothing can call before.
-use syntax::ast::{BindingId, BindingKind, Expr, FuncId, Pat, Stmt, Tree};
+use syntax::ast::{BindingId, BindingKind, Expr, FuncId, Pat, ScopeKind, Stmt, Tree};
 
 /// What is known about each binding.
 #[derive(Clone, Copy, Default)]
 struct Name {
     /// The function whose name it is.
     literal: Option<FuncId>,
-    /// Another function of the same function holds it.
+    /// Another function beside it holds it, and may come into being before the name has its value.
     shared: bool,
 }
 
@@ -58,11 +58,18 @@ impl Literals {
                 }
             }
         }
+        let mut hoisted = vec![false; tree.functions.len()];
+        for &(_, id) in tree.scopes.iter().flat_map(|s| &s.functions) {
+            hoisted[id.index()] = true;
+        }
         for (i, func) in tree.functions.iter().enumerate() {
             for &b in &func.captures {
-                let name = &mut names[b.index()];
-                let beside = func.parent == tree.binding(b).func && name.literal != Some(FuncId(i as u32));
-                name.shared |= beside;
+                let (name, binding) = (&mut names[b.index()], tree.binding(b));
+                let Some(literal) = name.literal.filter(|l| l.index() != i && func.parent == binding.func) else { continue };
+                // One that stands behind the literal comes into being when the name has its value.
+                let behind = func.span.start >= tree.func(literal).span.end && !hoisted[i];
+                let skipped = tree.scope(binding.scope).kind == ScopeKind::Switch;
+                name.shared |= !behind || skipped;
             }
         }
         Literals(names)
