@@ -514,7 +514,7 @@ pub fn set(cx: &mut Cx, m: Mem, o: Value, key: Value, v: Value, receiver: Value)
         }
         match get_own(cx, m, at, key)? {
             Some(Prop::Data { attrs, .. }) => {
-                let overridable = at != receiver && flags(m, at) & FROZEN != 0;
+                let overridable = at != receiver && flags(m, at) & FROZEN != 0 && (at as u32) < cx.base_end;
                 if attrs & W == 0 && !overridable {
                     return Ok(false);
                 }

@@ -236,6 +236,7 @@ fn prototypes(cx: &mut Cx, m: Mem) -> Res<()> {
     };
     set_shape(cx, R_SHAPE_OBJECT, op, 4, 0)?;
     set_shape(cx, R_SHAPE_NULL_PROTO, NULL, 4, 0)?;
+    set_shape(cx, R_SHAPE_ARGS, op, 2, 0)?;
     // %Function.prototype% is itself a function
     set_shape(cx, R_SHAPE_NATIVE, op, 1, EXOTIC | VIRTUAL)?;
     let fp = function::native(cx, m, crate::builtins::error::FUNCTION_PROTO, &[])?;

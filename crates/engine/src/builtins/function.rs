@@ -41,7 +41,7 @@ pub const TABLE: &[Native] = &[
 ];
 
 /// Arguments a call from a list can have.
-pub const MAX_ARGUMENTS: u32 = 1 << 16;
+pub const MAX_ARGUMENTS: u32 = 60_000;
 
 /// CreateListFromArrayLike
 pub fn list_from_array_like(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {

@@ -144,7 +144,8 @@ fn call_at<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, at: u8, argc: u8, co
             }
             let v = run_native(cx, m, f, Args { base, argc: argc as u32, new_target: UNDEF })?;
             win.set(at, v);
-            if cx.native_depth == 0 && (cx.heap.nur_end > cage::layout::NURSERY_END || cx.stress) {
+            let behind = cx.heap.nur >= cage::layout::NURSERY2 || cx.heap.wants_collect();
+            if cx.native_depth == 0 && (behind || cx.stress) {
                 return super::collect(cx, m, frame_end(m, win, code));
             }
             Ok(())
@@ -379,7 +380,7 @@ fn extra_args(m: Mem, win: Win, code: Code) -> Vec<Value> {
 fn arguments_object(cx: &mut Cx, m: Mem, win: Win, _code: Code) -> Res {
     let argc = (win.get(1) >> 16) as u32 & 0xFFFF;
     let base = m.off(win);
-    let o = object::new(cx, m)?;
+    let o = object::of_kind(cx, m, crate::kinds::ARGS, roots::get(m, roots::R_SHAPE_ARGS) as u32)?;
     for k in 0..argc {
         object::create_data(cx, m, o, int(k as i32), m.r64(base.wrapping_add(24 + k * 8), 0))?;
     }
