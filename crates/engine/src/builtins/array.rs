@@ -132,21 +132,13 @@ pub fn place(e: u32, i: u32) -> u32 {
 
 /// Copies `n` elements between two elements objects, or within one, as `memmove` does.
 pub fn move_elems(cx: &mut Cx, m: Mem, from: u32, i: u32, to: u32, j: u32, n: u32) -> Res<()> {
-    if to < OLD && n <= SLICE {
-        cx.charge(n as u64 / 16)?;
-        m.copy(place(from, i), place(to, j), n * 8);
-        return Ok(());
-    }
     let backward = from == to && j > i;
     let mut done = 0;
     while done < n {
         let k = (n - done).min(SLICE);
-        cx.charge(k as u64 / 4)?;
-        for x in 0..k {
-            let x = if backward { n - 1 - done - x } else { done + x };
-            let v = m.r64(place(from, i + x), 0);
-            cx.heap.write(m, place(to, j + x), v);
-        }
+        cx.charge(k as u64 / if to < OLD { 16 } else { 4 })?;
+        let x = if backward { n - done - k } else { done };
+        cx.heap.copy_values(m, place(from, i + x), place(to, j + x), k);
         done += k;
     }
     Ok(())

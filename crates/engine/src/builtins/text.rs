@@ -4,8 +4,9 @@
 //!
 //! Invariants
 //! - units are kept as bytes until the first one above 255 comes;
-//! - no more than `MAX_LENGTH` units are ever held; every piece is charged before it is copied.
-use crate::cx::{Cx, Res, Value};
+//! - no more than `MAX_LENGTH` units are ever held, nor more than the heap has room for; every piece is charged before it
+//!   is copied.
+use crate::cx::{Abort, Cx, Res, Value};
 use crate::string::{self, MAX_LENGTH};
 use cage::Mem;
 
@@ -14,22 +15,42 @@ use cage::Mem;
 pub struct Builder {
     narrow: Vec<u8>,
     wide: Option<Vec<u16>>,
+    /// Bytes that the heap was found to have room for.
+    allowed: usize,
 }
+
+/// Bytes a builder may hold without asking the heap.
+const SMALL: usize = 1 << 20;
 
 impl Builder {
     pub fn new() -> Builder {
         Builder::default()
     }
 
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.wide.as_ref().map_or(self.narrow.len(), Vec::len)
     }
 
-    fn room(&self, cx: &mut Cx, m: Mem, n: usize) -> Res<()> {
-        if self.len() + n > MAX_LENGTH as usize {
-            return Err(cx.range_error(m, "string too long"));
+    #[inline]
+    fn room(&mut self, cx: &mut Cx, m: Mem, n: usize) -> Res<()> {
+        if self.len() + n > self.allowed.max(SMALL) / 2 {
+            self.ask(cx, m, self.len() + n)?;
         }
         cx.charge(n as u64 / 16)
+    }
+
+    /// Is there room in the heap for a string of `n` units?
+    #[cold]
+    fn ask(&mut self, cx: &mut Cx, m: Mem, n: usize) -> Res<()> {
+        if n > MAX_LENGTH as usize {
+            return Err(cx.range_error(m, "string too long"));
+        }
+        let (bytes, heap) = (if self.wide.is_some() { n * 2 } else { n }, cx.heap.stats());
+        if heap.heap_bytes.saturating_add(bytes as u64) > heap.limit_bytes {
+            return Err(cx.stop(Abort::Heap));
+        }
+        self.allowed = n.saturating_mul(4).max(SMALL);
+        Ok(())
     }
 
     /// The units as a vector of 16-bit ones from now on.
@@ -88,8 +109,8 @@ impl Builder {
         self.part(cx, m, s, 0, u32::MAX)
     }
 
-    /// A RangeError once more was written than a string can hold.
-    pub fn check(&self, cx: &mut Cx, m: Mem) -> Res<()> {
+    /// Stops once more was written than a string or the heap can hold.
+    pub fn check(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
         self.room(cx, m, 0)
     }
 
@@ -155,7 +176,7 @@ impl Needle {
         Ok(Needle::Wide(u, b))
     }
 
-    pub fn len(&self) -> u32 {
+    pub fn size(&self) -> u32 {
         match self {
             Needle::Empty => 0,
             Needle::Narrow(b) => b.len() as u32,
@@ -183,7 +204,7 @@ fn borders(u: &[u16]) -> Vec<u32> {
 pub fn find(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, from: u32) -> Res<Option<u32>> {
     let s = string::flat(cx, m, s)?;
     let n = string::len(m, s);
-    if from.saturating_add(needle.len()) > n {
+    if from.saturating_add(needle.size()) > n {
         return Ok(None);
     }
     match needle {
