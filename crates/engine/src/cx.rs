@@ -110,8 +110,6 @@ pub struct Cx {
     /// Lines written by `print` and `console`, released by the host when the turn is committed.
     pub output: Vec<OutputLine>,
     pub new_target: Value,
-    /// Where the primordials of a locked realm end (they lie in the base); `OLD` in an unlocked one.
-    pub base_end: u32,
     /// Frames that native code constructs with, innermost last.
     pub constructing: Vec<u32>,
     /// Run the `match` loop instead of threaded handlers.

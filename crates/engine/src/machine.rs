@@ -15,7 +15,7 @@ use crate::kinds::KINDS;
 use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
 use crate::{builtins, harden, interp, promise, realm};
 use cage::heap::ImageError;
-use cage::layout::{OLD, STACK};
+use cage::layout::STACK;
 use cage::value::*;
 use cage::{Cage, Heap, Limits, Mem};
 use std::sync::Arc;
@@ -96,7 +96,6 @@ fn new_cx(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
         constructing: Vec::new(),
         match_loop: false,
         cache_epoch: 0,
-        base_end: OLD,
     }
 }
 
@@ -145,7 +144,7 @@ impl Machine {
         let heap = Heap::on_base(&mut cage, &base.image, &KINDS, Limits { heap_bytes: quota.heap_bytes })?;
         let cx = new_cx(engine, heap, base.units.clone());
         let mut machine = Machine { cx, cage, quota };
-        machine.refill(base);
+        machine.refill();
         Ok(machine)
     }
 
@@ -156,7 +155,7 @@ impl Machine {
         let heap = Heap::load_on(&mut cage, &base.image, &saved.image, &KINDS, limits)?;
         let cx = new_cx(engine, heap, saved.units.clone());
         let mut machine = Machine { cx, cage, quota };
-        machine.refill(base);
+        machine.refill();
         Ok(machine)
     }
 
@@ -166,11 +165,9 @@ impl Machine {
     }
 
     /// Writes the volatile table of units.
-    fn refill(&mut self, base: &Base) {
+    fn refill(&mut self) {
         let m = self.cage.mem();
-        if !self.is_unlocked() {
-            self.cx.base_end = OLD + base.image.len() as u32;
-        }
+
         for n in 0..self.cx.units.len() {
             interp::restore(&mut self.cx, m, n);
         }

@@ -113,9 +113,7 @@ fn go_on(cx: &mut Cx, m: Mem, result: Value, cap: Capability, iter: Value, close
     let parts = parts(cx, m, result);
     let Some((done, value)) = cap.or_reject(cx, m, parts)? else { return Ok(cap.promise) };
     let wrapped = match promise::to_promise(cx, m, value) {
-        Err(Stop::Throw) if !done && close => {
-            Err(Iteration::Calls { iter, next: UNDEF }.close(cx, m, Stop::Throw))
-        }
+        Err(Stop::Throw) if !done && close => Err(Iteration::Calls { iter, next: UNDEF }.close(cx, m, Stop::Throw)),
         r => r,
     };
     let Some(wrapped) = cap.or_reject(cx, m, wrapped)? else { return Ok(cap.promise) };

@@ -39,10 +39,10 @@ pub mod string;
 pub mod string_case;
 pub mod string_more;
 pub mod symbol;
-pub mod text;
-pub mod weak;
 #[cfg(test)]
 mod tests;
+pub mod text;
+pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
