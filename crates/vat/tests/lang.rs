@@ -6,11 +6,11 @@
 //! (the vat saved and loaded in another cage between every two turns).
 use engine::machine::compile_source;
 use engine::module::ModuleIn;
+use engine::syntax::ast::Goal;
+use engine::syntax::diagnostic::Level;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::Path;
 use std::sync::OnceLock;
-use syntax::ast::Goal;
-use syntax::diagnostic::Level;
 use vat::{Delivery, Ending, Quota, Shared, TurnOutcome, Vat};
 
 #[derive(Clone, Copy, PartialEq)]
