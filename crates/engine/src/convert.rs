@@ -332,11 +332,19 @@ pub fn instance_of(cx: &mut Cx, m: Mem, v: Value, target: Value) -> Res<bool> {
 
 /// OrdinaryHasInstance
 pub fn ordinary_has_instance(cx: &mut Cx, m: Mem, c: Value, v: Value) -> Res<bool> {
+    let mut c = c;
+    while object::is_callable(m, c) && object::kind(m, c) == kinds::BOUND {
+        cx.charge(2)?;
+        // InstanceofOperator(v, target), whose usual method is this very function
+        c = m.r64(c as u32, 16);
+        let h = object::get_method(cx, m, c, roots::get(m, R_SYM_HAS_INSTANCE))?;
+        if h != UNDEF && !crate::builtins::function::is_has_instance(m, h) {
+            let r = crate::interp::call(cx, m, h, c, &[v])?;
+            return Ok(truthy(m, r));
+        }
+    }
     if !object::is_callable(m, c) {
         return Ok(false);
-    }
-    if object::kind(m, c) == kinds::BOUND {
-        return instance_of(cx, m, v, m.r64(c as u32, 16));
     }
     if !is_obj(v) {
         return Ok(false);

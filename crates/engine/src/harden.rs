@@ -31,6 +31,11 @@ pub fn is_hardened(m: Mem, v: Value) -> bool {
 
 /// harden(v)
 pub fn harden(cx: &mut Cx, m: Mem, v: Value) -> Res {
+    harden_as(cx, m, v, 0)
+}
+
+/// Likewise; what is not an array gets the flags `more` besides.
+fn harden_as(cx: &mut Cx, m: Mem, v: Value, more: u8) -> Res {
     if is_hardened(m, v) {
         return Ok(v);
     }
@@ -39,6 +44,9 @@ pub fn harden(cx: &mut Cx, m: Mem, v: Value) -> Res {
     while let Some(o) = todo.pop() {
         if m.r8(o as u32, H_FLAGS) & HARDENED == 0 {
             mark(cx, m, o);
+            if more != 0 && object::kind(m, o) != ARR {
+                object::add_flags(cx, m, o, more);
+            }
             visit(cx, m, o, &mut todo)?;
         }
     }
@@ -119,11 +127,11 @@ pub fn lock(cx: &mut Cx, m: Mem, global: Value) -> Res<()> {
     for key in object::own_keys(cx, m, global)? {
         match object::get_own(cx, m, global, key)? {
             Some(object::Prop::Data { value, .. }) if value != global => {
-                harden(cx, m, value)?;
+                harden_as(cx, m, value, PRIMORDIAL)?;
             }
             Some(object::Prop::Accessor { get, set, .. }) => {
-                harden(cx, m, get)?;
-                harden(cx, m, set)?;
+                harden_as(cx, m, get, PRIMORDIAL)?;
+                harden_as(cx, m, set, PRIMORDIAL)?;
             }
             _ => {}
         }
@@ -131,14 +139,14 @@ pub fn lock(cx: &mut Cx, m: Mem, global: Value) -> Res<()> {
     for n in FIRST_INTRINSIC..roots::COUNT as u16 {
         let v = roots::get(m, n);
         if is_obj(v) && !STATE.contains(&n) {
-            harden(cx, m, v)?;
+            harden_as(cx, m, v, PRIMORDIAL)?;
         }
     }
     // the prototypes of shapes for instances, if nothing else names them
     for n in R_SHAPE_OBJECT..FIRST_INTRINSIC {
         let s = roots::get(m, n);
         if is_cell(s) && m.r8(s as u32, H_KIND) == SHAPE {
-            harden(cx, m, shape::proto(m, s as u32))?;
+            harden_as(cx, m, shape::proto(m, s as u32), PRIMORDIAL)?;
         }
     }
     Ok(())

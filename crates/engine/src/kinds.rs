@@ -108,6 +108,8 @@ pub const HARDENED: u8 = 4;
 pub const SEALED: u8 = 8;
 /// Its shape is its own and a dictionary.
 pub const DICT_MODE: u8 = 16;
+/// Objects but arrays: made with the realm and frozen with it. (Of arrays only %Array.prototype% is.)
+pub const PRIMORDIAL: u8 = 32;
 /// An array some of whose index properties stand among its named ones.
 pub const SPARSE: u8 = 32;
 /// Its length is not writable (arrays).

@@ -89,6 +89,16 @@ pub fn set_shape(cx: &mut Cx, m: Mem, o: Value, s: u32) {
 pub fn is_callable(m: Mem, v: Value) -> bool {
     is_obj(v) && matches!(kind(m, v), FN | NATIVE | BOUND)
 }
+/// Was it made with the realm and frozen with it?
+pub fn is_primordial(m: Mem, o: Value) -> bool {
+    let f = flags(m, o);
+    f & FROZEN != 0
+        && if kind(m, o) == ARR {
+            o == roots::get(m, R_ARRAY_PROTO) && roots::get(m, R_UNLOCKED) != TRUE
+        } else {
+            f & PRIMORDIAL != 0
+        }
+}
 pub fn proto_of(m: Mem, o: Value) -> Value {
     shape::proto(m, shape::of(m, o))
 }
@@ -504,7 +514,7 @@ pub fn refuse(cx: &mut Cx, m: Mem, what: &str, key: Value) -> crate::cx::Stop {
     }
 }
 
-/// OrdinarySet, for an object or (through its prototype) a primitive `receiver`. An inherited frozen data property of a
+/// OrdinarySet, for an object or (through its prototype) a primitive `receiver`. An inherited data property of a frozen
 /// primordial does not stop an own property from being made (the override mistake, repaired).
 pub fn set(cx: &mut Cx, m: Mem, o: Value, key: Value, v: Value, receiver: Value) -> Res<bool> {
     let mut at = o;
@@ -514,8 +524,7 @@ pub fn set(cx: &mut Cx, m: Mem, o: Value, key: Value, v: Value, receiver: Value)
         }
         match get_own(cx, m, at, key)? {
             Some(Prop::Data { attrs, .. }) => {
-                let overridable = at != receiver && flags(m, at) & FROZEN != 0 && (at as u32) < cx.base_end;
-                if attrs & W == 0 && !overridable {
+                if attrs & W == 0 && (at == receiver || !is_primordial(m, at)) {
                     return Ok(false);
                 }
                 break;

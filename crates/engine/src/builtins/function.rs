@@ -6,7 +6,7 @@
 //! - no constructor here makes code from text: compartments have their own.
 use super::{Native, ctor, f};
 use crate::cx::{Args, Cx, Res, Value};
-use crate::kinds::{BOUND, ELEMS};
+use crate::kinds::{BOUND, ELEMS, NATIVE};
 use crate::object::{self, Desc};
 use crate::realm::Realm;
 use crate::roots::{self, *};
@@ -143,6 +143,11 @@ fn to_string(cx: &mut Cx, m: Mem, a: Args) -> Res {
 /// Function.prototype[@@hasInstance]
 fn has_instance(cx: &mut Cx, m: Mem, a: Args) -> Res {
     Ok(bool(convert::ordinary_has_instance(cx, m, a.this(m), a.get(m, 0))?))
+}
+
+/// Is it %Function.prototype[@@hasInstance]%?
+pub fn is_has_instance(m: Mem, func: Value) -> bool {
+    object::kind(m, func) == NATIVE && function::native_number(m, func) == HAS_INSTANCE
 }
 
 pub fn install(cx: &mut Cx, m: Mem, r: &Realm) -> Res<()> {

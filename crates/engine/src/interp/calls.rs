@@ -250,7 +250,7 @@ fn enter<'c>(
 fn unbind(cx: &mut Cx, m: Mem, mut f: Value, mut this: Value, args: &[Value]) -> Res<(Value, Value, Vec<Value>)> {
     let mut args = args.to_vec();
     while is_obj(f) && object::kind(m, f) == BOUND {
-        cx.charge(1)?;
+        cx.charge(1 + args.len() as u64 / 4)?;
         let e = m.r64(f as u32, 32) as u32;
         let n = m.r32(e, cage::layout::H_X).min(MAX_ARGS as u32);
         let mut all: Vec<Value> = (0..n).map(|k| m.r64(e.wrapping_add(8 + k * 8), 0)).collect();
@@ -423,9 +423,17 @@ pub fn construct(cx: &mut Cx, m: Mem, f: Value, args: &[Value], new_target: Valu
     if !function::is_constructor(cx, m, f) {
         return Err(not_callable(cx, m, f, "constructor"));
     }
-    let bound = f;
+    let mut link = f;
     let (f, _, args) = unbind(cx, m, f, UNDEF, args)?;
-    let new_target = if new_target == bound { f } else { new_target };
+    // a bound function that is itself the new target stands for its target
+    let mut new_target = new_target;
+    while object::kind(m, link) == BOUND {
+        let target = m.r64(link as u32, 16);
+        if link == new_target {
+            new_target = target;
+        }
+        link = target;
+    }
     nested(cx, m, |cx| {
         let base = cx.stack_top;
         room(cx, m, base, &args)?;

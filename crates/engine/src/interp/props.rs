@@ -375,7 +375,7 @@ fn fill_add(m: Mem, ic: u32, o: Value, before: u32) {
     m.w64(ic.wrapping_add(16), 0, before as u64 | (after as u64) << 32);
 }
 
-/// Adding `k` can meet nothing on the prototype chain: all of it is frozen and none has a setter for `k`.
+/// Adding `k` can meet nothing on the prototype chain: all of it is frozen, and none but a primordial has data under `k`.
 fn chain_allows(m: Mem, o: Value, k: Value) -> bool {
     let mut p = object::proto_of(m, o);
     for _ in 0..8 {
@@ -384,7 +384,8 @@ fn chain_allows(m: Mem, o: Value, k: Value) -> bool {
         }
         let s = shape::of(m, p);
         let plain = object::flags(m, p) & FROZEN != 0 && object::kind(m, p) == RECORD;
-        if !plain || shape::find(m, s, k).is_some_and(|(_, attrs)| attrs & ACC != 0) {
+        let forbids = |attrs: u8| attrs & ACC != 0 || !object::is_primordial(m, p);
+        if !plain || shape::find(m, s, k).is_some_and(|(_, attrs)| forbids(attrs)) {
             return false;
         }
         p = shape::proto(m, s);
