@@ -36,6 +36,12 @@ fn run(machine: &mut Machine, source: &str) -> Vec<String> {
 fn prints(source: &str, want: &[&str]) {
     let mut one = machine(Quota::default());
     assert_eq!(run(&mut one, source), want, "{source}");
+}
+
+/// Likewise, and once more collecting at every safepoint; for programs that are short.
+#[track_caller]
+fn prints_under_stress(source: &str, want: &[&str]) {
+    prints(source, want);
     let mut stressed = machine(Quota::default());
     stressed.set_stress(true);
     assert_eq!(run(&mut stressed, source), want, "under stress: {source}");
@@ -81,13 +87,25 @@ fn splice_and_its_kin_agree_with_the_long_way() {
 
 #[test]
 fn callbacks_that_change_the_array() {
-    prints(
+    prints_under_stress(
         "print([1, 2, 3].map((v, i, a) => { a.length = 1; return v; }).join('|'));
          print([1, 2, 3].filter((v, i, a) => { a.push(v); return true; }).join());
          const a = [1, 2, 3, 4]; a.forEach((v, i) => { if (i === 0) delete a[2]; print(v); });
          const b = [3, 2, 1]; b.sort((p, q) => { b.length = 0; return p - q; }); print(b.join());
          print([1, , 3].map(v => v * 2).length, 1 in [1, , 3].map(v => v), [5, , 6].reduce((p, c) => p + c));",
         &["1||", "1,2,3", "1", "2", "4", "1,2,3", "3 false 11"],
+    );
+}
+
+#[test]
+fn short_ones_under_stress() {
+    prints_under_stress(
+        "const q = []; for (let i = 0; i < 60; i++) { q.push({ i }); if (i % 3 === 2) q.shift(); }
+         const s = q.map(o => o.i).sort((a, b) => b - a); q.splice(3, 5, 'x'); q.unshift(1, 2);
+         print(s.join(), q.length, q[2].i, q[5], Array.from(new Set([3, 3, 4]), x => [x]).flat().join());",
+        &[
+            "59,58,57,56,55,54,53,52,51,50,49,48,47,46,45,44,43,42,41,40,39,38,37,36,35,34,33,32,31,30,29,28,27,26,25,24,23,22,21,20 38 20 x 3,4",
+        ],
     );
 }
 
@@ -119,7 +137,7 @@ fn long_strings_are_searched_in_linear_time() {
 
 #[test]
 fn letters() {
-    prints(
+    prints_under_stress(
         "print('ΑΣ ΑΣΑ Σ ΑΣ\\u0301'.toLowerCase(), 'straße ÿ ŉ'.toUpperCase(), 'İ'.toLowerCase().length);
          print('\\ud800A'.toLowerCase().charCodeAt(0) === 0xd800, 'e\\u0301'.normalize().length, 'é'.normalize('NFD').length);
          print('\\ud83d\\ude00'.at(0).isWellFormed(), '\\ufeff a\\u2029'.trim(), 'abc'.padStart(6, '12'), 'x'.padEnd(3));",
@@ -129,7 +147,7 @@ fn letters() {
 
 #[test]
 fn json_corners() {
-    prints(
+    prints_under_stress(
         "print(JSON.stringify({ a: [undefined, () => 1, NaN, -0, 1e21], u: undefined, '\\u2028\"': '\\ud800\\u0007' }));
          print(JSON.stringify([[], {}, [1, { b: 2 }]], null, 1).split('\\n').join('/'));
          print(JSON.stringify({ b: 1, a: { c: 2, a: 3 } }, ['a', 'b', 'a', 1]));
@@ -180,7 +198,7 @@ fn limits_stop_what_would_take_forever() {
 
 #[test]
 fn shipped_code_shows_no_source() {
-    prints(
+    prints_under_stress(
         "print([].map.toString(), [].map.length, [].map.name, [].sort.length, Array.from.length, [].reduce.length);
          print(Object.getOwnPropertyNames([].map).join(), 'prototype' in [].map);
          try { new ([].map)(); } catch (e) { print(e.name); }",

@@ -157,6 +157,7 @@ fn by_pattern(cx: &mut Cx, m: Mem, a: Args, what: &str, symbol: u16) -> Res {
         return Ok(v);
     }
     this_string(cx, m, a, what)?;
+    to_string(cx, m, a.get(m, 0))?;
     Err(cx.type_error(m, &format!("String.prototype.{what} needs regular expressions, which are not there yet")))
 }
 

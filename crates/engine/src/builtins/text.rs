@@ -223,22 +223,36 @@ pub fn find(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, from: u32) -> Res<Op
 fn find_bytes(cx: &mut Cx, m: Mem, s: Value, needle: &[u8], from: u32) -> Res<Option<u32>> {
     let n = string::len(m, s);
     let k = needle.len() as u32;
-    let finder = memchr::memmem::Finder::new(needle);
-    let (mut at, mut block) = (from, 256u32.max(k.saturating_mul(2)));
+    let search = |text: &[u8]| match needle {
+        [c] => memchr::memchr(*c, text),
+        _ => memchr::memmem::find(text, needle),
+    };
+    let (mut at, mut block) = (from, FIRST_BLOCK as u32);
     while at + k <= n {
-        let end = at.saturating_add(block).min(n);
+        let end = at.saturating_add(block.max(k.saturating_mul(2))).min(n);
         cx.charge((end - at) as u64 / 16 + 1)?;
-        if let Some(i) = finder.find(&bytes(m, s, at, end)) {
+        let mut small = [0; FIRST_BLOCK];
+        let size = (end - at) as usize;
+        let found = if size <= FIRST_BLOCK {
+            let _ = m.bytes_out((s as u32).wrapping_add(8).wrapping_add(at), &mut small[..size]);
+            search(&small[..size])
+        } else {
+            search(&bytes(m, s, at, end))
+        };
+        if let Some(i) = found {
             return Ok(Some(at + i as u32));
         }
-        at = end - (k - 1);
         if end == n {
             break;
         }
-        block = block.saturating_mul(2).min(1 << 16).max(k.saturating_mul(2));
+        at = end - (k - 1);
+        block = block.saturating_mul(2).min(1 << 16);
     }
     Ok(None)
 }
+
+/// Units read first when a text is searched; each further block is twice as large.
+const FIRST_BLOCK: usize = 128;
 
 fn find_units(cx: &mut Cx, m: Mem, s: Value, u: &[u16], borders: &[u32], from: u32) -> Res<Option<u32>> {
     let n = string::len(m, s);
