@@ -486,6 +486,9 @@ pub fn has_own(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
 pub fn has(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
     let mut at = o;
     while is_obj(at) {
+        if kind(m, at) == NAMESPACE {
+            return crate::module::namespace_has(cx, m, at, key);
+        }
         if get_own(cx, m, at, key)?.is_some() {
             return Ok(true);
         }
@@ -520,6 +523,9 @@ pub fn set(cx: &mut Cx, m: Mem, o: Value, key: Value, v: Value, receiver: Value)
     loop {
         if at == receiver && set_own_fast(cx, m, at, key, v)? {
             return Ok(true);
+        }
+        if kind(m, at) == NAMESPACE {
+            return Ok(false);
         }
         match get_own(cx, m, at, key)? {
             Some(Prop::Data { attrs, .. }) => {
@@ -697,6 +703,9 @@ fn merged(cx: &mut Cx, m: Mem, cur: &Prop, d: &Desc) -> Res<(u8, Value)> {
 
 /// [[Delete]]
 pub fn delete(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
+    if kind(m, o) == NAMESPACE {
+        return Ok(!crate::module::namespace_has(cx, m, o, key)?);
+    }
     let Some(p) = get_own(cx, m, o, key)? else { return Ok(true) };
     if !p.configurable() {
         return Ok(false);

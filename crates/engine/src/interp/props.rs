@@ -132,6 +132,11 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
             Ok(())
         }
         TOKEY => {
+            let o = win.get(c(i));
+            if is_nullish(o) {
+                let what = if o == NULL { "null" } else { "undefined" };
+                return Err(cx.type_error(m, &format!("Cannot read properties of {what}")));
+            }
             let k = object::to_key(cx, m, win.get(b(i)))?;
             win.set(a(i), k);
             Ok(())
