@@ -440,7 +440,7 @@ fn set<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, code: Code<'c>, o: Value
         return Err(cx.type_error(m, &format!("Cannot set properties of {what} (setting '{t}')")));
     }
     let mut at = if is_obj(o) { o } else { object::proto_of_primitive(m, o) };
-    while is_obj(at) {
+    while is_obj(at) && object::kind(m, at) != NAMESPACE {
         match object::get_own(cx, m, at, k)? {
             Some(Prop::Accessor { set: f, .. }) if f != UNDEF => return push_call(cx, m, fr, code, f, o, &[v], NOWHERE),
             Some(_) => break,
