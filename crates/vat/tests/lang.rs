@@ -165,6 +165,9 @@ fn run_case(case: &Case, way: Way) -> Result<(), Failed> {
             Some(t) => shown(&t),
             None => vec!["! SyntaxError".to_owned()],
         };
+        if let Err(fault) = vat.machine().verify() {
+            return Err(format!("line {}: the heap after the turn: {fault}", block.line).into());
+        }
         if !matches(block, &got) {
             let text =
                 format!("line {}:\n--- expected\n{}\n--- got\n{}\n", block.line, block.expected.join("\n"), got.join("\n"));

@@ -308,15 +308,25 @@ fn pop(cx: &mut Cx, m: Mem, a: Args) -> Res {
     Ok(v)
 }
 
-/// Drops the first `k` elements in constant time: the header moves up to where the last of them stood.
-fn trim_left(cx: &mut Cx, m: Mem, a: Value, k: u32) {
+/// Drops the first `k` elements. In the nursery the header moves up to where the last of them stood; an old object keeps
+/// its place (the line map names it), so there the rest moves down, at a cost of its length.
+fn trim_left(cx: &mut Cx, m: Mem, a: Value, k: u32) -> Res<()> {
     let e = array::elems(m, a);
     let (cap, tail) = (m.r32(e, H_X), m.r16(e, H_N));
     debug_assert!(k <= cap, "more than there is");
-    let to = e.wrapping_add(k * 8);
-    cx.heap.dirty(m, to, 8);
-    m.w64(to, 0, header(ELEMS, m.r8(e, cage::layout::H_FLAGS), tail, cap - k));
-    cx.heap.write(m, (a as u32).wrapping_add(8), CELL | to as u64);
+    if e < cage::layout::OLD {
+        let to = e.wrapping_add(k * 8);
+        m.w64(to, 0, header(ELEMS, m.r8(e, cage::layout::H_FLAGS), tail, cap - k));
+        cx.heap.write(m, (a as u32).wrapping_add(8), CELL | to as u64);
+        return Ok(());
+    }
+    let n = array::dense_len(m, a);
+    cx.charge((n - k.min(n)) as u64 / 32)?;
+    cx.heap.copy_values(m, place(e, k), place(e, 0), n - k.min(n));
+    for i in n - k.min(n)..n {
+        cx.heap.write(m, place(e, i), HOLE);
+    }
+    Ok(())
 }
 
 /// Array.prototype.shift
@@ -327,7 +337,7 @@ fn shift(cx: &mut Cx, m: Mem, a: Args) -> Res {
             return Ok(UNDEF);
         }
         let v = m.r64(place(array::elems(m, this), 0), 0);
-        trim_left(cx, m, this, 1);
+        trim_left(cx, m, this, 1)?;
         array::set_length_plain(cx, m, this, n - 1);
         return Ok(if v == HOLE { UNDEF } else { v });
     }
@@ -409,7 +419,7 @@ fn open_gap(cx: &mut Cx, m: Mem, a: Value, at: u32, n: u32, gone: u32, new: u32)
         let e = array::elems(m, a);
         move_elems(cx, m, e, at + gone, e, at + new, n - at - gone)?;
     } else if at == 0 && gone > new {
-        trim_left(cx, m, a, gone - new);
+        trim_left(cx, m, a, gone - new)?;
     } else if gone > new {
         let e = array::elems(m, a);
         move_elems(cx, m, e, at + gone, e, at + new, n - at - gone)?;
