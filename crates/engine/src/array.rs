@@ -260,60 +260,60 @@ fn index_of(cx: &mut Cx, m: Mem, key: Value) -> Option<f64> {
 
 /// ArraySetLength
 fn set_length(cx: &mut Cx, m: Mem, a: Value, d: Desc) -> Res<bool> {
-    if d.is_accessor() || d.configurable == Some(true) || d.enumerable == Some(true) {
-        return Ok(false);
-    }
-    let fixed = object::flags(m, a) & (FIXED_LENGTH | FROZEN) != 0;
+    let mut new = None;
     if let Some(v) = d.value {
+        // converted twice, as the standard says, and before anything is looked at
         let n = convert::to_uint32(cx, m, v)? as f64;
         if n != convert::to_number(cx, m, v)? {
             return Err(cx.range_error(m, "Invalid array length"));
         }
-        let old = length(m, a);
-        if n != old && fixed {
-            return Ok(false);
-        }
-        if n < old && !truncate(cx, m, a, n)? {
-            if d.writable == Some(false) {
-                object::add_flags(cx, m, a, FIXED_LENGTH);
-            }
-            return Ok(false);
-        }
+        new = Some(n);
+    }
+    if d.is_accessor() || d.configurable == Some(true) || d.enumerable == Some(true) {
+        return Ok(false);
+    }
+    let fixed = object::flags(m, a) & (FIXED_LENGTH | FROZEN) != 0;
+    let old = length(m, a);
+    if fixed && (d.writable == Some(true) || new.is_some_and(|n| n != old)) {
+        return Ok(false);
+    }
+    let mut all = true;
+    if let Some(n) = new {
+        let n = if n < old { truncate(cx, m, a, n)? } else { n };
+        all = Some(n) == new;
         set_len(cx, m, a, n);
     }
-    match d.writable {
-        Some(true) if fixed => return Ok(false),
-        Some(false) => object::add_flags(cx, m, a, FIXED_LENGTH),
-        _ => {}
+    if d.writable == Some(false) {
+        object::add_flags(cx, m, a, FIXED_LENGTH);
     }
-    Ok(true)
+    Ok(all)
 }
 
-/// Deletes elements from the end down to `n`. False: one could not be deleted; the length stops there.
-fn truncate(cx: &mut Cx, m: Mem, a: Value, n: f64) -> Res<bool> {
-    let f = object::flags(m, a);
-    if f & SPARSE != 0 {
-        let mut keys: Vec<Value> = object::own_keys(cx, m, a)?.into_iter().filter(|k| is_int(*k)).collect();
-        keys.retain(|k| as_int(*k) as f64 >= n && element(m, a, *k as u32) == HOLE);
-        for k in keys.into_iter().rev() {
-            if !object::delete(cx, m, a, k)? {
-                // what lies above it goes all the same
-                let n = as_int(k) as f64 + 1.0;
-                truncate_dense(cx, m, a, n)?;
-                set_len(cx, m, a, n);
-                return Ok(false);
-            }
-        }
-    }
-    truncate_dense(cx, m, a, n)
-}
-
-/// Deletes dense elements from the end down to `n`, unless the array is sealed.
-fn truncate_dense(cx: &mut Cx, m: Mem, a: Value, n: f64) -> Res<bool> {
+/// Deletes elements from the end down to `n`; one that cannot be deleted stops it. What the length is then.
+fn truncate(cx: &mut Cx, m: Mem, a: Value, mut n: f64) -> Res<f64> {
     let f = object::flags(m, a);
     let dense = dense_len(m, a);
-    if f & SEALED != 0 && (n as u32) < dense && n < dense as f64 {
-        return Ok(false);
+    if f & SEALED != 0 {
+        cx.charge(dense as u64 / 8)?;
+        let last = (0..dense).rev().take_while(|i| *i as f64 >= n).find(|i| element(m, a, *i) != HOLE);
+        n = last.map_or(n, |i| i as f64 + 1.0);
+    }
+    if f & SPARSE != 0 {
+        let mut named = Vec::new();
+        for k in object::own_keys(cx, m, a)? {
+            if !is_sym(k)
+                && let Some(i) = index_of(cx, m, k).filter(|i| *i >= n)
+                && (!is_int(k) || element(m, a, k as u32) == HOLE)
+            {
+                named.push((i, k));
+            }
+        }
+        while let Some((i, k)) = named.pop() {
+            if !object::delete(cx, m, a, k)? {
+                n = i + 1.0;
+                break;
+            }
+        }
     }
     let from = n.min(dense as f64) as u32;
     cx.charge((dense - from) as u64 / 8)?;
@@ -325,7 +325,7 @@ fn truncate_dense(cx: &mut Cx, m: Mem, a: Value, n: f64) -> Res<bool> {
             cx.heap.write(m, e.wrapping_add(8 + i * 8), HOLE);
         }
     }
-    Ok(true)
+    Ok(n)
 }
 
 /// Sets the length after natives moved the elements themselves.

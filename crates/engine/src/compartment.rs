@@ -25,7 +25,16 @@ use syntax::diagnostic::{Diagnostic, Level};
 
 /// Names of the start compartment that others do not get.
 const START_ONLY: &[&str] = &[
-    "print", "console", "globalThis", "eval", "Function", "Compartment", "WeakRef", "FinalizationRegistry", "gc", "performance",
+    "print",
+    "console",
+    "globalThis",
+    "eval",
+    "Function",
+    "Compartment",
+    "WeakRef",
+    "FinalizationRegistry",
+    "gc",
+    "performance",
     "$262",
 ];
 

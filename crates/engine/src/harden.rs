@@ -65,8 +65,7 @@ fn visit(cx: &mut Cx, m: Mem, o: Value, todo: &mut Vec<Value>) -> Res<()> {
     let s = shape::of(m, o);
     push(m, shape::proto(m, s), todo);
     let words = match m.r8(o as u32, H_KIND) {
-        RECORD | ERROR => m.r16(o as u32, H_N) as u32,
-        ARGS => 2,
+        RECORD | ERROR | ARGS => m.r16(o as u32, H_N) as u32,
         FN => {
             // the prototype of a constructor must exist before it can be frozen
             let arrow = s == roots::get(m, R_SHAPE_ARROW) as u32;

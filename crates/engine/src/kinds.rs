@@ -93,7 +93,7 @@ pub static KINDS: Kinds = {
     t[NAMESPACE as usize] = k("module namespace", Size::Fixed(4), Trace::Shaped(1));
     t[ROOTS as usize] = k("roots", Size::XWords, Trace::Values(1));
     t[ACCESSOR as usize] = k("accessor", Size::Fixed(2), Trace::Values(1));
-    t[ARGS as usize] = k("arguments", Size::Fixed(2), Trace::Shaped(1));
+    t[ARGS as usize] = k("arguments", Size::N, Trace::Shaped(1));
     t[TUPLE as usize] = k("tuple", Size::XWords, Trace::Values(1));
     t
 };

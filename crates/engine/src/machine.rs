@@ -175,6 +175,7 @@ impl Machine {
     /// Collect at every safepoint.
     pub fn set_stress(&mut self, on: bool) {
         self.cx.stress = on;
+        self.cx.heap.set_stress(on);
     }
 
     /// Run the `match` loop instead of the threaded handlers.

@@ -442,7 +442,7 @@ fn weak_room(cx: &mut Cx, m: Mem, coll: Value) -> Res<u32> {
     }
     let old = old as u32;
     let cap = weak_cap(m, old);
-    if m.r32(old, 8) + 1 <= cap / 4 * 3 {
+    if m.r32(old, 8) < cap / 4 * 3 {
         return Ok(old);
     }
     cx.charge(cap as u64)?;

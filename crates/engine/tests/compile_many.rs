@@ -141,3 +141,32 @@ fn not_yet() {
         assert!(error.help.is_some());
     }
 }
+
+/// Damaged code is refused: one test for each promise of the verifier.
+#[test]
+fn the_verifier_sees() {
+    use engine::code::op;
+    let source = "function f(a) { for (const x of a) { if (x < 3) f(x); } return { a, b: 1 }; }";
+    let parsed = syntax::parse(source, &Options::default());
+    let good = compile(&parsed.tree, source.into(), "test", &CompileOptions::default()).unwrap();
+    verify(&good).unwrap();
+    let f = &good.functions[1];
+    let at = f.at as usize;
+    let find = |o: u8| (at + 2..at + 2 + f.len as usize).find(|&i| good.words[i].to_le_bytes()[0] == o).unwrap();
+    let damaged = |position: usize, word: u32| {
+        let mut unit = good.clone();
+        unit.words[position] = word;
+        verify(&unit).unwrap_err()
+    };
+    let (ret, call, jump, literal) = (find(op::RET), find(op::CALL), find(op::JNLTI), find(op::NEWREC));
+    assert!(damaged(ret, op::word(op::RET, 200, 0, 0)).contains("beyond the frame"));
+    assert!(damaged(ret, op::word(op::NOP, 0, 0, 0)).contains("runs off"));
+    assert!(damaged(ret, op::word(op::EXIT, 0, 0, 0)).contains("unknown opcode"));
+    assert!(damaged(jump + 1, 1).contains("bad operand"));
+    assert!(damaged(literal + 1, 0).contains("bad operand"));
+    let [_, a, n, _] = good.words[call].to_le_bytes();
+    assert!(damaged(call, op::word(op::CALL, a - 1, n + 2, 0)).contains("holds nothing"));
+    let mut unit = good.clone();
+    unit.functions[1].handlers[0].target = (jump + 1 - at) as u32;
+    assert!(verify(&unit).is_err());
+}

@@ -10,6 +10,7 @@ mod lexer;
 pub mod limits;
 pub mod line_index;
 mod parser;
+mod regexp;
 pub mod render;
 pub mod rules;
 pub mod scope;
@@ -69,7 +70,9 @@ pub fn parse_with(source: &str, options: &Options, permits: Permits) -> Parsed {
         let message = format!("the text is {} bytes long; {} are read", source.len(), limits::MAX_SOURCE_BYTES);
         return refused("E-SIZE", Span::default(), message, options);
     }
-    let output = parser::run(source, options);
+    // The two smallest levels have expressions only, whatever the file is.
+    let goal = if options.level <= Level::Justin { Goal::Expression } else { options.goal };
+    let output = parser::run(source, &Options { goal, ..options.clone() });
     let (mut tree, mut diagnostics) = (output.tree, output.diagnostics);
     diagnostics.extend(scope::analyse(&mut tree));
     if options.level == Level::Json {

@@ -19,3 +19,9 @@ pub const MAX_CAPTURES: usize = 65_535;
 
 /// `E-LIMIT`: digits of a BigInt written in hexadecimal, octal or binary and used as a property key.
 pub const MAX_BIGINT_KEY_DIGITS: usize = 4096;
+
+/// `E-LIMIT`: expressions, and as many statements and patterns, of one text: a bound on the memory of its tree.
+pub const MAX_NODES: usize = 16_000_000;
+
+/// `E-LIMIT`: functions (methods and field initialisers too) of one text.
+pub const MAX_FUNCTIONS: usize = 1_000_000;

@@ -1,7 +1,7 @@
 //! Hostile texts: the parser must come back, in time, without using up the stack.
 use syntax::ast::Goal;
 use syntax::diagnostic::Level;
-use syntax::limits::{MAX_DIAGNOSTICS, MAX_SOURCE_BYTES};
+use syntax::limits::{MAX_DIAGNOSTICS, MAX_FUNCTIONS, MAX_SOURCE_BYTES};
 use syntax::{Options, Parsed, parse, parse_bytes};
 
 fn script(source: &str) -> Parsed {
@@ -180,7 +180,7 @@ fn exercise(source: &str) {
 #[test]
 fn soup_of_tokens_never_panics() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..3_000 {
+    for _ in 0..1_500 {
         let count = 1 + random.below(24);
         let words: Vec<&str> = (0..count).map(|_| TOKENS[random.below(TOKENS.len())]).collect();
         exercise(&words.join(if random.below(3) == 0 { "" } else { " " }));
@@ -190,7 +190,7 @@ fn soup_of_tokens_never_panics() {
 #[test]
 fn soup_of_bytes_never_panics() {
     let mut random = Random(42);
-    for _ in 0..1_500 {
+    for _ in 0..700 {
         let bytes: Vec<u8> = (0..random.below(60)).map(|_| random.below(256) as u8).collect();
         parse_bytes(&bytes, &Options::default());
         exercise(&String::from_utf8_lossy(&bytes));
@@ -207,7 +207,7 @@ fn damaged_programs_never_panic() {
                    class C extends b { #p = 1; static { this.q = C.#p; } get g() { return super.g; } *m() { yield* f; } } \
                    switch (f) { case 1: { let k = /re[/]/g; } default: try { throw k; } catch ({message}) { } finally { } }";
     let mut random = Random(7);
-    for _ in 0..600 {
+    for _ in 0..300 {
         let (i, j) = (random.below(program.len()), random.below(program.len()));
         let (i, j) = (i.min(j), i.max(j));
         exercise(&format!("{}{}", &program[..i], &program[j..]));
@@ -219,6 +219,12 @@ fn damaged_programs_never_panic() {
 fn too_long_a_text_is_refused() {
     let parsed = script(&" ".repeat(MAX_SOURCE_BYTES + 1));
     assert_eq!(parsed.diagnostics[0].code, "E-SIZE");
+}
+
+#[test]
+fn too_many_functions_are_refused() {
+    let parsed = script(&"_=>1;".repeat(MAX_FUNCTIONS + 1));
+    assert!(parsed.diagnostics.iter().any(|d| d.code == "E-LIMIT"));
 }
 
 #[test]

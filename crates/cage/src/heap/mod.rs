@@ -262,6 +262,9 @@ impl Heap {
     #[inline(never)]
     pub fn write_slow(&mut self, mem: Mem, addr: u32, v: u64) {
         if addr >= OLD {
+            if addr >= self.old_end() {
+                return; // no object lies there: a damaged reference shall not make memory resident
+            }
             self.touch(mem, (addr - OLD) >> 8);
             if addr & 255 > 248 {
                 self.dirty(mem, addr, 8);

@@ -60,9 +60,10 @@ impl Heap {
         let Some(at) = self.holder(mem, slot) else { return Weakness::Strong };
         match self.kinds[mem.r8(at, H_KIND) as usize].trace {
             Trace::Weak(_) => Weakness::Slot,
-            Trace::Ephemerons(k) => {
-                let first = at + k as u32 * 8;
-                if slot < first { Weakness::Strong } else { Weakness::Pair(first + (slot - first) / 16 * 16) }
+            Trace::Ephemerons(_) => {
+                let (first, end) = self.slots_of(mem, at);
+                let pair = first.saturating_add(slot.saturating_sub(first) / 16 * 16);
+                if slot < first || end.saturating_sub(pair) < 16 { Weakness::Strong } else { Weakness::Pair(pair) }
             }
             _ => Weakness::Strong,
         }

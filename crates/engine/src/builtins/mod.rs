@@ -32,6 +32,7 @@ pub mod promise;
 pub mod reflect;
 pub mod script;
 pub mod ses;
+pub mod set_ops;
 pub mod sort;
 pub mod string;
 pub mod string_case;
@@ -94,6 +95,7 @@ const TABLES: &[&[Native]] = &[
     json::TABLE,
     script::TABLE,
     map_set::TABLE,
+    set_ops::TABLE,
     console::TABLE,
     weak::TABLE,
     promise::TABLE,
@@ -143,6 +145,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     json::install(cx, m, realm)?;
     console::install(cx, m, realm)?;
     map_set::install(cx, m, realm)?;
+    set_ops::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
     promise::install(cx, m, realm)?;
     eventual::install(cx, m, realm)?;

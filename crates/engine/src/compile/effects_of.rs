@@ -1,6 +1,6 @@
 //! What each instruction reads, writes and loses, for the verifier.
 use super::verify::length;
-use crate::code::{CodeUnit, op};
+use crate::code::op;
 
 #[derive(Default)]
 pub(super) struct Effects {
@@ -15,11 +15,9 @@ pub(super) struct Effects {
 }
 
 /// `at` begins an instruction of `words`, which was found whole.
-pub(super) fn effects(_unit: &CodeUnit, words: &[u32], at: usize) -> Effects {
+pub(super) fn effects(words: &[u32], at: usize) -> Effects {
     let [o, a, b, c] = words[at].to_le_bytes();
     let (a, b, c) = (u32::from(a), u32::from(b), u32::from(c));
-    let next = at + length(words[at]).unwrap_or(1);
-    let target = |k: usize| (next as i64 + i64::from(words[at + k] as i32)) as usize;
     let mut e = Effects { falls: true, ..Effects::default() };
     match o {
         op::LDI..=op::LDD | op::GETCAP | op::GETCAPB | op::NEWENV | op::GETG | op::NEWOBJ | op::NEWTARGET | op::REST => {
@@ -60,6 +58,29 @@ pub(super) fn effects(_unit: &CodeUnit, words: &[u32], at: usize) -> Effects {
             e.reads.extend([b, c]);
             e.writes.push(a);
         }
+        op::JMP..=op::JSNEI | op::NEXT | op::ITERRES => jumps(&mut e, words, at),
+        op::CALL..=op::NEWV | op::SEND | op::SENDV => calls(&mut e, o, a, b, c),
+        op::RET | op::THROW => (e.reads, e.falls) = (vec![a], false),
+        op::RETASYNC | op::REJASYNC => (e.reads, e.falls) = (vec![a, b], false),
+        op::RETU | op::THROWC => e.falls = false,
+        op::ITER | op::AITER => (e.reads, e.writes) = (vec![b], vec![a, a + 1]),
+        op::ITERCLOSE => {
+            e.reads.extend([a, a + 1]);
+            e.lost = Some(b);
+        }
+        op::NOP => {}
+        // One operand in, one value out.
+        _ => (e.reads, e.writes) = (vec![b], vec![a]),
+    }
+    e
+}
+
+fn jumps(e: &mut Effects, words: &[u32], at: usize) {
+    let [o, a, b, _] = words[at].to_le_bytes();
+    let (a, b) = (u32::from(a), u32::from(b));
+    let next = at + length(words[at]).unwrap_or(1);
+    let target = |k: usize| (next as i64 + i64::from(words[at + k] as i32)) as usize;
+    match o {
         op::JMP => {
             e.jumps.push(((next as i64 + i64::from(words[at] as i32 >> 8)) as usize, None));
             e.falls = false;
@@ -72,11 +93,6 @@ pub(super) fn effects(_unit: &CodeUnit, words: &[u32], at: usize) -> Effects {
             e.reads.extend([a, b]);
             e.jumps.push((target(1), None));
         }
-        op::CALL..=op::NEWV | op::SEND | op::SENDV => calls(&mut e, o, a, b, c),
-        op::RET | op::THROW => (e.reads, e.falls) = (vec![a], false),
-        op::RETASYNC | op::REJASYNC => (e.reads, e.falls) = (vec![a, b], false),
-        op::RETU | op::THROWC => e.falls = false,
-        op::ITER | op::AITER => (e.reads, e.writes) = (vec![b], vec![a, a + 1]),
         op::NEXT => {
             e.reads.extend([a, a + 1]);
             e.lost = Some(b);
@@ -88,15 +104,8 @@ pub(super) fn effects(_unit: &CodeUnit, words: &[u32], at: usize) -> Effects {
             e.jumps.push((target(1), None));
             e.writes_on_fall = Some(a + 2);
         }
-        op::ITERCLOSE => {
-            e.reads.extend([a, a + 1]);
-            e.lost = Some(b);
-        }
-        op::NOP => {}
-        // One operand in, one value out.
-        _ => (e.reads, e.writes) = (vec![b], vec![a]),
+        _ => {}
     }
-    e
 }
 
 fn calls(e: &mut Effects, o: u8, a: u32, b: u32, c: u32) {

@@ -171,7 +171,7 @@ impl Function<'_> {
         state[2] = Some(entry);
         while let Some(at) = work.pop() {
             let Some(before) = state[at] else { continue };
-            let e = effects(self.unit, words, at);
+            let e = effects(words, at);
             if let Some(r) = e.reads.iter().find(|&&r| !has(&before, r)) {
                 return Err(self.explain(at, &format!("r{r} holds nothing here")));
             }
@@ -229,9 +229,12 @@ fn merge(state: &mut [Option<Set>], work: &mut Vec<usize>, at: usize, s: &Set) {
     }
 }
 
-/// Words of an instruction.
+/// Words of an instruction; none for what no compiler emits.
 pub(super) fn length(first: u32) -> Option<usize> {
     let [o, _, b, _] = first.to_le_bytes();
+    if matches!(o, op::HASPRIV | op::JTABLE | op::THIS | op::IMPORTMETA | op::EXIT..) {
+        return None;
+    }
     let sources = if o == op::CLOSURE { usize::from(b).div_ceil(2) } else { 0 };
     op::extra(o).map(|n| 1 + n as usize + sources)
 }

@@ -144,7 +144,8 @@ fn call_at<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, at: u8, argc: u8, co
             }
             let v = run_native(cx, m, f, Args { base, argc: argc as u32, new_target: UNDEF })?;
             win.set(at, v);
-            if cx.native_depth == 0 && (cx.heap.nur_end > cage::layout::NURSERY_END || cx.stress) {
+            let behind = cx.heap.nur >= cage::layout::NURSERY2 || cx.heap.wants_collect();
+            if cx.native_depth == 0 && (behind || cx.stress) {
                 return super::collect(cx, m, frame_end(m, win, code));
             }
             Ok(())

@@ -153,7 +153,8 @@ fn collect(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
     full.map_err(|_| cx.stop(Abort::Heap))
 }
 
+/// Little is left of the nursery, or the heap itself asks for a collection.
 #[inline]
 fn nursery_full(cx: &Cx) -> bool {
-    cx.heap.nur_end > cage::layout::NURSERY_END || cx.heap.nur_end.wrapping_sub(cx.heap.nur) < 4096
+    cx.heap.nur >= cage::layout::NURSERY2 || cx.heap.nur_end.wrapping_sub(cx.heap.nur) < 4096 || cx.heap.wants_collect()
 }

@@ -12,7 +12,7 @@ use crate::kinds::{ELEMS, FN};
 use crate::roots::{self, *};
 use crate::{bigint, harden, object, realm, string};
 use cage::Mem;
-use cage::layout::{LOOKUP, LOOKUP_END, UNITS, UNITS_END, header};
+use cage::layout::{LOOKUP, LOOKUP_END, OLD, UNITS, UNITS_END, header};
 use cage::value::*;
 use std::sync::Arc;
 
@@ -110,8 +110,8 @@ pub(super) fn constant(cx: &mut Cx, m: Mem, closure: Value, i: u32) -> Res {
         return Err(cx.stop(Abort::Corrupt));
     }
     let v = m.r64(e.wrapping_add(8 + i * 8), 0);
-    // a slot is no root: what a collection moves must not stand in it
-    if !is_ref(v) || v as u32 >= cage::layout::OLD {
+    // a young constant still moves: it is noted once it is old
+    if !is_ref(v) || v as u32 >= OLD {
         m.w64(slot, 0, v);
     }
     Ok(v)
@@ -119,7 +119,7 @@ pub(super) fn constant(cx: &mut Cx, m: Mem, closure: Value, i: u32) -> Res {
 
 /// Empties all caches of this vat if objects have moved or died since they were filled.
 pub fn forget_caches(cx: &mut Cx, m: Mem) {
-    let epoch = moved(cx);
+    let epoch = cx.heap.moved();
     if epoch != cx.cache_epoch {
         cx.cache_epoch = epoch;
         drop_caches(cx, m);
@@ -156,9 +156,4 @@ pub fn run_unit(cx: &mut Cx, m: Mem, unit: CodeUnit, global: Value) -> Res {
     let n = add_unit(cx, m, Arc::new(loaded))?;
     let f = program_closure(cx, m, n, global, &[])?;
     call_rooted(cx, m, f, global, &[], &mut [])
-}
-
-/// Counts the times that old objects moved or died.
-fn moved(cx: &Cx) -> u64 {
-    cx.heap.moved()
 }

@@ -1,16 +1,18 @@
 // Array.prototype: the methods that call back (ECMA-262 23.1.3).
 //
-// A plain array (`$plainLength` >= 0) holds nothing but its elements, so a value that is not undefined stands there;
-// `k in O` is asked only of the others. A getter that gives undefined and removes its own property is thereby taken
-// for a hole.
+// A plain array (`$plainLength` >= 0) has no getters, so a value that is not undefined stands there and only of others
+// is `k in O` asked. Should a callback make it less plain, the one thing that differs from the standard's order is a
+// getter that removes its own property and gives undefined: it is taken for a hole.
 ({
   forEach(callback, thisArg = void 0) {
     let O = this, len = $plainLength(O);
-    if (len < 0) { O = $toObject(O); len = $lengthOf(O); }
+    const plain = len >= 0;
+    if (!plain) { O = $toObject(O); len = $lengthOf(O); }
     if (typeof callback !== 'function') throw $typeError($describe(callback) + ' is not a function');
     for (let k = 0; k < len; k++) {
+      if (!plain && !(k in O)) continue;
       const v = O[k];
-      if (v !== void 0 || k in O) $call(callback, thisArg, v, k, O);
+      if (v !== void 0 || !plain || k in O) $call(callback, thisArg, v, k, O);
     }
   },
 
@@ -59,22 +61,26 @@
 
   some(callback, thisArg = void 0) {
     let O = this, len = $plainLength(O);
-    if (len < 0) { O = $toObject(O); len = $lengthOf(O); }
+    const plain = len >= 0;
+    if (!plain) { O = $toObject(O); len = $lengthOf(O); }
     if (typeof callback !== 'function') throw $typeError($describe(callback) + ' is not a function');
     for (let k = 0; k < len; k++) {
+      if (!plain && !(k in O)) continue;
       const v = O[k];
-      if ((v !== void 0 || k in O) && $call(callback, thisArg, v, k, O)) return true;
+      if ((v !== void 0 || !plain || k in O) && $call(callback, thisArg, v, k, O)) return true;
     }
     return false;
   },
 
   every(callback, thisArg = void 0) {
     let O = this, len = $plainLength(O);
-    if (len < 0) { O = $toObject(O); len = $lengthOf(O); }
+    const plain = len >= 0;
+    if (!plain) { O = $toObject(O); len = $lengthOf(O); }
     if (typeof callback !== 'function') throw $typeError($describe(callback) + ' is not a function');
     for (let k = 0; k < len; k++) {
+      if (!plain && !(k in O)) continue;
       const v = O[k];
-      if ((v !== void 0 || k in O) && !$call(callback, thisArg, v, k, O)) return false;
+      if ((v !== void 0 || !plain || k in O) && !$call(callback, thisArg, v, k, O)) return false;
     }
     return true;
   },
@@ -123,7 +129,8 @@
 
   reduce(callback, ...initial) {
     let O = this, len = $plainLength(O);
-    if (len < 0) { O = $toObject(O); len = $lengthOf(O); }
+    const plain = len >= 0;
+    if (!plain) { O = $toObject(O); len = $lengthOf(O); }
     if (typeof callback !== 'function') throw $typeError($describe(callback) + ' is not a function');
     let k = 0, acc;
     if (initial.length > 0) {
@@ -134,15 +141,17 @@
       acc = O[k++];
     }
     for (; k < len; k++) {
+      if (!plain && !(k in O)) continue;
       const v = O[k];
-      if (v !== void 0 || k in O) acc = callback(acc, v, k, O);
+      if (v !== void 0 || !plain || k in O) acc = callback(acc, v, k, O);
     }
     return acc;
   },
 
   reduceRight(callback, ...initial) {
     let O = this, len = $plainLength(O);
-    if (len < 0) { O = $toObject(O); len = $lengthOf(O); }
+    const plain = len >= 0;
+    if (!plain) { O = $toObject(O); len = $lengthOf(O); }
     if (typeof callback !== 'function') throw $typeError($describe(callback) + ' is not a function');
     let k = len - 1, acc;
     if (initial.length > 0) {
@@ -153,8 +162,9 @@
       acc = O[k--];
     }
     for (; k >= 0; k--) {
+      if (!plain && !(k in O)) continue;
       const v = O[k];
-      if (v !== void 0 || k in O) acc = callback(acc, v, k, O);
+      if (v !== void 0 || !plain || k in O) acc = callback(acc, v, k, O);
     }
     return acc;
   },

@@ -131,8 +131,8 @@ impl Lexer<'_> {
         Some(value)
     }
 
-    /// A regular expression whose `/` stands at `start`: its body and flags. The body is checked no further than its
-    /// brackets; the pattern's own grammar is the regular-expression engine's.
+    /// A regular expression whose `/` stands at `start`: its body and flags. The names of
+    /// Unicode properties are left to the regular-expression engine.
     pub fn regexp(&mut self, start: usize) -> (NameId, NameId) {
         self.pos = start + 1;
         let mut in_class = false;
@@ -163,7 +163,11 @@ impl Lexer<'_> {
         if !text.chars().all(once) || text.contains('u') && text.contains('v') {
             self.sink.error("E-REGEXP", span(flags, self.pos), "flags are of `dgimsuvy`, each once, and not both `u` and `v`");
         }
-        (body, self.names.text(text))
+        let (pattern, flags) = (&self.src[start + 1..flags - 1], text);
+        if let Some(message) = crate::regexp::check(pattern, flags) {
+            self.sink.error("E-REGEXP", span(start, self.pos), message);
+        }
+        (body, self.names.text(flags))
     }
 }
 

@@ -4,6 +4,7 @@
 //! top level) or is reported. A `var` that meets a lexical name on its way up is found later (`scope`), where that is O(1).
 use super::{Ctx, Parser, well_known as w};
 use crate::ast::*;
+use crate::limits::MAX_FUNCTIONS;
 
 impl Parser<'_> {
     pub fn new_scope(&mut self, kind: ScopeKind, parent: Option<ScopeId>, func: FuncId) -> ScopeId {
@@ -22,6 +23,9 @@ impl Parser<'_> {
 
     /// A function that is not read yet, with its two scopes.
     pub fn new_function(&mut self, kind: FuncKind, start: u32) -> FuncId {
+        if self.tree.functions.len() == MAX_FUNCTIONS {
+            self.too_many(MAX_FUNCTIONS, "functions");
+        }
         let func = FuncId(self.tree.functions.len() as u32);
         let parent = if func.0 == 0 { None } else { Some(self.ctx.scope) };
         let param_scope = self.new_scope(ScopeKind::Params, parent, func);

@@ -31,7 +31,7 @@ use crate::ast::*;
 use crate::diagnostic::Diagnostic;
 use crate::lexer::token::{Tok, Token};
 use crate::lexer::{Lexer, Note};
-use crate::limits::MAX_NESTING;
+use crate::limits::{MAX_NESTING, MAX_NODES};
 use std::collections::{HashMap, HashSet};
 
 /// A statement could not be read; the error is already reported.
@@ -322,7 +322,19 @@ impl<'s> Parser<'s> {
         Span { start, end: self.prev_end.max(start) }
     }
 
+    /// One arena is full: the text is read no further.
+    #[cold]
+    pub fn too_many(&mut self, count: usize, what: &str) {
+        let message = format!("the text has more than {count} {what}");
+        self.error_help("E-LIMIT", self.tok.span, message, "split it into modules");
+        self.lexer.stop();
+        self.tok.kind = Tok::Eof;
+    }
+
     pub fn add_expr(&mut self, expr: Expr, span: Span) -> ExprId {
+        if self.tree.exprs.len() == MAX_NODES {
+            self.too_many(MAX_NODES, "expressions or statements");
+        }
         self.tree.exprs.push(expr);
         self.tree.expr_spans.push(span);
         ExprId(self.tree.exprs.len() as u32 - 1)
@@ -336,12 +348,18 @@ impl<'s> Parser<'s> {
 
     pub fn add_stmt(&mut self, stmt: Stmt, start: u32) -> StmtId {
         let span = self.since(start);
+        if self.tree.stmts.len() == MAX_NODES {
+            self.too_many(MAX_NODES, "expressions or statements");
+        }
         self.tree.stmts.push(stmt);
         self.tree.stmt_spans.push(span);
         StmtId(self.tree.stmts.len() as u32 - 1)
     }
 
     pub fn add_pat(&mut self, pat: Pat, span: Span) -> PatId {
+        if self.tree.pats.len() == MAX_NODES {
+            self.too_many(MAX_NODES, "expressions or statements");
+        }
         self.tree.pats.push(pat);
         self.tree.pat_spans.push(span);
         PatId(self.tree.pats.len() as u32 - 1)

@@ -26,19 +26,20 @@ impl Parser<'_> {
         }
         // The request's number is known only behind the names.
         let first = self.tree.module.imports.len();
-        if !matches!(self.tok.kind, Tok::LBrace | Tok::Star) {
+        let default = !matches!(self.tok.kind, Tok::LBrace | Tok::Star);
+        if default {
             self.import_binding(Some(w::DEFAULT))?;
-            if self.eat(Tok::Comma) && !matches!(self.tok.kind, Tok::LBrace | Tok::Star) {
-                return self.unexpected("`{` or `*`");
-            }
         }
-        if self.eat(Tok::Star) {
-            if !self.eat_word(w::AS) {
-                return self.unexpected("`as`");
+        if !default || self.eat(Tok::Comma) {
+            if self.eat(Tok::Star) {
+                if !self.eat_word(w::AS) {
+                    return self.unexpected("`as`");
+                }
+                self.import_binding(None)?;
+            } else {
+                self.expect(Tok::LBrace, "`{` or `*`")?;
+                self.named_imports()?;
             }
-            self.import_binding(None)?;
-        } else if self.eat(Tok::LBrace) {
-            self.named_imports()?;
         }
         if !self.eat_word(w::FROM) {
             return self.unexpected("`from`");

@@ -214,9 +214,3 @@ pub(super) fn justin(c: &mut Check<'_>, id: ExprId) {
         _ => {}
     }
 }
-
-pub(super) fn justin_statement(c: &mut Check<'_>, id: StmtId) {
-    if !matches!(c.tree.stmt(id), Stmt::Expr(_)) {
-        c.reject_stmt(id);
-    }
-}

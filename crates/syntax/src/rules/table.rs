@@ -130,6 +130,6 @@ const RULES: &[Rule] = &[
     rule("JS-115", Strict, Allows, Body, "return f(a);", "", "parameters, results and imports owe nothing", ""),
     // ---- other levels
     rule("JS-J01", JustinLevel, Expr(e::justin), Justin, "a.b(1)", "x => x", "Justin has no functions, assignments or sends", "use level jessie"),
-    rule("JS-J02", JustinLevel, Stmt(e::justin_statement), Justin, "a", "", "Justin is one expression", "use level jessie"),
+    rule("JS-J02", JustinLevel, Parser("E-SYNTAX"), Justin, "a", "a; b", "Justin is one expression", "use level jessie"),
     rule("JS-S01", Ses, Expr(super::ses::import_call), Body, "return a;", "return import('x');", "`import(…)` needs a compartment that handles it", "write an `import` declaration"),
 ];
