@@ -1,9 +1,10 @@
-//! Prints what the heap costs: `cargo run --release -p drses-cage --example figures`.
+//! Prints what the heap costs: `cargo run --release -p drses-cage --example figures`. Times are CPU time of this thread.
 use cage::heap::{Base, Heap, store};
 use cage::layout::*;
 use cage::value::*;
 use cage::{Cage, Limits, Mem};
-use std::time::{Duration, Instant};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
 const VEC: u8 = 1;
 const ROOT: u8 = 2;
@@ -18,6 +19,19 @@ const fn kinds() -> Kinds {
     k[WEAK as usize] = Kind { name: "weak", size: Size::XWords, trace: Trace::Weak(1) };
     k[TEXT as usize] = Kind { name: "text", size: Size::XBytes, trace: Trace::Raw };
     k
+}
+
+/// A reading of this thread's CPU clock.
+struct Cpu(Duration);
+
+impl Cpu {
+    fn now() -> Cpu {
+        let t = clock_gettime(ClockId::ThreadCPUTime);
+        Cpu(Duration::new(t.tv_sec as u64, t.tv_nsec as u32))
+    }
+    fn elapsed(&self) -> Duration {
+        Cpu::now().0 - self.0
+    }
 }
 
 const LIMITS: Limits = Limits { heap_bytes: 2 << 30 };
@@ -44,7 +58,7 @@ fn record(heap: &mut Heap, mem: Mem, live: u32, worst: &mut Duration, a: u64, b:
         if let Some(at) = heap.alloc(32) {
             break at;
         }
-        let t = Instant::now();
+        let t = Cpu::now();
         heap.collect(mem, STACK + 8 * live, &mut []).unwrap();
         *worst = (*worst).max(t.elapsed());
     };
@@ -91,7 +105,7 @@ fn cages() {
     const N: u32 = 1000;
     let mut all = Vec::with_capacity(N as usize);
     let (rss, pte) = (status("RssAnon"), status("VmPTE"));
-    let t = Instant::now();
+    let t = Cpu::now();
     for _ in 0..N {
         let mut cage = Cage::new().unwrap();
         let mut heap = Heap::on_base(&mut cage, &base, &KINDS, LIMITS).unwrap();
@@ -111,10 +125,10 @@ fn cages() {
         "new cage on a base of {} KiB, one turn    {took:.1} µs, {rss:.1} KiB private + {pte:.1} KiB page tables",
         base.len() >> 10
     );
-    let t = Instant::now();
+    let t = Cpu::now();
     drop(all);
     println!("drop it                                    {:.1} µs", us(t.elapsed(), N));
-    let t = Instant::now();
+    let t = Cpu::now();
     for _ in 0..100 {
         let cage = Cage::new().unwrap();
         let heap = Heap::load(&cage, &image, &KINDS, LIMITS).unwrap();
@@ -137,11 +151,11 @@ fn turns() {
                 heap.write(mem, root((turn * 5 + i as u32 / 40) % SLOTS), v);
             }
         }
-        let t = Instant::now();
+        let t = Cpu::now();
         heap.turn_end(mem, &mut []).unwrap();
         end += t.elapsed();
         log.clear();
-        let t = Instant::now();
+        let t = Cpu::now();
         bytes += heap.delta(mem, &mut log).bytes as u64;
         delta += t.elapsed();
     }
@@ -151,7 +165,7 @@ fn turns() {
         us(delta, N),
         bytes / N as u64
     );
-    let t = Instant::now();
+    let t = Cpu::now();
     for i in 0..N {
         heap.write(mem, root(0), int(i as i32));
         heap.turn_end(mem, &mut []).unwrap();
@@ -159,7 +173,7 @@ fn turns() {
         heap.delta(mem, &mut log);
     }
     println!("turn that changes one word, with delta     {:.3} µs, {} bytes", us(t.elapsed(), N), log.len());
-    let t = Instant::now();
+    let t = Cpu::now();
     for i in 0..N {
         heap.write(mem, root(0), int(i as i32));
         heap.rollback(mem);
@@ -177,17 +191,17 @@ fn undo() {
     heap.write(mem, root(0), OBJ | at as u64);
     heap.commit(mem);
     for round in 0..3 {
-        let t = Instant::now();
+        let t = Cpu::now();
         for b in 0..BLOCKS {
             heap.write(mem, at + 8 + b * 256, int(round));
         }
         let undo = t.elapsed();
-        let t = Instant::now();
+        let t = Cpu::now();
         for b in 0..BLOCKS {
             let _ = store(mem, at + 8 + b * 256, int(round + 7));
         }
         let dirty = t.elapsed();
-        let t = Instant::now();
+        let t = Cpu::now();
         let mut log = Vec::new();
         heap.delta(mem, &mut log);
         let ns = |d| us(d, BLOCKS) * 1000.0;
@@ -216,7 +230,7 @@ fn evacuation() {
             list = OBJ | at as u64;
         }
         heap.write(mem, root(round), list);
-        let t = Instant::now();
+        let t = Cpu::now();
         heap.turn_end(mem, &mut []).unwrap();
         println!("evacuating {N} records of 32 bytes    {:.1} ns each", us(t.elapsed(), N) * 1000.0);
         heap.commit(mem);
@@ -247,7 +261,7 @@ fn pauses() {
     let mem = cage.mem();
     let mut worst = Duration::ZERO;
     const N: u32 = 2_800_000;
-    let t = Instant::now();
+    let t = Cpu::now();
     let table = build(&mut heap, mem, N, &mut worst);
     println!(
         "build {} MB in one turn                   {:.0} ms, longest pause {:.2} ms, {} marks",
@@ -257,7 +271,7 @@ fn pauses() {
         heap.stats().marks
     );
     worst = Duration::ZERO;
-    let (t, marks) = (Instant::now(), heap.stats().marks);
+    let (t, marks) = (Cpu::now(), heap.stats().marks);
     heap.request_mark();
     let mut k = 0u32;
     while !k.is_multiple_of(4096) || (k == 0 || heap.stats().marks < marks + 2 && k < 80_000_000) {
@@ -275,19 +289,19 @@ fn pauses() {
         worst.as_secs_f64() * 1e3,
         heap.live_bytes() >> 20
     );
-    let t = Instant::now();
+    let t = Cpu::now();
     heap.turn_end(mem, &mut []).unwrap();
     println!("its turn end                               {:.1} ms", t.elapsed().as_secs_f64() * 1e3);
-    let t = Instant::now();
+    let t = Cpu::now();
     let mut log = Vec::new();
     heap.delta(mem, &mut log);
     println!("its delta                                  {:.1} ms, {} MB", t.elapsed().as_secs_f64() * 1e3, log.len() >> 20);
     (0..3).for_each(|i| heap.write(mem, root(i + 1), int(1)));
     heap.commit(mem);
     heap.request_mark();
-    let (mut steps, mut worst, all) = (0, Duration::ZERO, Instant::now());
+    let (mut steps, mut worst, all) = (0, Duration::ZERO, Cpu::now());
     loop {
-        let t = Instant::now();
+        let t = Cpu::now();
         let done = heap.mark_step(mem, &mut [], 1 << 20).unwrap();
         worst = worst.max(t.elapsed());
         steps += 1;
@@ -300,7 +314,7 @@ fn pauses() {
         worst.as_secs_f64() * 1e3,
         all.elapsed().as_secs_f64() * 1e3
     );
-    let t = Instant::now();
+    let t = Cpu::now();
     heap.collect_full(mem, STACK, &mut []).unwrap();
     println!("full collection in one pause               {:.0} ms", t.elapsed().as_secs_f64() * 1e3);
 }
@@ -315,7 +329,7 @@ fn churn() {
     let before = status("RssAnon");
     let table = build(&mut heap, mem, N, &mut worst);
     let (mut bytes, mut k, mut peak) = (0u64, 0u32, 0);
-    let t = Instant::now();
+    let t = Cpu::now();
     while bytes < 10 << 30 {
         mem.w64(STACK, 0, UNDEF);
         let v = record(&mut heap, mem, 1, &mut worst, int(k as i32), UNDEF);
@@ -366,7 +380,7 @@ fn weak_table() {
     heap.request_mark();
     let (mut worst, mut done) = (Duration::ZERO, false);
     while !done {
-        let t = Instant::now();
+        let t = Cpu::now();
         done = heap.mark_step(mem, &mut [], 1 << 20).unwrap();
         worst = worst.max(t.elapsed());
     }

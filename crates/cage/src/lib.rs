@@ -26,6 +26,11 @@ pub mod mem;
 pub mod mem;
 pub mod value;
 
+/// The crate's README; its program is a test.
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+pub struct Readme;
+
 pub use code::{Code, CodeSpace};
 pub use heap::{Base, DeltaStats, Fault, Heap, HeapFull, ImageError, Limits, Stats, TurnEnd, apply_delta};
 pub use mem::{BaseImage, Cage, Mem, Win};

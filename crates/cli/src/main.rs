@@ -100,12 +100,11 @@ fn count(text: &str) -> Result<u64, String> {
 /// `1048576`, `64MiB`, `1GiB`, `512KiB`
 fn bytes(text: &str) -> Result<u64, String> {
     let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
-    let (digits, shift) = units
-        .iter()
-        .find_map(|(u, s)| text.strip_suffix(u).map(|d| (d, *s)))
-        .unwrap_or((text, 0));
+    let (digits, shift) = units.iter().find_map(|(u, s)| text.strip_suffix(u).map(|d| (d, *s))).unwrap_or((text, 0));
     let n: u64 = digits.trim().parse().map_err(|_| "bytes such as 1048576, 512KiB, 64MiB or 1GiB".to_owned())?;
-    n.checked_shl(shift).filter(|b| b >> shift == n && (1 << 20..=3 << 30).contains(b)).ok_or_else(|| "between 1MiB and 3GiB".to_owned())
+    n.checked_shl(shift)
+        .filter(|b| b >> shift == n && (1 << 20..=3 << 30).contains(b))
+        .ok_or_else(|| "between 1MiB and 3GiB".to_owned())
 }
 
 fn main() {

@@ -6,12 +6,12 @@
 //! Invariants
 //! - elements from length on, up to the capacity, are holes;
 //! - an index at or past the capacity, or a hole, may be a named property only if SPARSE is set.
+use crate::convert;
 use crate::cx::{Cx, Res, Value};
 use crate::kinds::*;
 use crate::object::{self, Desc};
 use crate::roots::{self, *};
 use crate::shape::WEC;
-use crate::convert;
 use cage::Mem;
 use cage::layout::{H_N, H_X, header};
 use cage::value::*;
@@ -219,10 +219,8 @@ fn redefine_dense(cx: &mut Cx, m: Mem, a: Value, key: Value, d: Desc) -> Res<boo
     if f & (FROZEN | SEALED) != 0 {
         // it cannot become anything else; equal descriptors are accepted
         let w = f & FROZEN == 0;
-        let same = !d.is_accessor()
-            && d.configurable != Some(true)
-            && d.enumerable != Some(false)
-            && (w || d.writable != Some(true));
+        let same =
+            !d.is_accessor() && d.configurable != Some(true) && d.enumerable != Some(false) && (w || d.writable != Some(true));
         if !same {
             return Ok(false);
         }

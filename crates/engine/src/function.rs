@@ -82,7 +82,8 @@ fn own_length_name(cx: &mut Cx, m: Mem, f: Value) -> Res<(Value, Value)> {
 
 fn has_virtual_prototype(cx: &Cx, m: Mem, f: Value) -> bool {
     object::kind(m, f) == FN
-        && code_of(cx, m, f).is_some_and(|(u, i)| u.unit.functions[i].flags & (F_CONSTRUCTOR | F_ASYNC | F_HARDENED) == F_CONSTRUCTOR)
+        && code_of(cx, m, f)
+            .is_some_and(|(u, i)| u.unit.functions[i].flags & (F_CONSTRUCTOR | F_ASYNC | F_HARDENED) == F_CONSTRUCTOR)
 }
 
 /// Value and attributes of a virtual property.

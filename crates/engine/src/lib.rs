@@ -2,7 +2,7 @@
 //! Trees in, effects on a cage out: compiler, machine, realm, builtins, promises and local sends, harden, meter.
 //!
 //! Must never know: vats, input and output, clocks, randomness.
-pub use cage;
+pub use {cage, syntax};
 
 pub mod array;
 pub mod bigint;

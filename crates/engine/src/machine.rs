@@ -172,10 +172,14 @@ impl Machine {
         }
     }
 
+    /// Checks the whole stored heap, between turns.
+    pub fn verify(&self) -> Result<(), String> {
+        self.cx.heap.verify(self.cage.mem()).map_err(|f| f.to_string())
+    }
+
     /// Collect at every safepoint.
     pub fn set_stress(&mut self, on: bool) {
         self.cx.stress = on;
-        self.cx.heap.set_stress(on);
     }
 
     /// Run the `match` loop instead of the threaded handlers.

@@ -328,10 +328,7 @@ pub fn namespace_define(cx: &mut Cx, m: Mem, ns: Value, key: Value, d: Desc) -> 
         return object::ordinary_define(cx, m, ns, key, d);
     }
     let Some(p) = namespace_own(cx, m, ns, key)? else { return Ok(false) };
-    let same = !d.is_accessor()
-        && d.configurable != Some(true)
-        && d.enumerable != Some(false)
-        && d.writable != Some(false);
+    let same = !d.is_accessor() && d.configurable != Some(true) && d.enumerable != Some(false) && d.writable != Some(false);
     match (same, d.value, p) {
         (true, Some(v), Prop::Data { value, .. }) => crate::convert::same_value(cx, m, v, value),
         (same, _, _) => Ok(same),

@@ -125,7 +125,6 @@ pub fn of_kind(cx: &mut Cx, m: Mem, kind: u8, s: u32) -> Res {
     Ok(OBJ | at as u64)
 }
 
-
 /// OrdinaryObjectCreate(proto).
 pub fn create(cx: &mut Cx, m: Mem, proto: Value) -> Res {
     let s = shape_for(cx, m, proto)?;
@@ -653,9 +652,7 @@ fn compatible(cx: &mut Cx, m: Mem, cur: &Prop, d: &Desc) -> Res<bool> {
         return Ok(false);
     }
     match *cur {
-        Prop::Accessor { get, set, .. } => {
-            Ok(!d.is_data() && d.get.is_none_or(|g| g == get) && d.set.is_none_or(|s| s == set))
-        }
+        Prop::Accessor { get, set, .. } => Ok(!d.is_data() && d.get.is_none_or(|g| g == get) && d.set.is_none_or(|s| s == set)),
         Prop::Data { value, attrs } => {
             if d.is_accessor() {
                 return Ok(false);

@@ -153,6 +153,8 @@ roots! {
     R_QUOTE_PROTO = 307, "prototype of quoted values";
     R_PRESENCES = 308, "weak map from presences to their handlers";
     R_OUTGOING = 310, "array of the messages that leave the vat in this turn";
+    R_SHAPE_ASYNC_FROM_SYNC = 311, "shape of async iterators over sync ones";
+    R_ASYNC_FROM_SYNC_PROTO = 312, "%AsyncFromSyncIteratorPrototype%";
     R_NOTES = 309, "weak map from errors to the notes assert attached";
 
     R_FREE = 250, "first of the roots that builtin modules give out by name (see builtins)";

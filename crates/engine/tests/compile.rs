@@ -20,26 +20,22 @@ fn recursion() {
         r##"const fib = n => (n < 2 ? n : fib(n - 1) + fib(n - 2));
 fib(32);"##,
         r##"f0 "" params 0 registers 8 flags 0
-     2 LDV r3 4
-     3 NEWBOX r3 r3
-     4 CLOSURE r4 1 0 f1 r3
-     7 INITBOX r3 r4
-     8 GETBOX r4 r3 "fib"
-    10 LDI r7 32
-    11 CALL r4 1
-    12 RETU
+     2 CLOSURE r3 0 0 f1
+     4 MOV r4 r3
+     5 LDI r7 32
+     6 CALL r4 1
+     7 RETU
 f1 "fib" params 1 registers 9 flags 4
-  captures fib
      2 JNLTI r3 2 →5
      4 RET r3
-     5 GETCAPB r4 0 "fib"
-     7 SUBI r7 r3 1
-     8 CALL r4 1
-     9 GETCAPB r5 0 "fib"
-    11 SUBI r8 r3 2
-    12 CALL r5 1
-    13 ADD r4 r4 r5
-    14 RET r4
+     5 MOV r4 r0
+     6 SUBI r7 r3 1
+     7 CALL r4 1
+     8 MOV r5 r0
+     9 SUBI r8 r3 2
+    10 CALL r5 1
+    11 ADD r4 r4 r5
+    12 RET r4
 "##,
     );
 }
@@ -70,6 +66,36 @@ f3 "read" params 0 registers 4 flags 4
   captures count
      2 GETCAPB r3 0 "count"
      4 RET r3
+"##,
+    );
+}
+
+#[test]
+fn mutual() {
+    check(
+        r##"const a = n => (n ? b(n - 1) : a);
+const b = n => a(n);"##,
+        r##"f0 "" params 0 registers 6 flags 0
+     2 LDV r3 4
+     3 NEWBOX r3 r3
+     4 CLOSURE r4 1 0 f1 r3
+     7 CLOSURE r5 1 0 f2 r4
+    10 INITBOX r3 r5
+    11 RETU
+f1 "a" params 1 registers 8 flags 4
+  captures b
+     2 JF r3 →9
+     4 GETCAPB r4 0 "b"
+     6 SUBI r7 r3 1
+     7 CALL r4 1
+     8 RET r4
+     9 RET r0
+f2 "b" params 1 registers 8 flags 4
+  captures a
+     2 GETCAP r4 0
+     3 MOV r7 r3
+     4 CALL r4 1
+     5 RET r4
 "##,
     );
 }

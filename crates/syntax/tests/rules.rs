@@ -79,3 +79,45 @@ fn the_ladder_only_grows() {
         }
     }
 }
+
+/// The examples, cut up and put together anew: the same two invariants.
+#[test]
+fn damaged_examples_keep_the_ladder() {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = |bound: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % bound.max(1) as u64) as usize
+    };
+    let texts: Vec<&str> = rules().iter().flat_map(|r| [r.accept, r.reject]).filter(|t| !t.is_empty()).collect();
+    let statement = rules().iter().find(|r| r.code == "JS-110").expect("a rule");
+    let mut accepted = 0;
+    for _ in 0..4_000 {
+        let words = |text: &str| text.split_inclusive(|c: char| !c.is_alphanumeric()).map(String::from).collect::<Vec<_>>();
+        let (mut one, two) = (words(texts[below(texts.len())]), words(texts[below(texts.len())]));
+        let at = below(one.len());
+        match below(3) {
+            0 => one.insert(at, two[below(two.len())].clone()),
+            1 => one[at] = two[below(two.len())].clone(),
+            _ => drop(one.remove(at)),
+        }
+        let text = one.concat();
+        let source = if below(4) == 0 { text } else { statement.source(&text).0 };
+        let small = at_level(&source, Level::Jessie);
+        if !errors(&small).is_empty() {
+            continue;
+        }
+        accepted += 1;
+        for level in [Level::Jessie2026, Level::TinySes, Level::Ses] {
+            assert_eq!(errors(&at_level(&source, level)), Vec::<String>::new(), "{} {source}", level.name());
+        }
+        assert_eq!(format!("{:?}", small.tree), format!("{:?}", at_level(&source, Level::Strict).tree), "{source}");
+    }
+    assert!(accepted > 200, "{accepted}");
+}
+
+/// A module.
+fn at_level(source: &str, level: Level) -> Parsed {
+    at(source, Goal::Module, level)
+}

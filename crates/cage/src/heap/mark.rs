@@ -32,6 +32,10 @@ const PACE: u64 = 6;
 const BLOCK_WORK: u64 = 2 * BLOCK as u64;
 /// Work after which a mark is given up: only in a damaged heap, where objects overlap or change their size, is there so much.
 const MAX_WORK: u64 = 32;
+/// Words of an object looked at at a time.
+const PIECE: u32 = 128;
+/// Up to so many regions the bits are given back between marks; for more that would cost each mark page faults.
+const KEEP_BITS: usize = 256;
 /// Entries of a list that stays allocated between marks.
 const KEEP_LIST: usize = 1 << 14;
 /// What an object costs besides its bytes: about the cache misses it causes.
@@ -53,7 +57,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Tuning {
-        Tuning { min_since: 1 << 20, step_min: 64 << 10, step_max: 2 << 20, final_max: 2 << 20, move_max: 512 << 10 }
+        Tuning { min_since: 1 << 20, step_min: 64 << 10, step_max: 2 << 20, final_max: 2 << 20, move_max: 256 << 10 }
     }
 }
 
@@ -145,7 +149,9 @@ impl Marker {
     pub fn stop(&mut self) {
         self.on = false;
         self.broken = false;
-        self.bits = Vec::new();
+        if self.bits.len() <= KEEP_BITS {
+            self.bits = Vec::new();
+        }
         if self.gray.capacity() > KEEP_LIST {
             self.gray = Vec::new();
         }
@@ -322,6 +328,7 @@ impl Heap {
             return;
         };
         self.mark.set(off);
+        self.mark.work += OBJECT_COST;
         self.mark.left -= size as u64;
         self.mark_lines(off, size);
         match self.kinds[h as u8 as usize].trace {
@@ -340,48 +347,52 @@ impl Heap {
     /// Works for about `budget` bytes.
     pub(super) fn step(&mut self, mem: Mem, budget: u64) {
         debug_assert!(self.mark.on);
-        let mut left = self.drain_gray(mem, budget);
-        while left > 0
+        let end = self.mark.work.saturating_add(budget);
+        while self.drain_gray(mem, end.saturating_sub(self.mark.work)) > 0
             && let Some(block) = self.mark.rescan.pop()
         {
             self.look_again(mem, block);
             self.mark.work += BLOCK as u64;
-            left = self.drain_gray(mem, left.saturating_sub(BLOCK as u64));
         }
     }
 
     /// Looks at gray objects; what is left of the budget.
     pub(super) fn drain_gray(&mut self, mem: Mem, budget: u64) -> u64 {
-        let mut left = budget;
+        let from = self.mark.work;
+        let end = from.saturating_add(budget);
         let most = MAX_WORK * (self.live_bytes() + (4 << 20));
-        while left > 0 {
-            let Some((at, word)) = self.mark.gray.pop() else {
-                let Some(pair) = self.mark.ready.pop() else { break };
+        while self.mark.work < end {
+            if let Some((at, word)) = self.mark.gray.pop() {
+                self.look_at(mem, at, word);
+            } else if let Some(pair) = self.mark.ready.pop() {
                 self.mark_value(mem, mem.r64(pair, 8), if pair >= OLD { pair + 8 } else { 0 });
-                continue;
-            };
-            let h = mem.r64(at, 0);
-            let kind = self.kinds[h as u8 as usize].trace;
-            let (Some(size), Some(first)) = (size_of(self.kinds, h), first_value(kind)) else { continue };
-            if let (Trace::Shaped(_), 0) = (kind, word) {
-                self.mark_value(mem, CELL | h >> 32, 0);
+            } else {
+                break;
             }
-            // A long object is looked at in pieces.
-            let words = size / 8;
-            let from = word.max(first).min(words);
-            let to = words.min(from.saturating_add((left / 8).clamp(8, 1 << 29) as u32));
-            if to < words {
-                self.mark.gray.push((at, to));
-            }
-            (from..to).for_each(|i| self.mark_value(mem, mem.r64(at + i * 8, 0), at + i * 8));
-            let work = (to - from) as u64 * 8 + OBJECT_COST;
-            left = left.saturating_sub(work);
-            self.mark.work += work;
             if self.mark.work > most {
                 self.mark.give_up();
             }
         }
-        left
+        end.saturating_sub(self.mark.work)
+    }
+
+    /// Marks what the object at `at` names from a word on; a long one is looked at in pieces.
+    #[inline]
+    fn look_at(&mut self, mem: Mem, at: u32, word: u32) {
+        let h = mem.r64(at, 0);
+        let kind = self.kinds[h as u8 as usize].trace;
+        let (Some(size), Some(first)) = (size_of(self.kinds, h), first_value(kind)) else { return };
+        if let (Trace::Shaped(_), 0) = (kind, word) {
+            self.mark_value(mem, CELL | h >> 32, 0);
+        }
+        let words = size / 8;
+        let from = word.max(first).min(words);
+        let to = words.min(from + PIECE);
+        if to < words {
+            self.mark.gray.push((at, to));
+        }
+        (from..to).for_each(|i| self.mark_value(mem, mem.r64(at + i * 8, 0), at + i * 8));
+        self.mark.work += (to - from) as u64 * 8 + 8;
     }
 
     /// Marks what the marked objects with bytes in this block name, and has the next store into it noticed.

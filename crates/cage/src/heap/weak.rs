@@ -148,7 +148,7 @@ impl Heap {
                 if !self.lives(key) {
                     self.write(mem, slot, TOMB);
                     self.write(mem, slot + 8, UNDEF);
-                } else if slot >= OLD {
+                } else if slot >= OLD && self.mark.moving > 0 {
                     // the slots may name objects that are about to move
                     self.mark_value(mem, key, slot);
                     self.mark_value(mem, mem.r64(slot, 8), slot + 8);
@@ -168,7 +168,7 @@ impl Heap {
                 let v = mem.r64(slot, 0);
                 if !self.lives(v) {
                     self.write(mem, slot, TOMB);
-                } else if slot >= OLD {
+                } else if slot >= OLD && self.mark.moving > 0 {
                     self.mark_value(mem, v, slot);
                 }
                 slot += 8;

@@ -132,21 +132,13 @@ pub fn place(e: u32, i: u32) -> u32 {
 
 /// Copies `n` elements between two elements objects, or within one, as `memmove` does.
 pub fn move_elems(cx: &mut Cx, m: Mem, from: u32, i: u32, to: u32, j: u32, n: u32) -> Res<()> {
-    if to < OLD && n <= SLICE {
-        cx.charge(n as u64 / 16)?;
-        m.copy(place(from, i), place(to, j), n * 8);
-        return Ok(());
-    }
     let backward = from == to && j > i;
     let mut done = 0;
     while done < n {
         let k = (n - done).min(SLICE);
-        cx.charge(k as u64 / 4)?;
-        for x in 0..k {
-            let x = if backward { n - 1 - done - x } else { done + x };
-            let v = m.r64(place(from, i + x), 0);
-            cx.heap.write(m, place(to, j + x), v);
-        }
+        cx.charge(k as u64 / if to < OLD { 16 } else { 4 })?;
+        let x = if backward { n - done - k } else { done };
+        cx.heap.copy_values(m, place(from, i + x), place(to, j + x), k);
         done += k;
     }
     Ok(())
@@ -316,15 +308,25 @@ fn pop(cx: &mut Cx, m: Mem, a: Args) -> Res {
     Ok(v)
 }
 
-/// Drops the first `k` elements in constant time: the header moves up to where the last of them stood.
-fn trim_left(cx: &mut Cx, m: Mem, a: Value, k: u32) {
+/// Drops the first `k` elements. In the nursery the header moves up to where the last of them stood; an old object keeps
+/// its place (the line map names it), so there the rest moves down, at a cost of its length.
+fn trim_left(cx: &mut Cx, m: Mem, a: Value, k: u32) -> Res<()> {
     let e = array::elems(m, a);
     let (cap, tail) = (m.r32(e, H_X), m.r16(e, H_N));
     debug_assert!(k <= cap, "more than there is");
-    let to = e.wrapping_add(k * 8);
-    cx.heap.dirty(m, to, 8);
-    m.w64(to, 0, header(ELEMS, m.r8(e, cage::layout::H_FLAGS), tail, cap - k));
-    cx.heap.write(m, (a as u32).wrapping_add(8), CELL | to as u64);
+    if e < cage::layout::OLD {
+        let to = e.wrapping_add(k * 8);
+        m.w64(to, 0, header(ELEMS, m.r8(e, cage::layout::H_FLAGS), tail, cap - k));
+        cx.heap.write(m, (a as u32).wrapping_add(8), CELL | to as u64);
+        return Ok(());
+    }
+    let n = array::dense_len(m, a);
+    cx.charge((n - k.min(n)) as u64 / 32)?;
+    cx.heap.copy_values(m, place(e, k), place(e, 0), n - k.min(n));
+    for i in n - k.min(n)..n {
+        cx.heap.write(m, place(e, i), HOLE);
+    }
+    Ok(())
 }
 
 /// Array.prototype.shift
@@ -335,7 +337,7 @@ fn shift(cx: &mut Cx, m: Mem, a: Args) -> Res {
             return Ok(UNDEF);
         }
         let v = m.r64(place(array::elems(m, this), 0), 0);
-        trim_left(cx, m, this, 1);
+        trim_left(cx, m, this, 1)?;
         array::set_length_plain(cx, m, this, n - 1);
         return Ok(if v == HOLE { UNDEF } else { v });
     }
@@ -417,7 +419,7 @@ fn open_gap(cx: &mut Cx, m: Mem, a: Value, at: u32, n: u32, gone: u32, new: u32)
         let e = array::elems(m, a);
         move_elems(cx, m, e, at + gone, e, at + new, n - at - gone)?;
     } else if at == 0 && gone > new {
-        trim_left(cx, m, a, gone - new);
+        trim_left(cx, m, a, gone - new)?;
     } else if gone > new {
         let e = array::elems(m, a);
         move_elems(cx, m, e, at + gone, e, at + new, n - at - gone)?;

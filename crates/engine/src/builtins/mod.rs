@@ -10,6 +10,7 @@
 pub mod array;
 pub mod array_more;
 pub mod assert;
+pub mod async_iter;
 pub mod bigint;
 pub mod boolean;
 pub mod compartment;
@@ -38,10 +39,10 @@ pub mod string;
 pub mod string_case;
 pub mod string_more;
 pub mod symbol;
-pub mod text;
-pub mod weak;
 #[cfg(test)]
 mod tests;
+pub mod text;
+pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
@@ -99,6 +100,7 @@ const TABLES: &[&[Native]] = &[
     console::TABLE,
     weak::TABLE,
     promise::TABLE,
+    async_iter::TABLE,
     eventual::TABLE,
     ses::TABLE,
     makers::TABLE,
@@ -148,6 +150,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     set_ops::install(cx, m, realm)?;
     weak::install(cx, m, realm)?;
     promise::install(cx, m, realm)?;
+    async_iter::install(cx, m, realm)?;
     eventual::install(cx, m, realm)?;
     ses::install(cx, m, realm)?;
     makers::install(cx, m, realm)?;

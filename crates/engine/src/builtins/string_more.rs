@@ -157,6 +157,7 @@ fn by_pattern(cx: &mut Cx, m: Mem, a: Args, what: &str, symbol: u16) -> Res {
         return Ok(v);
     }
     this_string(cx, m, a, what)?;
+    to_string(cx, m, a.get(m, 0))?;
     Err(cx.type_error(m, &format!("String.prototype.{what} needs regular expressions, which are not there yet")))
 }
 
@@ -277,7 +278,7 @@ fn replace_all(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let by = replacement(cx, m, a.get(m, 1))?;
     let s = string::flat(cx, m, s)?;
     let prepared = Needle::new(cx, m, needle)?;
-    let places = if prepared.len() == 0 {
+    let places = if prepared.size() == 0 {
         cx.charge(string::len(m, s) as u64 / 4)?;
         (0..=string::len(m, s)).collect()
     } else {
@@ -306,7 +307,7 @@ fn split(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let s = string::flat(cx, m, s)?;
     let n = string::len(m, s);
     let needle = Needle::new(cx, m, separator)?;
-    let k = needle.len();
+    let k = needle.size();
     if k == 0 {
         return split_units(cx, m, s, n.min(limit));
     }

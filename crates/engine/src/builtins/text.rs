@@ -4,8 +4,9 @@
 //!
 //! Invariants
 //! - units are kept as bytes until the first one above 255 comes;
-//! - no more than `MAX_LENGTH` units are ever held; every piece is charged before it is copied.
-use crate::cx::{Cx, Res, Value};
+//! - no more than `MAX_LENGTH` units are ever held, nor more than the heap has room for; every piece is charged before it
+//!   is copied.
+use crate::cx::{Abort, Cx, Res, Value};
 use crate::string::{self, MAX_LENGTH};
 use cage::Mem;
 
@@ -14,22 +15,42 @@ use cage::Mem;
 pub struct Builder {
     narrow: Vec<u8>,
     wide: Option<Vec<u16>>,
+    /// Bytes that the heap was found to have room for.
+    allowed: usize,
 }
+
+/// Bytes a builder may hold without asking the heap.
+const SMALL: usize = 1 << 20;
 
 impl Builder {
     pub fn new() -> Builder {
         Builder::default()
     }
 
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.wide.as_ref().map_or(self.narrow.len(), Vec::len)
     }
 
-    fn room(&self, cx: &mut Cx, m: Mem, n: usize) -> Res<()> {
-        if self.len() + n > MAX_LENGTH as usize {
-            return Err(cx.range_error(m, "string too long"));
+    #[inline]
+    fn room(&mut self, cx: &mut Cx, m: Mem, n: usize) -> Res<()> {
+        if self.len() + n > self.allowed.max(SMALL) / 2 {
+            self.ask(cx, m, self.len() + n)?;
         }
         cx.charge(n as u64 / 16)
+    }
+
+    /// Is there room in the heap for a string of `n` units?
+    #[cold]
+    fn ask(&mut self, cx: &mut Cx, m: Mem, n: usize) -> Res<()> {
+        if n > MAX_LENGTH as usize {
+            return Err(cx.range_error(m, "string too long"));
+        }
+        let (bytes, heap) = (if self.wide.is_some() { n * 2 } else { n }, cx.heap.stats());
+        if heap.heap_bytes.saturating_add(bytes as u64) > heap.limit_bytes {
+            return Err(cx.stop(Abort::Heap));
+        }
+        self.allowed = n.saturating_mul(4).max(SMALL);
+        Ok(())
     }
 
     /// The units as a vector of 16-bit ones from now on.
@@ -88,8 +109,8 @@ impl Builder {
         self.part(cx, m, s, 0, u32::MAX)
     }
 
-    /// A RangeError once more was written than a string can hold.
-    pub fn check(&self, cx: &mut Cx, m: Mem) -> Res<()> {
+    /// Stops once more was written than a string or the heap can hold.
+    pub fn check(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
         self.room(cx, m, 0)
     }
 
@@ -155,7 +176,7 @@ impl Needle {
         Ok(Needle::Wide(u, b))
     }
 
-    pub fn len(&self) -> u32 {
+    pub fn size(&self) -> u32 {
         match self {
             Needle::Empty => 0,
             Needle::Narrow(b) => b.len() as u32,
@@ -183,7 +204,7 @@ fn borders(u: &[u16]) -> Vec<u32> {
 pub fn find(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, from: u32) -> Res<Option<u32>> {
     let s = string::flat(cx, m, s)?;
     let n = string::len(m, s);
-    if from.saturating_add(needle.len()) > n {
+    if from.saturating_add(needle.size()) > n {
         return Ok(None);
     }
     match needle {
@@ -202,22 +223,36 @@ pub fn find(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, from: u32) -> Res<Op
 fn find_bytes(cx: &mut Cx, m: Mem, s: Value, needle: &[u8], from: u32) -> Res<Option<u32>> {
     let n = string::len(m, s);
     let k = needle.len() as u32;
-    let finder = memchr::memmem::Finder::new(needle);
-    let (mut at, mut block) = (from, 256u32.max(k.saturating_mul(2)));
+    let search = |text: &[u8]| match needle {
+        [c] => memchr::memchr(*c, text),
+        _ => memchr::memmem::find(text, needle),
+    };
+    let (mut at, mut block) = (from, FIRST_BLOCK as u32);
     while at + k <= n {
-        let end = at.saturating_add(block).min(n);
+        let end = at.saturating_add(block.max(k.saturating_mul(2))).min(n);
         cx.charge((end - at) as u64 / 16 + 1)?;
-        if let Some(i) = finder.find(&bytes(m, s, at, end)) {
+        let mut small = [0; FIRST_BLOCK];
+        let size = (end - at) as usize;
+        let found = if size <= FIRST_BLOCK {
+            let _ = m.bytes_out((s as u32).wrapping_add(8).wrapping_add(at), &mut small[..size]);
+            search(&small[..size])
+        } else {
+            search(&bytes(m, s, at, end))
+        };
+        if let Some(i) = found {
             return Ok(Some(at + i as u32));
         }
-        at = end - (k - 1);
         if end == n {
             break;
         }
-        block = block.saturating_mul(2).min(1 << 16).max(k.saturating_mul(2));
+        at = end - (k - 1);
+        block = block.saturating_mul(2).min(1 << 16);
     }
     Ok(None)
 }
+
+/// Units read first when a text is searched; each further block is twice as large.
+const FIRST_BLOCK: usize = 128;
 
 fn find_units(cx: &mut Cx, m: Mem, s: Value, u: &[u16], borders: &[u32], from: u32) -> Res<Option<u32>> {
     let n = string::len(m, s);

@@ -20,7 +20,8 @@ impl Gen<'_> {
             return Ok(None);
         }
         let Loc::Reg(r) = self.loc(b, reference.span)? else { return Ok(None) };
-        if reference.check {
+        // Register 0 is the function itself: running, it is there.
+        if reference.check && r != 0 {
             let name = self.name_const(b);
             self.mark(reference.span);
             self.emit_words(op::CHECK, r, 0, 0, &[name]);
@@ -197,9 +198,8 @@ impl Gen<'_> {
 
     /// Initialisation: gives a binding its first value. May allocate its register, at the top of the stack.
     pub(super) fn initialise(&mut self, b: BindingId, src: u8) -> Res {
-        let binding = self.tree.binding(b);
         match self.locs[b.index()] {
-            None if binding.boxed => {
+            None if self.is_boxed(b) => {
                 let r = self.alloc()?;
                 self.emit(op::NEWBOX, r, src, 0);
                 self.locs[b.index()] = Some(Loc::Box(r));
@@ -244,10 +244,9 @@ impl Gen<'_> {
     /// The register into which a binding's first value may be computed at once: one that nothing can see before.
     /// A binding without a place gets one.
     pub(super) fn initial_register(&mut self, b: BindingId) -> Res<Option<u8>> {
-        let binding = self.tree.binding(b);
         match self.locs[b.index()] {
             Some(Loc::Reg(r)) => Ok(Some(r)),
-            None if !binding.boxed => {
+            None if !self.is_boxed(b) => {
                 let r = self.alloc()?;
                 self.locs[b.index()] = Some(Loc::Reg(r));
                 Ok(Some(r))

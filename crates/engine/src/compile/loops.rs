@@ -163,7 +163,7 @@ impl Gen<'_> {
             self.enter_scope(each.scope)?;
             if let Pat::Binding(b) = *self.tree.pat(each.head)
                 && self.locs[b.index()].is_none()
-                && !self.tree.binding(b).boxed
+                && !self.is_boxed(b)
             {
                 // The value's register is the variable.
                 self.locs[b.index()] = Some(Loc::Reg(v));

@@ -23,6 +23,7 @@ mod effects;
 mod effects_of;
 mod expr;
 mod func;
+mod literals;
 mod loops;
 mod module;
 mod object;
@@ -37,6 +38,7 @@ mod verify;
 use crate::code::{CodeUnit, FuncInfo, ModuleTable};
 use consts::Consts;
 use func::FuncState;
+use literals::Literals;
 use scope::Loc;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -101,6 +103,7 @@ struct Gen<'t> {
     wants_new_target: Vec<bool>,
     /// By binding: a module's export.
     exported: Vec<bool>,
+    literals: Literals,
     f: FuncState,
 }
 
@@ -131,12 +134,14 @@ impl<'t> Gen<'t> {
             env_sizes: vec![0; tree.functions.len()],
             wants_new_target: vec![false; tree.functions.len()],
             exported: Vec::new(),
+            literals: Literals::default(),
             f: FuncState::new(FuncId(0), 0),
         }
     }
 
     fn run(&mut self) -> Res {
         self.plan_exports();
+        self.literals = Literals::new(self.tree, &self.exported);
         self.plan_new_target();
         self.plan_spills();
         self.enqueue(Job { id: FuncId(0), name: Box::default(), flags: 0 });

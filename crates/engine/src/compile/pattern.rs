@@ -64,15 +64,15 @@ impl<'t> Gen<'t> {
             return Ok(());
         }
         let r = self.alloc()?;
-        if binding.tdz || binding.boxed {
+        if binding.tdz || self.is_boxed(b) {
             self.load(r, value::TDZ);
         }
-        if binding.boxed {
+        if self.is_boxed(b) {
             self.emit(op::NEWBOX, r, r, 0);
         }
-        self.locs[b.index()] = Some(if binding.boxed { Loc::Box(r) } else { Loc::Reg(r) });
-        if binding.tdz || binding.boxed {
-            self.f.kind[r as usize] = if binding.boxed { Kind::Fixed } else { self.local_kind(b) };
+        self.locs[b.index()] = Some(if self.is_boxed(b) { Loc::Box(r) } else { Loc::Reg(r) });
+        if binding.tdz || self.is_boxed(b) {
+            self.f.kind[r as usize] = if self.is_boxed(b) { Kind::Fixed } else { self.local_kind(b) };
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ impl Gen<'_> {
 
     /// Everything before the body; where the part begins that may reject an async function's promise.
     fn prologue(&mut self, func: &Function) -> Res<Option<u32>> {
-        let tree = self.tree;
+        self.f.kind[..3].fill(Kind::Fixed);
         let first = self.alloc_n(func.params.len() as u32)?;
         let arguments = match func.arguments {
             Some(b) => {
@@ -115,8 +115,7 @@ impl Gen<'_> {
         }
         if let Some(b) = func.self_binding {
             self.locs[b.index()] = Some(Loc::Reg(0));
-            self.f.kind[0] = Kind::Fixed;
-            if tree.binding(b).boxed {
+            if self.is_boxed(b) {
                 let r = self.alloc()?;
                 self.emit(op::NEWBOX, r, 0, 0);
                 self.f.kind[r as usize] = Kind::Fixed;
@@ -124,7 +123,7 @@ impl Gen<'_> {
             }
         }
         if let Some((b, r)) = arguments {
-            let boxed = tree.binding(b).boxed;
+            let boxed = self.is_boxed(b);
             if boxed {
                 self.emit(op::NEWBOX, r, r, 0);
             }
@@ -178,7 +177,7 @@ impl Gen<'_> {
                 self.named_to(e, r, tree.name(tree.binding(b).name))?;
                 self.bind(have);
             }
-            if tree.binding(b).boxed {
+            if self.is_boxed(b) {
                 self.emit(op::NEWBOX, r, r, 0);
                 self.locs[b.index()] = Some(Loc::Box(r));
                 self.f.kind[r as usize] = Kind::Fixed;
@@ -199,7 +198,7 @@ impl Gen<'_> {
         match *self.tree.pat(inner) {
             Pat::Binding(b) => {
                 // A default may make a closure that holds the box of a later parameter.
-                let early_box = self.tree.binding(b).boxed && !self.tree.func(self.f.id).simple_params;
+                let early_box = self.is_boxed(b) && !self.tree.func(self.f.id).simple_params;
                 let movable = self.tree.binding(b).tdz || self.spills[b.index()].is_some();
                 (!early_box && !movable).then_some((b, default))
             }

@@ -56,15 +56,33 @@ impl<'t> Gen<'t> {
                 None => self.internal("a variable is used before its scope is entered", span),
             };
         }
+        if self.literals.alias(b) == Some(self.f.id) {
+            return Ok(Loc::Reg(0));
+        }
         let binding = self.tree.binding(b);
         if let Some(slot) = self.spills[b.index()] {
             if let Some(&c) = self.f.capture_envs.get(&binding.func) {
                 return Ok(Loc::CaptureEnv(c, slot));
             }
         } else if let Some(&c) = self.f.captures.get(&b) {
-            return Ok(if binding.boxed { Loc::CaptureBox(c) } else { Loc::Capture(c) });
+            let by_value = !self.is_boxed(b) || self.is_within(self.f.id, self.literals.alias(b));
+            return Ok(if by_value { Loc::Capture(c) } else { Loc::CaptureBox(c) });
         }
         self.internal("a variable is not among the captures", span)
+    }
+
+    /// Whether the binding lives in a box.
+    pub(super) fn is_boxed(&self, b: BindingId) -> bool {
+        self.tree.binding(b).boxed && !self.literals.needs_no_box(b)
+    }
+
+    /// Whether a function is another or stands in it.
+    fn is_within(&self, mut id: FuncId, outer: Option<FuncId>) -> bool {
+        let Some(outer) = outer else { return false };
+        while id != outer && id.0 != 0 {
+            id = self.tree.func(id).parent;
+        }
+        id == outer
     }
 
     /// What the closure of a function holds, in order. (The program: the global object, then the module's cells.)
@@ -82,7 +100,7 @@ impl<'t> Gen<'t> {
         }
         let mut envs: Vec<FuncId> = Vec::new();
         for &b in &func.captures {
-            if func.self_binding == Some(b) {
+            if func.self_binding == Some(b) || self.literals.alias(b) == Some(id) {
                 continue;
             }
             if self.spills[b.index()].is_none() {
@@ -222,6 +240,7 @@ impl<'t> Gen<'t> {
         let size = &mut self.env_sizes[self.tree.binding(b).func.index()];
         self.spills[b.index()] = Some(*size);
         *size += 1;
+        self.literals.forget(b);
     }
 
     fn spill(&mut self, b: BindingId) {
@@ -318,15 +337,15 @@ impl<'t> Gen<'t> {
             BindingKind::Param | BindingKind::Arguments | BindingKind::SelfName | BindingKind::Import(_) => return Ok(()),
             BindingKind::Var | BindingKind::Function => {}
             // A box that is there before its value: `const f = () => f()`.
-            _ if binding.tdz || (binding.boxed && !binding.reassigned) => {}
+            _ if binding.tdz || (self.is_boxed(b) && !binding.reassigned) => {}
             _ => return Ok(()),
         }
         let r = self.alloc()?;
-        let plain_function = binding.kind == BindingKind::Function && !binding.boxed;
+        let plain_function = binding.kind == BindingKind::Function && !self.is_boxed(b);
         if !plain_function {
             self.load(r, if binding.tdz && !is_var { value::TDZ } else { value::UNDEFINED });
         }
-        if binding.boxed {
+        if self.is_boxed(b) {
             self.emit(op::NEWBOX, r, r, 0);
             self.locs[b.index()] = Some(Loc::Box(r));
             self.f.kind[r as usize] = Kind::Fixed;

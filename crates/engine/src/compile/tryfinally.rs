@@ -212,7 +212,7 @@ impl Gen<'_> {
     fn catch_clause(&mut self, catch: Catch, x: u8) -> Res {
         if let Some(param) = catch.param {
             if let Pat::Binding(b) = *self.tree.pat(param)
-                && !self.tree.binding(b).boxed
+                && !self.is_boxed(b)
                 && self.locs[b.index()].is_none()
                 && self.spills[b.index()].is_none()
                 && !self.tree.binding(b).tdz

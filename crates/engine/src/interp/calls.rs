@@ -392,13 +392,8 @@ fn arguments_object(cx: &mut Cx, m: Mem, win: Win, _code: Code) -> Res {
     let t = roots::get(m, roots::R_THROW_TYPE_ERROR);
     if is_obj(t) {
         let key = roots::get(m, roots::R_STR_CALLEE);
-        let d = object::Desc {
-            get: Some(t),
-            set: Some(t),
-            enumerable: Some(false),
-            configurable: Some(false),
-            ..Default::default()
-        };
+        let d =
+            object::Desc { get: Some(t), set: Some(t), enumerable: Some(false), configurable: Some(false), ..Default::default() };
         object::define_or_throw(cx, m, o, key, d)?;
     }
     Ok(o)

@@ -96,32 +96,38 @@ macro_rules! arith { ($win:ident, $i:ident, $checked:ident, $op:tt) => {{
         $win.set(a($i), r.to_bits());
     }
 }} }
-macro_rules! bits { ($win:ident, $i:ident, $x:ident, $y:ident, $r:expr) => {{
-    let (vx, vy) = ($win.get(b($i)), $win.get(c($i)));
-    ok(vx & vy >= INT)?;
-    let ($x, $y) = (vx as u32 as i32, vy as u32 as i32);
-    $win.set(a($i), int($r));
-}} }
-macro_rules! bits_imm { ($win:ident, $i:ident, $x:ident, $y:ident, $r:expr) => {{
-    let vx = $win.get(b($i));
-    ok(is_int(vx))?;
-    let ($x, $y) = (vx as u32 as i32, c($i) as i32);
-    $win.set(a($i), int($r));
-}} }
+macro_rules! bits {
+    ($win:ident, $i:ident, $x:ident, $y:ident, $r:expr) => {{
+        let (vx, vy) = ($win.get(b($i)), $win.get(c($i)));
+        ok(vx & vy >= INT)?;
+        let ($x, $y) = (vx as u32 as i32, vy as u32 as i32);
+        $win.set(a($i), int($r));
+    }};
+}
+macro_rules! bits_imm {
+    ($win:ident, $i:ident, $x:ident, $y:ident, $r:expr) => {{
+        let vx = $win.get(b($i));
+        ok(is_int(vx))?;
+        let ($x, $y) = (vx as u32 as i32, c($i) as i32);
+        $win.set(a($i), int($r));
+    }};
+}
 /// Equal for sure (Some(true)), different for sure, or `None` (two strings, two bigints).
-macro_rules! same { ($x:expr, $y:expr) => {{
-    let (x, y) = ($x, $y);
-    if x & y >= INT {
-        x == y
-    } else if is_number(x) & is_number(y) {
-        num(x) == num(y)
-    } else if x == y {
-        true
-    } else {
-        ok(x >> 48 != y >> 48 || !(is_str(x) | is_big(x)))?;
-        false
-    }
-}} }
+macro_rules! same {
+    ($x:expr, $y:expr) => {{
+        let (x, y) = ($x, $y);
+        if x & y >= INT {
+            x == y
+        } else if is_number(x) & is_number(y) {
+            num(x) == num(y)
+        } else if x == y {
+            true
+        } else {
+            ok(x >> 48 != y >> 48 || !(is_str(x) | is_big(x)))?;
+            false
+        }
+    }};
+}
 
 #[inline(always)]
 fn rem(x: i32, y: i32) -> Option<i32> {

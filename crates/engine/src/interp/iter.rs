@@ -113,11 +113,8 @@ pub fn begin(cx: &mut Cx, m: Mem, v: Value) -> Res<(Value, Value)> {
 
 #[cold]
 fn not_iterable(cx: &mut Cx, m: Mem, v: Value) -> Stop {
-    let what = if is_obj(v) || is_sym(v) {
-        string::to_rust(cx, m, convert::type_of(m, v))
-    } else {
-        convert::to_rust_string(cx, m, v)
-    };
+    let what =
+        if is_obj(v) || is_sym(v) { string::to_rust(cx, m, convert::type_of(m, v)) } else { convert::to_rust_string(cx, m, v) };
     match what {
         Ok(t) => cx.type_error(m, &format!("{t} is not iterable")),
         Err(s) => s,
@@ -163,7 +160,11 @@ fn machine_step(cx: &mut Cx, m: Mem, x: Value, y: Value) -> Res<Option<(Option<V
     if is_obj(x) && object::kind(m, x) == kinds::ITER {
         for n in 0..4 {
             if y == roots::get(m, R_ITER_NEXT + n) && object::proto_of(m, x) == roots::get(m, R_ITER_PROTO + n) {
-                let v = if n == 1 || n == 2 { crate::builtins::map_set::step(cx, m, x)? } else { crate::builtins::iterator::step(cx, m, x)? };
+                let v = if n == 1 || n == 2 {
+                    crate::builtins::map_set::step(cx, m, x)?
+                } else {
+                    crate::builtins::iterator::step(cx, m, x)?
+                };
                 return Ok(Some((v, y)));
             }
         }
@@ -220,7 +221,8 @@ fn next<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c>)
 
 /// IteratorClose; after a throw (`quiet`) what `return` throws is dropped.
 pub fn close(cx: &mut Cx, m: Mem, x: Value, y: Value, quiet: bool) -> Res<()> {
-    let own = is_int(y) || (is_obj(x) && object::kind(m, x) == kinds::ITER && (0..4).any(|n| y == roots::get(m, R_ITER_NEXT + n)));
+    let own =
+        is_int(y) || (is_obj(x) && object::kind(m, x) == kinds::ITER && (0..4).any(|n| y == roots::get(m, R_ITER_NEXT + n)));
     if own {
         return Ok(());
     }

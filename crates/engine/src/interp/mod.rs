@@ -147,6 +147,11 @@ pub(crate) fn safepoint(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
 #[inline(never)]
 fn collect(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
     let mut extra = [cx.thrown, cx.new_target];
+    if cx.stress {
+        // a collection at every safepoint; a full one at the first hundred and at every 256th from there
+        let n = cx.heap.collections();
+        cx.heap.set_stress(n < 100 || n.is_multiple_of(256));
+    }
     let full = cx.heap.collect(m, end, &mut extra);
     [cx.thrown, cx.new_target] = extra;
     forget_caches(cx, m);

@@ -74,7 +74,12 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
         }
         SETE => {
             let (o, k, v) = (win.get(a(i)), win.get(b(i)), win.get(c(i)));
-            if is_obj(o) && is_int(k) && object::kind(m, o) == ARR && as_int(k) >= 0 && array::set_existing(cx, m, o, k as u32, v)? {
+            if is_obj(o)
+                && is_int(k)
+                && object::kind(m, o) == ARR
+                && as_int(k) >= 0
+                && array::set_existing(cx, m, o, k as u32, v)?
+            {
                 return Ok(());
             }
             let k = element_key(cx, m, o, k)?;

@@ -149,11 +149,8 @@ fn variables<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code
         }
         SETCAPB | SETBOX => {
             let name = word(fr, code);
-            let (bx, v) = if i as u8 == SETCAPB {
-                (capture(m, win, b(i)), win.get(a(i)))
-            } else {
-                (win.get(a(i)), win.get(b(i)))
-            };
+            let (bx, v) =
+                if i as u8 == SETCAPB { (capture(m, win, b(i)), win.get(a(i))) } else { (win.get(a(i)), win.get(b(i))) };
             if m.r64(bx as u32, 8) == TDZ {
                 return Err(uninitialised(cx, m, win, name));
             }
