@@ -6,7 +6,7 @@
 //! - the middle way has no effect before it is sure to do the whole instruction;
 //! - no local with a destructor is alive at a call in tail position, no result comes back through memory.
 use super::fast::{self, a, b};
-use super::{ABORTED, GO, THROWN, TABLE, calls, props, slow_handler, units};
+use super::{ABORTED, GO, TABLE, THROWN, calls, props, slow_handler, units};
 use crate::code::op::GETM;
 use crate::cx::{Cx, Stop};
 use crate::kinds::NATIVE;
@@ -15,17 +15,19 @@ use cage::layout::{H_KIND, NURSERY2, UNITS};
 use cage::value::*;
 use cage::{Code, Mem, Win};
 
-macro_rules! two_step { ($name:ident, $middle:ident) => {
-    pub fn $name<'c>(cx: &mut Cx, m: Mem<'c>, mut win: Win<'c>, mut pc: u32, i: u32, code: Code<'c>) -> u64 {
-        let (win0, pc0) = (win, pc);
-        if fast::$name(cx, m, &mut win, &mut pc, i, code).is_some() {
-            let i = code.word(pc);
-            TABLE[i as u8 as usize](cx, m, win, pc.wrapping_add(1), i, code)
-        } else {
-            $middle(cx, m, win0, pc0, i, code)
+macro_rules! two_step {
+    ($name:ident, $middle:ident) => {
+        pub fn $name<'c>(cx: &mut Cx, m: Mem<'c>, mut win: Win<'c>, mut pc: u32, i: u32, code: Code<'c>) -> u64 {
+            let (win0, pc0) = (win, pc);
+            if fast::$name(cx, m, &mut win, &mut pc, i, code).is_some() {
+                let i = code.word(pc);
+                TABLE[i as u8 as usize](cx, m, win, pc.wrapping_add(1), i, code)
+            } else {
+                $middle(cx, m, win0, pc0, i, code)
+            }
         }
-    }
-} }
+    };
+}
 two_step!(getp, read);
 two_step!(getm, read);
 two_step!(call, native);
