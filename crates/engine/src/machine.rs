@@ -94,6 +94,8 @@ fn new_cx(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
         output: Vec::new(),
         new_target: UNDEF,
         constructing: Vec::new(),
+        clock: None,
+        full_collection: false,
         match_loop: false,
         cache_epoch: 0,
     }
@@ -180,6 +182,11 @@ impl Machine {
     /// Collect at every safepoint.
     pub fn set_stress(&mut self, on: bool) {
         self.cx.stress = on;
+    }
+
+    /// Gives unlocked realms a clock.
+    pub fn set_clock(&mut self, read: fn() -> f64) {
+        self.cx.clock = Some(read);
     }
 
     /// Run the `match` loop instead of the threaded handlers.

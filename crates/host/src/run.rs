@@ -45,12 +45,19 @@ fn new_vat(options: &Options) -> Result<Vat, i32> {
     })
 }
 
+/// Milliseconds since the process first asked.
+fn milliseconds() -> f64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3
+}
+
 /// Runs scripts in order in one start compartment.
 pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
     let mut vat = match new_vat(options) {
         Ok(v) => v,
         Err(code) => return code,
     };
+    vat.machine().set_clock(milliseconds);
     for file in files {
         let level = options.level.or(Some(Level::Ses));
         let unit = bundle::read(file).and_then(|s| bundle::compile(file, &s, Goal::Script, level, false));

@@ -42,6 +42,7 @@ pub mod symbol;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod unlocked;
 pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
@@ -77,6 +78,7 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// helpers for script code 0x480, globals (parseInt …) 0x4C0.
 const TABLES: &[&[Native]] = &[
     error::TABLE,
+    unlocked::TABLE,
     object::TABLE,
     object_proto::TABLE,
     function::TABLE,
@@ -155,6 +157,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     ses::install(cx, m, realm)?;
     makers::install(cx, m, realm)?;
     assert::install(cx, m, realm)?;
+    unlocked::install(cx, m, realm)?;
     // the last one: it notes what all compartments share
     compartment::install(cx, m, realm)?;
     Ok(())

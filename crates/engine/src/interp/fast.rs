@@ -88,7 +88,12 @@ macro_rules! compare_imm { ($x:expr, $y:expr, $op:tt) => {{
 macro_rules! arith { ($win:ident, $i:ident, $checked:ident, $op:tt) => {{
     let (x, y) = ($win.get(b($i)), $win.get(c($i)));
     if x & y >= INT {
-        $win.set(a($i), int((x as u32 as i32).$checked(y as u32 as i32)?));
+        let (p, q) = (x as u32 as i32, y as u32 as i32);
+        let r = match p.$checked(q) {
+            Some(r) => int(r),
+            None => (p as f64 $op q as f64).to_bits(),
+        };
+        $win.set(a($i), r);
     } else {
         ok(is_number(x) & is_number(y))?;
         let r = num(x) $op num(y);
@@ -353,9 +358,15 @@ ops! {
     mul(cx, m, win, pc, i, code) {
         let (x, y) = (win.get(b(i)), win.get(c(i)));
         if x & y >= INT {
-            let r = (x as u32 as i32).checked_mul(y as u32 as i32)?;
-            ok(r != 0 || ((x | y) as u32 as i32) >= 0)?; // -0
-            win.set(a(i), int(r));
+            let (p, q) = (x as u32 as i32, y as u32 as i32);
+            let r = match p.checked_mul(q) {
+                Some(r) => {
+                    ok(r != 0 || (p | q) >= 0)?; // -0
+                    int(r)
+                }
+                None => (p as f64 * q as f64).to_bits(),
+            };
+            win.set(a(i), r);
         } else {
             ok(is_number(x) & is_number(y))?;
             let r = num(x) * num(y);
@@ -377,8 +388,18 @@ ops! {
     }
     modulo(cx, m, win, pc, i, code) {
         let (x, y) = (win.get(b(i)), win.get(c(i)));
-        ok(x & y >= INT)?;
-        win.set(a(i), int(rem(x as u32 as i32, y as u32 as i32)?));
+        if x & y >= INT {
+            win.set(a(i), int(rem(x as u32 as i32, y as u32 as i32)?));
+        } else {
+            // whole numbers beyond an int, as hashes and generators have them
+            ok(is_number(x) & is_number(y))?;
+            let (f, g) = (num(x), num(y));
+            ok((0.0..9.0e15).contains(&f) & (1.0..9.0e15).contains(&g))?;
+            let (p, q) = (f as i64, g as i64);
+            ok((p as f64 == f) & (q as f64 == g))?;
+            let r = p % q;
+            win.set(a(i), if r as i32 as i64 == r { int(r as i32) } else { (r as f64).to_bits() });
+        }
     }
     band(cx, m, win, pc, i, code) { bits!(win, i, x, y, x & y); }
     bor(cx, m, win, pc, i, code) { bits!(win, i, x, y, x | y); }
@@ -396,7 +417,8 @@ ops! {
         let x = win.get(b(i));
         let y = c(i) as i8 as i32;
         if is_int(x) {
-            win.set(a(i), int((x as u32 as i32).checked_add(y)?));
+            let p = x as u32 as i32;
+            win.set(a(i), p.checked_add(y).map_or((p as f64 + y as f64).to_bits(), int));
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) + y as f64;
@@ -408,7 +430,8 @@ ops! {
         let x = win.get(b(i));
         let y = c(i) as i8 as i32;
         if is_int(x) {
-            win.set(a(i), int((x as u32 as i32).checked_sub(y)?));
+            let p = x as u32 as i32;
+            win.set(a(i), p.checked_sub(y).map_or((p as f64 - y as f64).to_bits(), int));
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) - y as f64;
@@ -420,9 +443,15 @@ ops! {
         let x = win.get(b(i));
         let y = c(i) as i8 as i32;
         if is_int(x) {
-            let r = (x as u32 as i32).checked_mul(y)?;
-            ok(r != 0 || ((x as u32 as i32) | y) >= 0)?;
-            win.set(a(i), int(r));
+            let p = x as u32 as i32;
+            let r = match p.checked_mul(y) {
+                Some(r) => {
+                    ok(r != 0 || (p | y) >= 0)?;
+                    int(r)
+                }
+                None => (p as f64 * y as f64).to_bits(),
+            };
+            win.set(a(i), r);
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) * y as f64;

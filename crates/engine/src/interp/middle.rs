@@ -81,7 +81,7 @@ fn native<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code
 /// Is the nursery past its first chunk, or a collection due?
 #[inline]
 pub(super) fn behind(cx: &Cx) -> bool {
-    cx.heap.nur >= NURSERY2 || cx.heap.wants_collect()
+    cx.heap.nur >= NURSERY2 || cx.heap.wants_collect() || cx.full_collection
 }
 
 /// What a run comes back with for a stop that nothing caught.
