@@ -49,7 +49,9 @@ use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
 use cage::Mem;
 
+pub use array::PUSH as ARRAY_PUSH;
 pub use function::{APPLY as FUNCTION_APPLY, CALL as FUNCTION_CALL};
+pub use string::CHAR_CODE_AT;
 
 /// One builtin.
 pub struct Native {

@@ -162,16 +162,6 @@ fn truthy(m: Mem, v: u64) -> Option<bool> {
         None
     }
 }
-/// An own data property in an inline slot, by the first entry of the cache.
-#[inline(always)]
-fn own(m: Mem, o: u64, ic: u32) -> Option<u64> {
-    ok(is_obj(o))?;
-    let e = m.r64(ic, 0);
-    ok(m.r32(o as u32, H_X) == e as u32)?;
-    let loc = (e >> 32) as u32;
-    ok(loc < 0x1_0000)?;
-    Some(m.r64((o as u32).wrapping_add(loc), 0))
-}
 /// Address of element `x` of array `o`, if it is there.
 #[inline(always)]
 fn elem(m: Mem, o: u64, x: u64) -> Option<u32> {
@@ -273,13 +263,13 @@ ops! {
         win.set(a(i), OBJ | at as u64);
     }
     getp(cx, m, win, pc, i, code) {
-        let v = own(m, win.get(b(i)), code.word(*pc))?;
+        let v = own_any(m, win.get(b(i)), code.word(*pc))?;
         *pc = pc.wrapping_add(2);
         win.set(a(i), v);
     }
     getm(cx, m, win, pc, i, code) {
         let o = win.get(b(i));
-        let v = own(m, o, code.word(*pc))?;
+        let v = own_any(m, o, code.word(*pc))?;
         *pc = pc.wrapping_add(2);
         win.set(a(i), v);
         win.set(a(i).wrapping_add(2), o);

@@ -9,9 +9,9 @@ use super::fast::{self, a, b};
 use super::{ABORTED, GO, TABLE, THROWN, calls, props, slow_handler, units};
 use crate::code::op::GETM;
 use crate::cx::{Cx, Stop};
-use crate::kinds::NATIVE;
-use crate::{builtins, function};
-use cage::layout::{H_KIND, NURSERY2, UNITS};
+use crate::kinds::{ARR, NATIVE, ROPE};
+use crate::{builtins, function, string};
+use cage::layout::{H_FLAGS, H_KIND, H_X, NURSERY2, PINNED, UNITS};
 use cage::value::*;
 use cage::{Code, Mem, Win};
 
@@ -69,6 +69,11 @@ fn native<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code
     if number == builtins::FUNCTION_CALL || number == builtins::FUNCTION_APPLY {
         return slow_handler(cx, m, win, pc, i, code);
     }
+    if let Some(v) = intrinsic(cx, m, win, a(i), b(i), number) {
+        win.set(a(i), v);
+        let i = code.word(pc);
+        return TABLE[i as u8 as usize](cx, m, win, pc.wrapping_add(1), i, code);
+    }
     let (exit, at) = calls::native_here(cx, m, win, pc, i, code);
     if exit != GO {
         return exit;
@@ -76,6 +81,39 @@ fn native<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code
     let (win, pc) = (m.win((at >> 32) as u32), at as u32);
     let i = code.word(pc);
     TABLE[i as u8 as usize](cx, m, win, pc.wrapping_add(1), i, code)
+}
+
+/// Builtins that loops live on, in their plainest case. `None`, and no effect: call them.
+#[inline(never)]
+fn intrinsic(cx: &mut Cx, m: Mem, win: Win, at: u8, argc: u8, number: u16) -> Option<u64> {
+    let (this, arg) = (win.get(at.wrapping_add(2)), win.get(at.wrapping_add(3)));
+    if argc != 1 {
+        return None;
+    }
+    match number {
+        builtins::ARRAY_PUSH => {
+            if !is_obj(this) || m.r8(this as u32, H_KIND) != ARR || m.r8(this as u32, H_FLAGS) & !PINNED != 0 {
+                return None;
+            }
+            let (e, len) = (m.r32(this as u32, 8), m.r64(this as u32, 16));
+            if !is_int(len) || len as u32 >= m.r32(e, H_X) {
+                return None;
+            }
+            cx.fuel = cx.fuel.checked_sub(1)?;
+            let n = len as u32;
+            cx.heap.write(m, e.wrapping_add(8 + n * 8), arg);
+            cx.heap.write(m, (this as u32).wrapping_add(16), int(n as i32 + 1));
+            Some(int(n as i32 + 1))
+        }
+        builtins::CHAR_CODE_AT => {
+            if !is_str(this) || !is_int(arg) || m.r8(this as u32, H_KIND) == ROPE || arg as u32 >= m.r32(this as u32, H_X) {
+                return None;
+            }
+            cx.fuel = cx.fuel.checked_sub(1)?;
+            Some(int(string::unit(m, this, arg as u32) as i32))
+        }
+        _ => None,
+    }
 }
 
 /// Is the nursery past its first chunk, or a collection due?
