@@ -92,7 +92,7 @@ macro_rules! arith { ($win:ident, $i:ident, $checked:ident, $op:tt) => {{
     } else {
         ok(is_number(x) & is_number(y))?;
         let r = num(x) $op num(y);
-        ok(r == r)?;
+        ok(!r.is_nan())?;
         $win.set(a($i), r.to_bits());
     }
 }} }
@@ -359,7 +359,7 @@ ops! {
         } else {
             ok(is_number(x) & is_number(y))?;
             let r = num(x) * num(y);
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -371,7 +371,7 @@ ops! {
         if k as f64 == r && k != 0 {
             win.set(a(i), int(k));
         } else {
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -400,7 +400,7 @@ ops! {
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) + y as f64;
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -412,7 +412,7 @@ ops! {
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) - y as f64;
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -426,7 +426,7 @@ ops! {
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) * y as f64;
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
