@@ -167,7 +167,6 @@ impl Machine {
     /// Writes the volatile table of units.
     fn refill(&mut self) {
         let m = self.cage.mem();
-
         for n in 0..self.cx.units.len() {
             interp::restore(&mut self.cx, m, n);
         }

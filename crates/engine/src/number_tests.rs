@@ -26,7 +26,6 @@ pub(crate) fn with_machine(f: impl FnOnce(&mut Cx, Mem)) {
         constructing: Vec::new(),
         match_loop: false,
         cache_epoch: 0,
-        base_end: cage::layout::OLD,
     };
     crate::realm::begin(&mut cx, cage.mem(), false).expect("a realm");
     f(&mut cx, cage.mem());

@@ -183,7 +183,7 @@ fn shape_key(m: Mem, v: Value) -> u32 {
     }
 }
 
-#[inline]
+#[inline(never)]
 pub(super) fn cached(m: Mem, ic: u32, o: Value) -> Option<Value> {
     let s = shape_key(m, o);
     if s == 0 {
@@ -227,8 +227,9 @@ fn fill_get(m: Mem, ic: u32, o: Value, k: Value) {
     m.w64(ic.wrapping_add(free * 8), 0, s as u64 | (p as u64) << 32);
 }
 
-/// The value of an own data property in the shape, by the look-up cache.
-#[inline]
+/// The value of an own data property in the shape, by the look-up cache. Not inlined: its places in memory would cost
+/// the handler that asks its tail call.
+#[inline(never)]
 pub(super) fn own_data(m: Mem, o: Value, k: Value) -> Option<Value> {
     if !is_obj(o) {
         return None;
