@@ -210,10 +210,10 @@ impl Machine {
         };
         cx.thrown = UNDEF;
         let mut unhandled = Vec::new();
-        if !matches!(outcome, Outcome::Aborted(_)) {
-            if let Err(why) = finish(cx, m, &mut unhandled) {
-                outcome = Outcome::Aborted(why);
-            }
+        if !matches!(outcome, Outcome::Aborted(_))
+            && let Err(why) = finish(cx, m, &mut unhandled)
+        {
+            outcome = Outcome::Aborted(why);
         }
         if let Outcome::Aborted(_) = outcome {
             unhandled.clear();

@@ -1,4 +1,6 @@
-//! Vectors printed by another engine. Length: a table.
+//! Vectors printed by another engine.
+//!
+//! Length: a table.
 use super::*;
 use crate::cx::Cx;
 use crate::engine::Engine;

@@ -107,7 +107,7 @@ fn matches(block: &Block, got: &[String]) -> bool {
         && got
             .iter()
             .zip(want)
-            .all(|(g, w)| g == w || (w.starts_with("! ") && !w.contains(": ") && (g == w || g.starts_with(&format!("{w}: ")))))
+            .all(|(g, w)| g == w || (w.starts_with("! ") && !w.contains(": ") && g.starts_with(&format!("{w}: "))))
 }
 
 /// Runs one block; `None`: it did not parse.

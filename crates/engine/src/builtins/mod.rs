@@ -9,6 +9,7 @@
 //! - a native charges the meter before it works, at least every 10 ms of work.
 pub mod array;
 pub mod array_more;
+mod array_parts;
 pub mod assert;
 pub mod async_iter;
 pub mod bigint;

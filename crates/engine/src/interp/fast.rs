@@ -97,7 +97,7 @@ macro_rules! arith { ($win:ident, $i:ident, $checked:ident, $op:tt) => {{
     } else {
         ok(is_number(x) & is_number(y))?;
         let r = num(x) $op num(y);
-        ok(r == r)?;
+        ok(!r.is_nan())?;
         $win.set(a($i), r.to_bits());
     }
 }} }
@@ -360,7 +360,7 @@ ops! {
         } else {
             ok(is_number(x) & is_number(y))?;
             let r = num(x) * num(y);
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -372,7 +372,7 @@ ops! {
         if k as f64 == r && k != 0 {
             win.set(a(i), int(k));
         } else {
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -412,7 +412,7 @@ ops! {
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) + y as f64;
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -425,7 +425,7 @@ ops! {
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) - y as f64;
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -445,7 +445,7 @@ ops! {
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) * y as f64;
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
