@@ -4,7 +4,7 @@
 //!
 //! Invariants
 //! - nothing a turn wrote is released before the turn is committed;
-//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 a program that exports nothing to start.
+//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 no such file or nothing in it to start.
 use crate::bundle::{self, Fault};
 use crate::output;
 use std::path::{Path, PathBuf};
@@ -68,8 +68,9 @@ pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
                 }
             }
             Err(f) => {
+                let code = exit_code(std::slice::from_ref(&f), file);
                 output::faults(&[f]);
-                return 1;
+                return code;
             }
         }
     }
@@ -105,7 +106,7 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
         Ok(b) => b,
         Err(faults) => {
             output::faults(&faults);
-            return source_error(&faults);
+            return exit_code(&faults, &bundle::entry_file(path));
         }
     };
     let mut vat = match new_vat(options) {
@@ -132,6 +133,9 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     }
 }
 
-fn source_error(_: &[Fault]) -> i32 {
-    1
+/// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.
+fn exit_code(faults: &[Fault], named: &Path) -> i32 {
+    let named = named.display().to_string();
+    let unread = |f: &Fault| f.file == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
+    if faults.iter().any(unread) { 2 } else { 1 }
 }
