@@ -116,6 +116,8 @@ pub struct Cx {
     pub match_loop: bool,
     /// `Heap::moved` when the caches were last known good.
     pub cache_epoch: u64,
+    /// Milliseconds since some moment, where the host lends a clock: for `performance.now` of unlocked realms.
+    pub clock: Option<fn() -> f64>,
 }
 
 /// What a program wrote in a turn.

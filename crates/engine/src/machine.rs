@@ -96,6 +96,7 @@ fn new_cx(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
         constructing: Vec::new(),
         match_loop: false,
         cache_epoch: 0,
+        clock: None,
     }
 }
 
@@ -181,6 +182,16 @@ impl Machine {
     /// Run the `match` loop instead of the threaded handlers.
     pub fn set_match_loop(&mut self, on: bool) {
         self.cx.match_loop = on;
+    }
+
+    /// Lends unlocked realms a clock, in milliseconds since any moment.
+    pub fn set_clock(&mut self, clock: fn() -> f64) {
+        self.cx.clock = Some(clock);
+    }
+
+    /// What an operator may want to know of the heap.
+    pub fn heap_stats(&self) -> cage::heap::Stats {
+        self.cx.heap.stats()
     }
 
     /// One turn: `body`, then all the jobs it caused; then commit or rollback.

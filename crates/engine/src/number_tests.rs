@@ -24,6 +24,7 @@ pub(crate) fn with_machine(f: impl FnOnce(&mut Cx, Mem)) {
         constructing: Vec::new(),
         match_loop: false,
         cache_epoch: 0,
+        clock: None,
         base_end: cage::layout::OLD,
     };
     crate::realm::begin(&mut cx, cage.mem(), false).expect("a realm");

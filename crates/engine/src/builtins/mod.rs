@@ -42,6 +42,7 @@ pub mod symbol;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod unlocked;
 pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
@@ -74,7 +75,7 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// Blocks of numbers: error 0x010, object 0x040, function 0x0A0, array 0x0C0, string 0x140, number 0x1C0, math 0x200,
 /// symbol 0x240, bigint 0x260, boolean 0x280, reflect 0x290, json 0x2B0, map and set 0x2C0, weak collections 0x300,
 /// iterators 0x320, promise 0x340, eventual send 0x380, harden, assert and other SES 0x3C0, compartment 0x420, console 0x460,
-/// helpers for script code 0x480, globals (parseInt …) 0x4C0.
+/// helpers for script code 0x480, globals (parseInt …) 0x4C0, unlocked realms 0x4E0.
 const TABLES: &[&[Native]] = &[
     error::TABLE,
     object::TABLE,
@@ -106,6 +107,7 @@ const TABLES: &[&[Native]] = &[
     makers::TABLE,
     assert::TABLE,
     compartment::TABLE,
+    unlocked::TABLE,
 ];
 
 /// Numbers below this.
@@ -155,6 +157,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     ses::install(cx, m, realm)?;
     makers::install(cx, m, realm)?;
     assert::install(cx, m, realm)?;
+    unlocked::install(cx, m, realm)?;
     // the last one: it notes what all compartments share
     compartment::install(cx, m, realm)?;
     Ok(())
