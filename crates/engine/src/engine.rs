@@ -66,6 +66,13 @@ fn link_functions(unit: &CodeUnit, words: &mut [u32]) -> Option<()> {
     Some(())
 }
 
+/// Where `bytes` of caches go when `next` is the first address not given out: the first region, then the second one,
+/// never what lies between them.
+fn volatile_place(next: u32, bytes: u32) -> Option<u32> {
+    let start = if next <= IC_END && next.checked_add(bytes)? > IC_END { IC2 } else { next };
+    (start.checked_add(bytes)? <= IC2_END).then_some(start)
+}
+
 impl Engine {
     pub fn new() -> std::io::Result<Engine> {
         let space = CodeSpace::new()?;
@@ -80,13 +87,7 @@ impl Engine {
         let bytes = u32::try_from(bytes.next_multiple_of(64)).ok()?;
         let start = {
             let mut next = self.next_ic.lock().unwrap_or_else(|e| e.into_inner());
-            if *next < IC_END && *next + bytes > IC_END {
-                *next = IC2;
-            }
-            let start = *next;
-            if start.checked_add(bytes)? > IC2_END {
-                return None;
-            }
+            let start = volatile_place(*next, bytes)?;
             *next = start + bytes;
             start
         };
@@ -102,5 +103,23 @@ impl Engine {
         link_functions(&unit, &mut words)?;
         let base = self.space.append(|_| words)?;
         Some(LoadedUnit { unit, base, volatile: (start, start + bytes), slots })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caches_never_lie_between_their_regions() {
+        for bytes in [64, 128, 192, 1 << 20] {
+            let mut next = IC;
+            while let Some(start) = volatile_place(next, bytes) {
+                let inside = start >= IC && start + bytes <= IC_END || start >= IC2 && start + bytes <= IC2_END;
+                assert!(inside, "{start:#x} + {bytes:#x}");
+                next = start + bytes;
+            }
+            assert!(next > IC2_END - bytes);
+        }
     }
 }
