@@ -171,9 +171,17 @@ fn elem(m: Mem, o: u64, x: u64) -> Option<u32> {
     ok((x as u32) < m.r32(e, H_X))?;
     Some(e.wrapping_add((x as u32).wrapping_mul(8)).wrapping_add(8))
 }
-/// Lays the frame of closure r[a] over the caller's.
+/// Lays the frame of closure r[a] over the caller's. With `FILL` missing arguments become undefined; without, a call with
+/// too few is not for the fast path (a loop there would cost every call six saved registers).
 #[inline(always)]
-fn enter<'c>(cx: &mut Cx, m: Mem<'c>, win: &mut Win<'c>, pc: &mut u32, i: u32, code: Code<'c>) -> Option<Win<'c>> {
+pub(super) fn enter<'c, const FILL: bool>(
+    cx: &mut Cx,
+    m: Mem<'c>,
+    win: &mut Win<'c>,
+    pc: &mut u32,
+    i: u32,
+    code: Code<'c>,
+) -> Option<Win<'c>> {
     let f = win.get(a(i));
     ok(is_obj(f))?;
     ok(m.r8(f as u32, H_KIND) == FN)?;
@@ -184,12 +192,13 @@ fn enter<'c>(cx: &mut Cx, m: Mem<'c>, win: &mut Win<'c>, pc: &mut u32, i: u32, c
     let (nregs, nparams, argc) = (h as u8 as u32, (h >> 8) as u8, b(i));
     let to = m.off(*win).wrapping_add(a(i) as u32 * 8);
     ok(to.wrapping_add((nregs + argc as u32) * 8) < STACK_END - 4096)?;
+    ok(FILL || argc >= nparams)?;
     cx.fuel = cx.fuel.checked_sub(1)?;
     let new = m.win(to);
-    let mut k = argc;
-    while k < nparams {
-        new.set(k.wrapping_add(3), UNDEF);
-        k += 1;
+    if FILL {
+        for k in argc..nparams {
+            new.set(k.wrapping_add(3), UNDEF);
+        }
     }
     new.set(1, (*pc as u64) << 32 | (argc as u64) << 16 | a(i) as u64);
     *pc = at.wrapping_add(2);
@@ -545,8 +554,8 @@ ops! {
         branch(cx, pc, code, !t)?;
     }
 
-    call(cx, m, win, pc, i, code) { enter(cx, m, win, pc, i, code)?.set(2, UNDEF); }
-    callm(cx, m, win, pc, i, code) { enter(cx, m, win, pc, i, code)?; }
+    call(cx, m, win, pc, i, code) { enter::<false>(cx, m, win, pc, i, code)?.set(2, UNDEF); }
+    callm(cx, m, win, pc, i, code) { enter::<false>(cx, m, win, pc, i, code)?; }
     ret(cx, m, win, pc, i, code) {
         let v = win.get(a(i));
         let back = win.get(1);

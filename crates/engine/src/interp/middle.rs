@@ -7,7 +7,7 @@
 //! - no local with a destructor is alive at a call in tail position, no result comes back through memory.
 use super::fast::{self, a, b};
 use super::{ABORTED, GO, TABLE, THROWN, calls, props, slow_handler, units};
-use crate::code::op::GETM;
+use crate::code::op::{CALL, GETM};
 use crate::cx::{Cx, Stop};
 use crate::kinds::{ARR, NATIVE, ROPE};
 use crate::{builtins, function, string};
@@ -63,7 +63,13 @@ fn read<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code<'
 fn native<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code<'c>) -> u64 {
     let f = win.get(a(i));
     if !is_obj(f) || m.r8(f as u32, H_KIND) != NATIVE {
-        return slow_handler(cx, m, win, pc, i, code);
+        let at = short_call(cx, m, win, pc, i, code);
+        if at == 0 {
+            return slow_handler(cx, m, win, pc, i, code);
+        }
+        let (win, pc) = (m.win((at >> 32) as u32), at as u32);
+        let i = code.word(pc);
+        return TABLE[i as u8 as usize](cx, m, win, pc.wrapping_add(1), i, code);
     }
     let number = function::native_number(m, f);
     if number == builtins::FUNCTION_CALL || number == builtins::FUNCTION_APPLY {
@@ -81,6 +87,16 @@ fn native<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code
     let (win, pc) = (m.win((at >> 32) as u32), at as u32);
     let i = code.word(pc);
     TABLE[i as u8 as usize](cx, m, win, pc.wrapping_add(1), i, code)
+}
+
+/// A call of a closure with fewer arguments than parameters: window << 32 | program counter, or 0.
+#[inline(never)]
+fn short_call<'c>(cx: &mut Cx, m: Mem<'c>, mut win: Win<'c>, mut pc: u32, i: u32, code: Code<'c>) -> u64 {
+    let Some(new) = fast::enter::<true>(cx, m, &mut win, &mut pc, i, code) else { return 0 };
+    if i as u8 == CALL {
+        new.set(2, UNDEF);
+    }
+    (m.off(new) as u64) << 32 | pc as u64
 }
 
 /// Builtins that loops live on, in their plainest case. `None`, and no effect: call them.
