@@ -80,7 +80,8 @@ pub struct Saved {
     units: Vec<Arc<LoadedUnit>>,
 }
 
-fn new_cx(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
+/// What natives and the interpreter work with, over a heap.
+pub(crate) fn new_cx(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
     Cx {
         heap,
         fuel: u64::MAX,
