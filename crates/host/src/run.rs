@@ -92,7 +92,7 @@ pub fn report(t: &TurnOutcome) -> bool {
             false
         }
         ending => {
-            if output::release(&t.output).is_err() {
+            if !output::written(output::release(&t.output)) {
                 return false;
             }
             for u in &t.unhandled {
