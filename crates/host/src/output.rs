@@ -98,6 +98,13 @@ pub fn uncaught(text: &str) {
     eprintln!("{}", safe(text));
 }
 
+/// Reports the rejection of what start returned.
+pub fn start_rejected(text: &str) {
+    eprintln!("error[E-START]: the promise that start returned was rejected");
+    eprintln!("  help: mend what rejects it, or handle it inside start");
+    eprintln!("{}", safe(text));
+}
+
 /// Reports a rejection nobody handled.
 pub fn unhandled(text: &str) {
     eprintln!("error[E-UNHANDLED]: a promise was rejected and nobody handled it");

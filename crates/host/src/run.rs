@@ -131,8 +131,7 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     }
     match vat.main_state() {
         Main::Rejected(text) => {
-            eprintln!("error[E-START]: the promise that start returned was rejected");
-            output::uncaught(&text);
+            output::start_rejected(&text);
             1
         }
         Main::Fulfilled | Main::Pending => 0,
