@@ -61,75 +61,144 @@ pub fn run_graph(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, global: Value) -> Re
     }
     let entry = l.namespace(cx, m, 0)?;
     let cells = std::mem::take(&mut l.cells);
-    let order = post_order(&graph);
+    let plan = plan(&graph);
     let mut programs = Vec::with_capacity(n);
-    let mut waits = Vec::with_capacity(n);
     let mut units: Vec<Option<CodeUnit>> = graph.into_iter().map(|g| Some(g.unit)).collect();
-    for i in order {
-        let Some(unit) = units[i].take() else { continue };
-        waits.push(unit.module.has_top_level_await);
+    for step in &plan {
+        let Some(unit) = units[step.module].take() else { continue };
         let Some(loaded) = cx.engine.load(unit) else { return Err(cx.range_error(m, "limit: code of the process")) };
         let number = interp::add_unit(cx, m, Arc::new(loaded))?;
-        programs.push(interp::program_closure(cx, m, number, global, &cells[i])?);
+        programs.push(interp::program_closure(cx, m, number, global, &cells[step.module])?);
     }
     let list = array::from_slice(cx, m, &programs)?;
-    evaluate(cx, m, list, entry, &waits)
-}
-
-/// Runs the programs in order; a module that awaits at top level is waited for. What must survive collections between
-/// the programs stands at root R_GRAPH: programs, then the entry's namespace, then the promise waited for.
-fn evaluate(cx: &mut Cx, m: Mem, list: Value, entry: Value, waits: &[bool]) -> Res {
-    let n = waits.len() as u32;
-    for v in [entry, UNDEF] {
-        array::push(cx, m, list, v)?;
-    }
+    array::push(cx, m, list, entry)?;
     roots::set(cx, m, R_GRAPH, list);
-    let word = |m: Mem, i: u32| array::element(m, roots::get(m, R_GRAPH), i);
-    for (i, wait) in waits.iter().enumerate() {
-        let p = interp::call_rooted(cx, m, word(m, i as u32), UNDEF, &[], &mut [])?;
-        if *wait {
-            promise::mark_handled(cx, m, p);
-            array::set_existing(cx, m, roots::get(m, R_GRAPH), n + 1, p)?;
-            promise::run_jobs(cx, m)?;
-            settled(cx, m, word(m, n + 1))?;
-        }
-    }
-    let entry = word(m, n);
+    evaluate(cx, m, &plan)?;
+    let entry = listed(m, plan.len());
     roots::set(cx, m, R_GRAPH, UNDEF);
     Ok(entry)
 }
 
-/// A module's own promise must be settled when no jobs are left: nothing else could settle it.
-fn settled(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
-    match promise::state(m, p) {
-        1 => Ok(()),
-        2 => {
-            let reason = promise::result(m, p);
-            Err(cx.throw(reason))
+/// What must survive collections while programs run stands at root R_GRAPH: a program for each step of the plan (once
+/// it has made its functions, its coroutine), then the entry's namespace.
+fn listed(m: Mem, i: usize) -> Value {
+    array::element(m, roots::get(m, R_GRAPH), i as u32)
+}
+
+/// One module's evaluation.
+struct Step {
+    module: usize,
+    /// It awaits at top level.
+    waits: bool,
+    /// Steps that must be over before.
+    after: Vec<usize>,
+}
+
+/// Lets all programs make their functions, then evaluates each as soon as what it requests is evaluated. Jobs run while
+/// a module's top-level await is waited for.
+fn evaluate(cx: &mut Cx, m: Mem, plan: &[Step]) -> Res<()> {
+    for i in 0..plan.len() {
+        let coroutine = interp::call_rooted(cx, m, listed(m, i), UNDEF, &[], &mut [])?;
+        array::set_existing(cx, m, roots::get(m, R_GRAPH), i as u32, coroutine)?;
+    }
+    let (mut begun, mut over) = (vec![false; plan.len()], vec![false; plan.len()]);
+    let mut waiting: Vec<usize> = Vec::new();
+    loop {
+        for (i, step) in plan.iter().enumerate() {
+            if begun[i] || !step.after.iter().all(|&r| over[r]) {
+                continue;
+            }
+            begun[i] = true;
+            if step.waits {
+                promise::mark_handled(cx, m, promise_of(m, listed(m, i)));
+                waiting.push(i);
+            } else {
+                over[i] = true;
+            }
+            let coroutine = listed(m, i);
+            interp::resume(cx, m, coroutine, coroutine, false)?;
         }
-        _ => Err(cx.error(m, ErrorKind::Error, "a module's top-level await never settled")),
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        wait(cx, m, &mut waiting, &mut over)?;
     }
 }
 
-/// Depth first, requests in order; explicit stack.
-fn post_order(graph: &[ModuleIn]) -> Vec<usize> {
-    let mut out = Vec::new();
-    let mut seen = vec![false; graph.len()];
-    let mut stack = vec![(0usize, 0usize)];
-    if let Some(s) = seen.first_mut() {
-        *s = true;
-    }
-    while let Some((i, next)) = stack.pop() {
-        if let Some(&r) = graph[i].requests.get(next) {
-            stack.push((i, next + 1));
-            if !std::mem::replace(&mut seen[r], true) {
-                stack.push((r, 0));
+/// Runs jobs until one of the modules is evaluated.
+fn wait(cx: &mut Cx, m: Mem, waiting: &mut Vec<usize>, over: &mut [bool]) -> Res<()> {
+    let before = waiting.len();
+    loop {
+        let more = promise::run_one_job(cx, m)?;
+        let mut rejected = None;
+        waiting.retain(|&i| {
+            let p = promise_of(m, listed(m, i));
+            match promise::state(m, p) {
+                1 => over[i] = true,
+                2 => rejected = rejected.or(Some(promise::result(m, p))),
+                _ => return true,
             }
-        } else {
-            out.push(i);
+            false
+        });
+        if let Some(reason) = rejected {
+            return Err(cx.throw(reason));
+        }
+        if waiting.len() < before {
+            return Ok(());
+        }
+        if !more {
+            // nothing else could settle it
+            return Err(cx.error(m, ErrorKind::Error, "a module's top-level await never settled"));
         }
     }
-    out
+}
+
+/// The promise of an async program.
+fn promise_of(m: Mem, coroutine: Value) -> Value {
+    m.r64(coroutine as u32, 8)
+}
+
+/// The order of evaluation: depth first, requests in order; explicit stack. Modules that request one another in a circle
+/// (found as Tarjan does) are waited for, from outside, by the first of them that was reached.
+fn plan(graph: &[ModuleIn]) -> Vec<Step> {
+    const NONE: usize = usize::MAX;
+    let n = graph.len();
+    let (mut low, mut place, mut root) = (vec![NONE; n], vec![NONE; n], vec![NONE; n]);
+    let (mut order, mut circle, mut found) = (Vec::with_capacity(n), Vec::new(), 0);
+    let mut stack = vec![(0usize, 0usize)];
+    while let Some((i, next)) = stack.pop() {
+        if next == 0 && i < n {
+            low[i] = found;
+            circle.push((i, found));
+            found += 1;
+        }
+        let Some(module) = graph.get(i) else { break };
+        if let Some(&r) = module.requests.get(next) {
+            stack.push((i, next + 1));
+            if low[r] == NONE {
+                stack.push((r, 0));
+            }
+            continue;
+        }
+        place[i] = order.len();
+        order.push(i);
+        let own = circle.iter().rev().find(|c| c.0 == i).map_or(0, |c| c.1);
+        low[i] = module.requests.iter().filter(|&&r| root[r] == NONE).map(|&r| low[r]).fold(own, usize::min);
+        if low[i] == own {
+            while let Some((j, at)) = circle.pop_if(|c| c.1 >= own) {
+                debug_assert!(at >= own);
+                root[j] = i;
+            }
+        }
+    }
+    let after = |i: usize| {
+        let earlier = |&r: &usize| match root[r] == root[i] {
+            true => (place[r] < place[i]).then_some(place[r]),
+            false => Some(place[root[r]]),
+        };
+        graph[i].requests.iter().filter_map(earlier).collect()
+    };
+    order.iter().map(|&i| Step { module: i, waits: graph[i].unit.module.has_top_level_await, after: after(i) }).collect()
 }
 
 fn new_box(cx: &mut Cx, m: Mem, v: Value) -> Res {
@@ -162,6 +231,12 @@ impl Linker<'_> {
                 }
                 Cell::Import { request, name } => self.import(cx, m, i, *request, name)?,
             };
+        }
+        // what is only exported again must be there as well
+        for (_, request, name) in &graph[i].unit.module.indirect {
+            if let Some(name) = name {
+                self.import(cx, m, i, *request, name)?;
+            }
         }
         Ok(())
     }
@@ -215,7 +290,10 @@ impl Linker<'_> {
         path.push((i, name.into()));
         let t = &self.graph[i].unit.module;
         if let Some((_, c)) = t.locals.iter().find(|(n, _)| &**n == name) {
-            return Export::Cell(i, *c);
+            return match t.cells.get(*c as usize) {
+                Some(Cell::Namespace { request }) => Export::Namespace(self.graph[i].requests[*request as usize]),
+                _ => Export::Cell(i, *c),
+            };
         }
         if let Some((_, request, import)) = t.indirect.iter().find(|(n, _, _)| &**n == name) {
             let j = self.graph[i].requests[*request as usize];
@@ -320,6 +398,12 @@ pub fn namespace_own(cx: &mut Cx, m: Mem, ns: Value, key: Value) -> Res<Option<P
         return Err(cx.error(m, ErrorKind::Reference, &format!("Cannot access '{t}' before initialization")));
     }
     Ok(Some(Prop::Data { value, attrs: W | E }))
+}
+
+/// [[HasProperty]]: also of a binding that is not initialised yet.
+pub fn namespace_has(cx: &mut Cx, m: Mem, ns: Value, key: Value) -> Res<bool> {
+    let key = if is_int(key) { object::key_value(cx, m, key).and_then(|s| string::intern(cx, m, s))? } else { key };
+    Ok(box_of(m, ns, key).is_some() || object::own_named(m, ns, key).is_some())
 }
 
 /// [[DefineOwnProperty]]: only what changes nothing.

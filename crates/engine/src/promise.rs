@@ -399,18 +399,24 @@ pub fn take_target(cx: &mut Cx, m: Mem, f: Value) -> Value {
 
 /// Runs jobs until none is left.
 pub fn run_jobs(cx: &mut Cx, m: Mem) -> Res<()> {
-    loop {
-        interp::safepoint(cx, m, cx.stack_top)?;
-        let Some(job) = pop(cx, m) else { break };
-        cx.charge(4)?;
-        roots::set(cx, m, R_JOB, job);
-        if run_job(cx, m, job)? == Err(()) {
-            // what a job throws is a result of its own; an exception here is an engine's fault
-            return Err(cx.stop(Abort::Corrupt));
-        }
-    }
-    roots::set(cx, m, R_JOB, UNDEF);
+    while run_one_job(cx, m)? {}
     Ok(())
+}
+
+/// False: there was none.
+pub fn run_one_job(cx: &mut Cx, m: Mem) -> Res<bool> {
+    interp::safepoint(cx, m, cx.stack_top)?;
+    let Some(job) = pop(cx, m) else {
+        roots::set(cx, m, R_JOB, UNDEF);
+        return Ok(false);
+    };
+    cx.charge(4)?;
+    roots::set(cx, m, R_JOB, job);
+    if run_job(cx, m, job)? == Err(()) {
+        // what a job throws is a result of its own; an exception here is an engine's fault
+        return Err(cx.stop(Abort::Corrupt));
+    }
+    Ok(true)
 }
 
 /// The words of the running job; it may have been moved since it began.

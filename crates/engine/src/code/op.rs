@@ -60,7 +60,7 @@ table! {
     SETPROTO = 38, "A B", "the prototype of r[a] = r[b] if that is an object or null (literal __proto__: v)";
     COPYDATA = 39, "A B", "CopyDataProperties(r[a], r[b], []) (object spread; nullish copies nothing)";
     OBJREST = 40, "A B C w", "r[a] = object of the own enumerable properties of r[b] except the w1 keys r[c] … (see TOKEY)";
-    TOKEY = 41, "A B", "r[a] = ToPropertyKey(r[b])";
+    TOKEY = 41, "A B C", "r[a] = ToPropertyKey(r[b]); TypeError before if r[c] is null or undefined (r0 never is)";
     HASPRIV = 42, "-", "reserved";
     IN = 43, "A B C", "r[a] = r[b] in r[c]";
     INSTANCEOF = 44, "A B C", "r[a] = r[b] instanceof r[c]";
@@ -161,6 +161,7 @@ table! {
     AWAIT = 161, "A B C", "suspend coroutine r[c] until r[b] is settled; then r[a] = its value, or the reason is thrown here";
     RETASYNC = 162, "A B", "resolve the promise of coroutine r[b] with r[a], return the promise";
     REJASYNC = 163, "A B", "reject the promise of coroutine r[b] with r[a], return the promise";
+    LINKED = 164, "A", "of a module's program, its functions made: suspend coroutine r[a], give it to the linker; resumed with it to evaluate the module";
     NOP = 170, "", "nothing";
     HARDEN = 171, "A", "harden r[a] (Jessie: literals that need it)";
     THIS = 172, "A", "r[a] = this of the frame, for arrows the captured one (the compiler captures it; reserved)";

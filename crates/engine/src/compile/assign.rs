@@ -37,7 +37,7 @@ impl<'t> Gen<'t> {
                 }
                 let key = if self.is_temp(k) { k } else { self.alloc()? };
                 self.mark(span);
-                self.emit(op::TOKEY, key, k, 0);
+                self.emit(op::TOKEY, key, k, o);
                 Ok(Place::Index(o, key, span))
             }
             Expr::Private { .. } => self.not_yet("a private name", span),

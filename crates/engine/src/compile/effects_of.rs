@@ -24,7 +24,7 @@ pub(super) fn effects(words: &[u32], at: usize) -> Effects {
             e.writes.push(a);
         }
         op::ARGS | op::ASYNC => e.writes.push(a),
-        op::SETCAPB | op::SETG | op::CHECK | op::OBJCHECK | op::HARDEN => e.reads.push(a),
+        op::SETCAPB | op::SETG | op::CHECK | op::LINKED | op::OBJCHECK | op::HARDEN => e.reads.push(a),
         op::SETBOX | op::INITBOX | op::SETENV | op::SETP | op::DEFP | op::PUSH | op::APPEND | op::SETPROTO | op::COPYDATA => {
             e.reads.extend([a, b]);
         }
@@ -54,7 +54,7 @@ pub(super) fn effects(words: &[u32], at: usize) -> Effects {
             e.reads.extend([b, c]);
             e.writes.push(a);
         }
-        op::AWAIT => {
+        op::AWAIT | op::TOKEY => {
             e.reads.extend([b, c]);
             e.writes.push(a);
         }

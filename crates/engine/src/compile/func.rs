@@ -52,6 +52,8 @@ pub(super) struct FuncState {
     pub env: Option<u8>,
     /// Register of the coroutine.
     pub coroutine: Option<u8>,
+    /// Register of the coroutine of a module's program, which waits for the linker even if it is not async.
+    pub program: Option<u8>,
     /// Register of the completion value.
     pub completion: Option<u8>,
     pub flags: u16,
@@ -82,6 +84,7 @@ impl FuncState {
             new_target_capture: None,
             env: None,
             coroutine: None,
+            program: None,
             completion: None,
             flags,
         }

@@ -85,7 +85,10 @@ impl Gen<'_> {
         let mark = self.f.next;
         self.enter_scope(scope)?;
         if let Some(s) = init {
+            // not a statement of its own: it has no value
+            let completion = self.f.completion.take();
             self.statement(s)?;
+            self.f.completion = completion;
         }
         let fresh = self.fresh_bindings(scope);
         self.renew(&fresh)?;

@@ -60,6 +60,10 @@ impl Gen<'_> {
         })
     }
 
+    fn is_module_program(&self) -> bool {
+        self.f.id == FuncId(0) && self.tree.goal == Goal::Module
+    }
+
     fn open_named_captures(&mut self, func: &Function) -> Res<Vec<Box<[u16]>>> {
         let tree = self.tree;
         let layout = self.open_captures(func.span)?;
@@ -99,12 +103,16 @@ impl Gen<'_> {
             None => None,
         };
         let mut start = None;
-        if self.f.flags & code::F_ASYNC != 0 {
+        let is_async = self.f.flags & code::F_ASYNC != 0;
+        if is_async || self.is_module_program() {
             let r = self.alloc()?;
             self.emit(op::ASYNC, r, 0, 0);
             self.f.kind[r as usize] = Kind::Fixed;
-            self.f.coroutine = Some(r);
-            start = Some(self.here());
+            self.f.program = Some(r);
+            if is_async {
+                self.f.coroutine = Some(r);
+                start = Some(self.here());
+            }
         }
         let slots = self.env_sizes[self.f.id.index()];
         if slots > 0 {
@@ -214,6 +222,9 @@ impl Gen<'_> {
             self.f.completion = Some(r);
         }
         self.enter_scope(func.body_scope)?;
+        if let (true, Some(coroutine)) = (self.is_module_program(), self.f.program) {
+            self.emit(op::LINKED, coroutine, 0, 0);
+        }
         if !func.simple_params {
             self.copy_parameters(func)?;
         }

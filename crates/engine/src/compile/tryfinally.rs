@@ -248,9 +248,20 @@ impl Gen<'_> {
             self.move_imm(kind, THROWN);
         }
         self.bind(entry);
-        let completion = self.f.completion.take();
+        // the finalizer's value counts only where it does not come to its end
+        let kept = match self.f.completion {
+            Some(r) => {
+                let t = self.alloc()?;
+                self.mov(t, r);
+                Some((r, t))
+            }
+            None => None,
+        };
+        self.reset_completion();
         self.statement(finalizer)?;
-        self.f.completion = completion;
+        if let Some((r, t)) = kept {
+            self.mov(r, t);
+        }
         self.after_finally(kind, held, &exits)?;
         self.release(mark);
         Ok(())

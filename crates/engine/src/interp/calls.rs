@@ -36,6 +36,10 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
         CALLM => call_at(cx, m, fr, a(i), b(i), code),
         CALLV => {
             let args = elements(cx, m, win.get(a(i).wrapping_add(3)))?;
+            let f = win.get(a(i));
+            if !object::is_callable(m, f) {
+                return Err(no_callee(cx, m, fr, f, "function"));
+            }
             push_call(cx, m, fr, code, win.get(a(i)), win.get(a(i).wrapping_add(2)), &args, a(i))
         }
         NEW | NEWV => {
@@ -119,6 +123,51 @@ fn not_callable(cx: &mut Cx, m: Mem, f: Value, what: &str) -> Stop {
     cx.type_error(m, &format!("{shown} is not a {what}"))
 }
 
+/// As `not_callable`, for the call instruction of a frame: named as the source names the callee.
+#[cold]
+fn no_callee(cx: &mut Cx, m: Mem, fr: &Frame, f: Value, what: &str) -> Stop {
+    let at = function_at(m, fr.win);
+    let named = function::code_of(cx, m, fr.win.get(0)).and_then(|(unit, i)| {
+        let info = &unit.unit.functions[i];
+        if info.flags & F_BUILTIN != 0 {
+            return None;
+        }
+        let byte = info.byte_at(fr.pc.wrapping_sub(1).wrapping_sub(at))? as usize;
+        if what == "constructor" { path_from(&unit.unit.source, byte) } else { path_to(&unit.unit.source, byte) }
+    });
+    match named {
+        Some(name) => cx.type_error(m, &format!("{name} is not a {what}")),
+        None => not_callable(cx, m, f, what),
+    }
+}
+
+/// Bytes of a callee's name that are shown.
+const MAX_NAME: usize = 60;
+
+fn in_path(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | '?' | '#')
+}
+
+/// `a.b.c` where it ends at `end` and is called there.
+fn path_to(source: &str, end: usize) -> Option<String> {
+    let (before, behind) = (source.get(..end)?, source.get(end..)?.trim_start());
+    if !behind.starts_with(['(', '`']) && !behind.starts_with("?.") {
+        return None;
+    }
+    let path = &before[before.rfind(|c| !in_path(c)).map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8))..];
+    let head = if path.starts_with(['.', '?']) { "(…)" } else { "" };
+    let plain = !path.is_empty() && path.len() <= MAX_NAME && !path.starts_with(|c: char| c.is_ascii_digit());
+    plain.then(|| format!("{head}{path}"))
+}
+
+/// `a.b.c` of the `new a.b.c` at `start`.
+fn path_from(source: &str, start: usize) -> Option<String> {
+    let rest = source.get(start..)?.strip_prefix("new")?.trim_start();
+    let path = &rest[..rest.find(|c| !in_path(c)).unwrap_or(rest.len())];
+    let whole = !rest[path.len()..].starts_with(['[', '`']);
+    (whole && !path.is_empty() && path.len() <= MAX_NAME).then(|| path.to_owned())
+}
+
 /// What a frame that does not fit means: the limit, or in unlocked realms an error that can be caught.
 #[cold]
 fn too_deep(cx: &mut Cx, m: Mem) -> Stop {
@@ -133,7 +182,7 @@ fn call_at<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, at: u8, argc: u8, co
     let win = fr.win;
     let f = win.get(at);
     if !is_obj(f) {
-        return Err(not_callable(cx, m, f, "function"));
+        return Err(no_callee(cx, m, fr, f, "function"));
     }
     match object::kind(m, f) {
         NATIVE => {
@@ -160,7 +209,7 @@ fn call_at<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, at: u8, argc: u8, co
             let args = argc as u32;
             enter(cx, m, fr, f, base, args, fr.pc, delta, code)
         }
-        _ => Err(not_callable(cx, m, f, "function")),
+        _ => Err(no_callee(cx, m, fr, f, "function")),
     }
 }
 
@@ -361,7 +410,7 @@ fn push_construct<'c>(
     dest: u8,
 ) -> Res<()> {
     if !function::is_constructor(cx, m, f) {
-        return Err(not_callable(cx, m, f, "constructor"));
+        return Err(no_callee(cx, m, fr, f, "constructor"));
     }
     let (f, _, args) = unbind(cx, m, f, UNDEF, args)?;
     let end = frame_end(m, fr.win, code);

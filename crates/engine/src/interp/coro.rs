@@ -49,6 +49,12 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
             leave(m, fr, back);
             Ok(())
         }
+        LINKED => {
+            let coro = checked(cx, m, win.get(a(i)))?;
+            suspend(cx, m, fr, coro, a(i), code);
+            leave(m, fr, coro);
+            Ok(())
+        }
         RETASYNC | REJASYNC => {
             let coro = checked(cx, m, win.get(b(i)))?;
             let p = m.r64(coro as u32, 8);

@@ -350,6 +350,11 @@ ops! {
         }
         win.set(a(i), OBJ | at as u64);
     }
+    tokey(cx, m, win, pc, i, code) {
+        let k = win.get(b(i));
+        ok(is_int(k) && !is_nullish(win.get(c(i))))?;
+        win.set(a(i), k);
+    }
     objcheck(cx, m, win, pc, i, code) { ok(!is_nullish(win.get(a(i))))?; }
 
     add(cx, m, win, pc, i, code) { arith!(win, i, checked_add, +); }
@@ -623,7 +628,7 @@ macro_rules! list { ($($num:ident $name:ident;)*) => {
 list! {
     LDI ldi; LDV ldv; LDK ldk; LDD ldd; MOV mov; GETCAP getcap; GETCAPB getcapb; SETCAPB setcapb; NEWBOX newbox;
     GETBOX getbox; SETBOX setbox; INITBOX initbox; CHECK check; CLOSURE closure; GETP getp; GETM getm; SETP setp;
-    GETLEN getlen; GETE gete; SETE sete; GETG getg; NEWREC newrec; NEWARR newarr; OBJCHECK objcheck;
+    GETLEN getlen; GETE gete; SETE sete; GETG getg; NEWREC newrec; NEWARR newarr; TOKEY tokey; OBJCHECK objcheck;
     ADD add; SUB sub; MUL mul; DIV div; MOD modulo; BAND band; BOR bor; BXOR bxor; SHL shl; SHR shr; USHR ushr;
     ADDI addi; SUBI subi; MULI muli; MODI modi; BANDI bandi; BORI bori; SHLI shli; SHRI shri; USHRI ushri;
     NEG neg; PLUS plus; BNOT bnot; NOT not; TONUM tonum; INC inc; DEC dec; LT lt; LE le; GT gt; GE ge; SEQ seq; SNE sne;

@@ -229,9 +229,9 @@ pub fn close(cx: &mut Cx, m: Mem, x: Value, y: Value, quiet: bool) -> Res<()> {
     let thrown = cx.thrown;
     let r = object::get_method(cx, m, x, roots::get(m, R_STR_RETURN)).and_then(|f| {
         if f == UNDEF {
-            return Ok(NULL);
+            return Ok(None);
         }
-        call(cx, m, f, x, &[])
+        call(cx, m, f, x, &[]).map(Some)
     });
     match r {
         Err(Stop::Throw) if quiet => {
@@ -239,7 +239,7 @@ pub fn close(cx: &mut Cx, m: Mem, x: Value, y: Value, quiet: bool) -> Res<()> {
             Ok(())
         }
         Err(s) => Err(s),
-        Ok(v) if !quiet && v != NULL && !is_obj(v) => Err(cx.type_error(m, "iterator.return() did not return an object")),
+        Ok(Some(v)) if !quiet && !is_obj(v) => Err(cx.type_error(m, "iterator.return() did not return an object")),
         Ok(_) => Ok(()),
     }
 }

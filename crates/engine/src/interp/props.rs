@@ -132,6 +132,11 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
             Ok(())
         }
         TOKEY => {
+            let o = win.get(c(i));
+            if is_nullish(o) {
+                let what = if o == NULL { "null" } else { "undefined" };
+                return Err(cx.type_error(m, &format!("Cannot read properties of {what}")));
+            }
             let k = object::to_key(cx, m, win.get(b(i)))?;
             win.set(a(i), k);
             Ok(())
@@ -450,6 +455,10 @@ fn set<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, code: Code<'c>, o: Value
     }
     let mut at = if is_obj(o) { o } else { object::proto_of_primitive(m, o) };
     while is_obj(at) {
+        if object::kind(m, at) == NAMESPACE {
+            // its [[Set]] refuses without a look
+            break;
+        }
         match object::get_own(cx, m, at, k)? {
             Some(Prop::Accessor { set: f, .. }) if f != UNDEF => return push_call(cx, m, fr, code, f, o, &[v], NOWHERE),
             Some(_) => break,

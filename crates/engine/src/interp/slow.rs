@@ -93,7 +93,7 @@ fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c>)
         JT..=JSNEI => branches(cx, m, fr, i, code)?,
         CALL..=NEWTARGET => calls::exec(cx, m, fr, i, code)?,
         ITER..=FORINCHECK => iter::exec(cx, m, fr, i, code)?,
-        ASYNC..=REJASYNC => coro::exec(cx, m, fr, i, code)?,
+        ASYNC..=LINKED => coro::exec(cx, m, fr, i, code)?,
         NOP => {}
         HARDEN => {
             let v = win.get(a(i));

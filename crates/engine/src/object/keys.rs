@@ -5,6 +5,9 @@ use super::*;
 
 /// [[Delete]]
 pub fn delete(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
+    if kind(m, o) == NAMESPACE {
+        return Ok(!crate::module::namespace_has(cx, m, o, key)?);
+    }
     let Some(p) = get_own(cx, m, o, key)? else { return Ok(true) };
     if !p.configurable() {
         return Ok(false);

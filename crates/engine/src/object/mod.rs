@@ -320,6 +320,9 @@ pub fn has_own(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
 pub fn has(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
     let mut at = o;
     while is_obj(at) {
+        if kind(m, at) == NAMESPACE {
+            return crate::module::namespace_has(cx, m, at, key);
+        }
         if get_own(cx, m, at, key)?.is_some() {
             return Ok(true);
         }
@@ -354,6 +357,9 @@ pub fn set(cx: &mut Cx, m: Mem, o: Value, key: Value, v: Value, receiver: Value)
     loop {
         if at == receiver && set_own_fast(cx, m, at, key, v)? {
             return Ok(true);
+        }
+        if kind(m, at) == NAMESPACE {
+            return Ok(false);
         }
         match get_own(cx, m, at, key)? {
             Some(Prop::Data { attrs, .. }) => {
