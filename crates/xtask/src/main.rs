@@ -22,7 +22,7 @@ cargo xtask COMMAND
   tidy [--json]        check the rules of the house; each finding names the mend
   ci                   all that must pass before a change is merged: format, lints, tidy, tests, book
   book [--json] [PART] run the examples of the book and the README (those in files whose path contains PART)
-  bench [--workloads DIR] [--rounds N] [--only A,B] [--no-save]
+  bench [--workloads DIR] [--rounds N] [--only A,B] [--except A,B] [--no-save]
                        CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
   qjs FILE             run one script under quickjs-ng (built with `--features peer`; used by bench)
   measure FILE COMMAND run one command and write what it cost to FILE (used by bench)
