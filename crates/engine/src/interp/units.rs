@@ -30,16 +30,17 @@ pub fn add_unit(cx: &mut Cx, m: Mem, unit: Arc<LoadedUnit>) -> Res<u32> {
     }
     let count = unit.unit.consts.len() as u32;
     let e = object::new_elems(cx, m, count, false, HOLE)?;
+    for (i, c) in unit.unit.consts.iter().enumerate() {
+        let v = materialize(cx, m, c, e)?;
+        cx.heap.write(m, e.wrapping_add(8 + i as u32 * 8), v);
+    }
+    // last: a constant that cannot be made (a BigInt beyond its limit) leaves list and table alike
     let mut list = roots::get(m, R_UNITS);
     if !is_obj(list) {
         list = array::from_slice(cx, m, &[])?;
         roots::set(cx, m, R_UNITS, list);
     }
     array::push(cx, m, list, CELL | e as u64)?;
-    for (i, c) in unit.unit.consts.iter().enumerate() {
-        let v = materialize(cx, m, c, e)?;
-        cx.heap.write(m, e.wrapping_add(8 + i as u32 * 8), v);
-    }
     cx.units.push(unit);
     restore(cx, m, n);
     Ok(n as u32)
