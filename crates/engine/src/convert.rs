@@ -55,7 +55,7 @@ pub fn truthy(m: Mem, v: Value) -> bool {
         v as u32 != 0
     } else if is_double(v) {
         let f = f64::from_bits(v);
-        f != 0.0 && f == f
+        f != 0.0 && !f.is_nan()
     } else if is_str(v) {
         string::len(m, v) != 0
     } else if is_big(v) {

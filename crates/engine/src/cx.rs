@@ -110,14 +110,16 @@ pub struct Cx {
     /// Lines written by `print` and `console`, released by the host when the turn is committed.
     pub output: Vec<OutputLine>,
     pub new_target: Value,
+    /// Milliseconds since some beginning, from the host; only unlocked realms can ask.
+    pub clock: Option<fn() -> f64>,
+    /// `gc` was called: collect fully at the next safepoint.
+    pub full_collection: bool,
     /// Frames that native code constructs with, innermost last.
     pub constructing: Vec<u32>,
     /// Run the `match` loop instead of threaded handlers.
     pub match_loop: bool,
     /// `Heap::moved` when the caches were last known good.
     pub cache_epoch: u64,
-    /// Milliseconds since some moment, where the host lends a clock: for `performance.now` of unlocked realms.
-    pub clock: Option<fn() -> f64>,
 }
 
 /// What a program wrote in a turn.

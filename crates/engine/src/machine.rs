@@ -94,9 +94,10 @@ fn new_cx(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
         output: Vec::new(),
         new_target: UNDEF,
         constructing: Vec::new(),
+        clock: None,
+        full_collection: false,
         match_loop: false,
         cache_epoch: 0,
-        clock: None,
     }
 }
 
@@ -168,10 +169,14 @@ impl Machine {
     /// Writes the volatile table of units.
     fn refill(&mut self) {
         let m = self.cage.mem();
-
         for n in 0..self.cx.units.len() {
             interp::restore(&mut self.cx, m, n);
         }
+    }
+
+    /// Checks the whole stored heap, between turns.
+    pub fn verify(&self) -> Result<(), String> {
+        self.cx.heap.verify(self.cage.mem()).map_err(|f| f.to_string())
     }
 
     /// Collect at every safepoint.
@@ -179,14 +184,14 @@ impl Machine {
         self.cx.stress = on;
     }
 
+    /// Gives unlocked realms a clock.
+    pub fn set_clock(&mut self, read: fn() -> f64) {
+        self.cx.clock = Some(read);
+    }
+
     /// Run the `match` loop instead of the threaded handlers.
     pub fn set_match_loop(&mut self, on: bool) {
         self.cx.match_loop = on;
-    }
-
-    /// Lends unlocked realms a clock, in milliseconds since any moment.
-    pub fn set_clock(&mut self, clock: fn() -> f64) {
-        self.cx.clock = Some(clock);
     }
 
     /// What an operator may want to know of the heap.
@@ -210,10 +215,10 @@ impl Machine {
         };
         cx.thrown = UNDEF;
         let mut unhandled = Vec::new();
-        if !matches!(outcome, Outcome::Aborted(_)) {
-            if let Err(why) = finish(cx, m, &mut unhandled) {
-                outcome = Outcome::Aborted(why);
-            }
+        if !matches!(outcome, Outcome::Aborted(_))
+            && let Err(why) = finish(cx, m, &mut unhandled)
+        {
+            outcome = Outcome::Aborted(why);
         }
         if let Outcome::Aborted(_) = outcome {
             unhandled.clear();

@@ -1,4 +1,6 @@
-//! Vectors printed by another engine. Length: a table.
+//! Vectors printed by another engine.
+//!
+//! Length: a table.
 use super::*;
 use crate::cx::Cx;
 use crate::engine::Engine;
@@ -24,8 +26,6 @@ pub(crate) fn with_machine(f: impl FnOnce(&mut Cx, Mem)) {
         constructing: Vec::new(),
         match_loop: false,
         cache_epoch: 0,
-        clock: None,
-        base_end: cage::layout::OLD,
     };
     crate::realm::begin(&mut cx, cage.mem(), false).expect("a realm");
     f(&mut cx, cage.mem());

@@ -4,7 +4,7 @@
 //!
 //! Invariants
 //! - nothing a turn wrote is released before the turn is committed;
-//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 a program that exports nothing to start.
+//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 no such file or nothing in it to start.
 use crate::bundle::{self, Fault};
 use crate::output;
 use std::path::{Path, PathBuf};
@@ -38,24 +38,17 @@ pub fn on_big_stack<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Milliseconds since the first reading.
-fn clock() -> f64 {
-    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3
-}
-
 fn new_vat(options: &Options) -> Result<Vat, i32> {
-    let made = Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota));
-    let lent = made.map(|mut vat| {
-        if options.unlocked {
-            vat.machine().set_clock(clock);
-        }
-        vat
-    });
-    lent.map_err(|e| {
+    Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota)).map_err(|e| {
         eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}\n  help: raise the limit of address space (ulimit -v)");
         1
     })
+}
+
+/// Milliseconds since the process first asked.
+fn milliseconds() -> f64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3
 }
 
 /// Runs scripts in order in one start compartment.
@@ -64,6 +57,7 @@ pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
         Ok(v) => v,
         Err(code) => return code,
     };
+    vat.machine().set_clock(milliseconds);
     for file in files {
         let level = options.level.or(Some(Level::Ses));
         let unit = bundle::read(file).and_then(|s| bundle::compile(file, &s, Goal::Script, level, false));
@@ -74,8 +68,9 @@ pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
                 }
             }
             Err(f) => {
+                let code = exit_code(std::slice::from_ref(&f), file);
                 output::faults(&[f]);
-                return 1;
+                return code;
             }
         }
     }
@@ -111,7 +106,7 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
         Ok(b) => b,
         Err(faults) => {
             output::faults(&faults);
-            return source_error(&faults);
+            return exit_code(&faults, &bundle::entry_file(path));
         }
     };
     let mut vat = match new_vat(options) {
@@ -138,6 +133,9 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     }
 }
 
-fn source_error(_: &[Fault]) -> i32 {
-    1
+/// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.
+fn exit_code(faults: &[Fault], named: &Path) -> i32 {
+    let named = named.display().to_string();
+    let unread = |f: &Fault| f.file == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
+    if faults.iter().any(unread) { 2 } else { 1 }
 }

@@ -14,6 +14,7 @@ mod calls;
 mod coro;
 pub mod fast;
 mod iter;
+mod middle;
 mod props;
 mod slow;
 mod units;
@@ -61,6 +62,10 @@ macro_rules! machine { ($($num:ident $name:ident;)*) => {
     static TABLE: [Handler; 256] = {
         let mut t: [Handler; 256] = [slow_handler; 256];
         $(t[$num as usize] = handlers::$name;)*
+        t[GETP as usize] = middle::getp;
+        t[GETM as usize] = middle::getm;
+        t[CALL as usize] = middle::call;
+        t[CALLM as usize] = middle::callm;
         t
     };
     /// The same instructions as one `match` in a loop: opt-level 0, Miri, wasm, and to compare with.
@@ -152,7 +157,11 @@ fn collect(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
         let n = cx.heap.collections();
         cx.heap.set_stress(n < 100 || n.is_multiple_of(256));
     }
-    let full = cx.heap.collect(m, end, &mut extra);
+    let full = if std::mem::take(&mut cx.full_collection) {
+        cx.heap.collect_full(m, end, &mut extra)
+    } else {
+        cx.heap.collect(m, end, &mut extra)
+    };
     [cx.thrown, cx.new_target] = extra;
     forget_caches(cx, m);
     full.map_err(|_| cx.stop(Abort::Heap))

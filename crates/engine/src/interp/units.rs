@@ -8,7 +8,7 @@ use crate::array;
 use crate::code::{CodeUnit, Const};
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::engine::LoadedUnit;
-use crate::kinds::{ELEMS, FN};
+use crate::kinds::{ELEMS, FN, INDEX_LIKE};
 use crate::roots::{self, *};
 use crate::{bigint, harden, object, realm, string};
 use cage::Mem;
@@ -94,6 +94,12 @@ fn consts_of(m: Mem, n: u32) -> u32 {
     }
     let e = array::element(m, list, n);
     if is_cell(e) && object::kind(m, e) == ELEMS { e as u32 } else { 0 }
+}
+
+/// An interned string that is a property key as it stands (no array index).
+#[inline]
+pub(super) fn is_plain_key(m: Mem, s: Value) -> bool {
+    string::is_interned(m, s) && object::flags(m, s) & INDEX_LIKE == 0
 }
 
 /// Constant `i` of the unit that the frame's function belongs to; warms its slot.
