@@ -110,16 +110,14 @@ pub struct Cx {
     /// Lines written by `print` and `console`, released by the host when the turn is committed.
     pub output: Vec<OutputLine>,
     pub new_target: Value,
-    /// Milliseconds since some beginning, from the host; only unlocked realms can ask.
-    pub clock: Option<fn() -> f64>,
-    /// `gc` was called: collect fully at the next safepoint.
-    pub full_collection: bool,
     /// Frames that native code constructs with, innermost last.
     pub constructing: Vec<u32>,
     /// Run the `match` loop instead of threaded handlers.
     pub match_loop: bool,
     /// `Heap::moved` when the caches were last known good.
     pub cache_epoch: u64,
+    /// Milliseconds since some moment, where the host lends a clock: for `performance.now` of unlocked realms.
+    pub clock: Option<fn() -> f64>,
 }
 
 /// What a program wrote in a turn.
@@ -134,6 +132,27 @@ pub struct OutputLine {
 pub const MAX_NATIVE_DEPTH: u32 = 200;
 
 impl Cx {
+    /// The state of a machine between turns.
+    pub fn new(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
+        Cx {
+            heap,
+            fuel: u64::MAX,
+            thrown: UNDEF,
+            abort: None,
+            engine: engine.clone(),
+            units,
+            native_depth: 0,
+            stack_top: cage::layout::STACK,
+            stress: false,
+            output: Vec::new(),
+            new_target: UNDEF,
+            constructing: Vec::new(),
+            match_loop: false,
+            cache_epoch: 0,
+            clock: None,
+        }
+    }
+
     /// Charges `n` units of work.
     #[inline(always)]
     pub fn charge(&mut self, n: u64) -> Res<()> {

@@ -69,7 +69,7 @@ pub fn run_graph(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, global: Value) -> Re
         let Some(unit) = units[i].take() else { continue };
         waits.push(unit.module.has_top_level_await);
         let Some(loaded) = cx.engine.load(unit) else { return Err(cx.range_error(m, "limit: code of the process")) };
-        let number = interp::add_unit(cx, m, Arc::new(loaded))?;
+        let number = interp::add_unit(cx, m, loaded)?;
         programs.push(interp::program_closure(cx, m, number, global, &cells[i])?);
     }
     let list = array::from_slice(cx, m, &programs)?;

@@ -45,6 +45,23 @@ pub fn release(lines: &[OutputLine]) -> std::io::Result<()> {
     out.flush()
 }
 
+/// Writes data to stdout. False if that failed; it is said why, unless the reader has gone.
+pub fn data(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// True if writing went well; says why it did not, unless the reader has gone.
+pub fn written(result: std::io::Result<()>) -> bool {
+    if let Err(e) = &result
+        && e.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        eprintln!("error[E-OUTPUT]: cannot write to standard output: {e}");
+        eprintln!("  help: make room, or send the output elsewhere");
+    }
+    result.is_ok()
+}
+
 /// Shows on stderr what an aborted turn had printed, marked.
 pub fn aborted_lines(lines: &[OutputLine]) {
     for l in lines.iter().take(MAX_ABORTED_LINES) {

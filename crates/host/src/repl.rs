@@ -107,10 +107,10 @@ fn eval(vat: &mut Vat, entry: &str, level: Level) -> bool {
         Ok(unit) => {
             let t = vat.deliver(Delivery::Entry(unit));
             let fine = report(&t);
-            if let Ending::Value(text) = &t.ending {
-                println!("{}", output::safe(text));
+            match &t.ending {
+                Ending::Value(text) => output::data(&format!("{}\n", output::safe(text))) && fine,
+                _ => fine,
             }
-            fine
         }
         Err(f) => {
             output::faults(&[f]);

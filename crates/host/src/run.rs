@@ -38,17 +38,24 @@ pub fn on_big_stack<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     })
 }
 
+/// Milliseconds since the first reading.
+fn clock() -> f64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3
+}
+
 fn new_vat(options: &Options) -> Result<Vat, i32> {
-    Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota)).map_err(|e| {
+    let made = Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota));
+    let lent = made.map(|mut vat| {
+        if options.unlocked {
+            vat.machine().set_clock(clock);
+        }
+        vat
+    });
+    lent.map_err(|e| {
         eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}\n  help: raise the limit of address space (ulimit -v)");
         1
     })
-}
-
-/// Milliseconds since the process first asked.
-fn milliseconds() -> f64 {
-    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3
 }
 
 /// Runs scripts in order in one start compartment.
@@ -57,7 +64,6 @@ pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
         Ok(v) => v,
         Err(code) => return code,
     };
-    vat.machine().set_clock(milliseconds);
     for file in files {
         let level = options.level.or(Some(Level::Ses));
         let unit = bundle::read(file).and_then(|s| bundle::compile(file, &s, Goal::Script, level, false));
@@ -86,7 +92,7 @@ pub fn report(t: &TurnOutcome) -> bool {
             false
         }
         ending => {
-            if output::release(&t.output).is_err() {
+            if !output::written(output::release(&t.output)) {
                 return false;
             }
             for u in &t.unhandled {

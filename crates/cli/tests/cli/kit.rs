@@ -46,6 +46,13 @@ impl Folder {
     pub fn run(&self, args: &[&str]) -> Ran {
         drses(&self.0, args, b"")
     }
+
+    /// Runs `drses` with a standard output that takes nothing; its exit code and standard error.
+    pub fn run_onto_full(&self, args: &[&str], input: &[u8]) -> (Option<i32>, String) {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let ran = start(&self.0, args, input, full.into());
+        (ran.code, ran.err)
+    }
 }
 
 impl Drop for Folder {
@@ -56,9 +63,13 @@ impl Drop for Folder {
 
 /// Runs `drses` in `folder` with `input` on standard input.
 pub fn drses(folder: &Path, args: &[&str], input: &[u8]) -> Ran {
+    start(folder, args, input, Stdio::piped())
+}
+
+fn start(folder: &Path, args: &[&str], input: &[u8], out: Stdio) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drses"));
     command.args(args).current_dir(folder);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("drses starts");
+    let mut child = command.stdin(Stdio::piped()).stdout(out).stderr(Stdio::piped()).spawn().expect("drses starts");
     // A program that reads nothing may be gone before this is written.
     let _ = child.stdin.take().expect("a pipe").write_all(input);
     let output = child.wait_with_output().expect("drses ends");

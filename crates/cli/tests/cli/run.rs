@@ -162,3 +162,14 @@ fn a_level_holds_the_program_to_it() {
     assert_eq!(f.run(&["run", "--script", "q.js"]).out, "1\n");
     assert_eq!(f.run(&["run", "--script", "--level", "jessie", "q.js"]).code, Some(1));
 }
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_no_panic() {
+    let f = Folder::new(&[("p.js", "for (let i = 0; i < 20000; i += 1) { print(i); }")]);
+    let runs: &[(&[&str], &[u8])] = &[(&["run", "--script", "p.js"], b""), (&["check", "--rules"], b""), (&["repl"], b"1\n2\n")];
+    for (args, input) in runs {
+        let (code, err) = f.run_onto_full(args, input);
+        assert_eq!(code, Some(1), "{args:?}: {err}");
+        assert!(err.starts_with("error[E-OUTPUT]"), "{args:?}: {err}");
+    }
+}

@@ -135,7 +135,7 @@ fn intrinsic(cx: &mut Cx, m: Mem, win: Win, at: u8, argc: u8, number: u16) -> Op
 /// Is the nursery past its first chunk, or a collection due?
 #[inline]
 pub(super) fn behind(cx: &Cx) -> bool {
-    cx.heap.nur >= NURSERY2 || cx.heap.wants_collect() || cx.full_collection
+    cx.heap.nur >= NURSERY2 || cx.heap.wants_collect()
 }
 
 /// What a run comes back with for a stop that nothing caught.

@@ -157,11 +157,7 @@ fn collect(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
         let n = cx.heap.collections();
         cx.heap.set_stress(n < 100 || n.is_multiple_of(256));
     }
-    let full = if std::mem::take(&mut cx.full_collection) {
-        cx.heap.collect_full(m, end, &mut extra)
-    } else {
-        cx.heap.collect(m, end, &mut extra)
-    };
+    let full = cx.heap.collect(m, end, &mut extra);
     [cx.thrown, cx.new_target] = extra;
     forget_caches(cx, m);
     full.map_err(|_| cx.stop(Abort::Heap))
