@@ -25,7 +25,6 @@ use cage::Mem;
 use cage::layout::{H_X, header};
 use cage::value::*;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// One module of a graph; `requests[i]` is the index of the module that its request `i` names.
 pub struct ModuleIn {

@@ -303,6 +303,11 @@ fn dict_put(cx: &mut Cx, m: Mem, d: u32, key: Value, info: u32) -> Res<()> {
 /// "spilled" by the caller: see `object::to_dict`).
 pub fn to_dict(cx: &mut Cx, m: Mem, shape: u32) -> Res<u32> {
     let n = count(m, shape);
+    if n > 1 << 16 {
+        // no shape with a list of its own has so many: the heap is damaged
+        return Err(cx.stop(Abort::Corrupt));
+    }
+    cx.charge(n as u64)?;
     let d = new_dict(cx, m, ((n + 8) * 2).next_power_of_two())?;
     for i in 0..n {
         dict_put(cx, m, d, key_at(m, shape, i), i << 4 | attrs_at(m, shape, i) as u32)?;
@@ -332,6 +337,9 @@ pub fn dict_add(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) -> Res<u
     let (used, cap) = (m.r32(d, 8), dict_cap(m, d));
     if used + 1 > cap / 4 * 3 {
         let n = count(m, shape);
+        if n > 1 << 26 {
+            return Err(cx.stop(Abort::Heap));
+        }
         let new = new_dict(cx, m, ((n + 4) * 2).next_power_of_two())?;
         for i in 0..cap {
             let at = d.wrapping_add(24 + i * 16);

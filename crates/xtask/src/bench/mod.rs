@@ -12,7 +12,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::book;
 pub use measure::helper;
-use measure::{Cost, Engine};
+pub use measure::{Cost, cost};
+use measure::Engine;
+pub use results::keep;
 
 /// Runs of the empty script; a median of fewer is too coarse to subtract.
 const STARTUP_RUNS: usize = 15;
