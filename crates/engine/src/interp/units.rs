@@ -160,7 +160,7 @@ pub fn program_closure(cx: &mut Cx, m: Mem, unit: u32, global: Value, captures: 
 pub fn run_unit(cx: &mut Cx, m: Mem, unit: CodeUnit, global: Value) -> Res {
     let Some(loaded) = cx.engine.load(unit) else { return Err(cx.range_error(m, "limit: code of the process")) };
     // the global object may move while constants are made: it is kept on the stack by the call only afterwards
-    let n = add_unit(cx, m, Arc::new(loaded))?;
+    let n = add_unit(cx, m, loaded)?;
     let f = program_closure(cx, m, n, global, &[])?;
     call_rooted(cx, m, f, global, &[], &mut [])
 }

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::book;
+use measure::Engine;
 pub use measure::helper;
-use measure::{Cost, Engine};
+pub use measure::{Cost, cost};
+pub use results::keep;
 
 /// Runs of the empty script; a median of fewer is too coarse to subtract.
 const STARTUP_RUNS: usize = 15;
