@@ -2,7 +2,7 @@
 //!
 //! In: files. Out: diagnostics, as text on stderr or one JSON object a line on stdout.
 use clap::Args;
-use host::bundle;
+use host::{bundle, output};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use syntax::ast::Goal;
@@ -29,8 +29,7 @@ pub struct Check {
 
 pub fn run(c: &Check) -> i32 {
     if c.rules {
-        rules(c.json);
-        return 0;
+        return i32::from(!output::data(&rules(c.json)));
     }
     let mut errors = 0usize;
     for file in &c.files {
@@ -48,7 +47,9 @@ pub fn run(c: &Check) -> i32 {
             continue;
         }
         if c.json {
-            print!("{}", syntax::render::render_json(&name, &source, &diagnostics));
+            if !output::data(&syntax::render::render_json(&name, &source, &diagnostics)) {
+                return 1;
+            }
         } else {
             let color = std::io::stderr().is_terminal();
             eprint!("{}", syntax::render::render(&name, &source, &diagnostics, color));
@@ -70,14 +71,18 @@ fn check(source: &str, c: &Check) -> Vec<Diagnostic> {
     syntax::parse(source, &syntax::Options { goal, level, dialect_2013: false }).diagnostics
 }
 
-fn rules(json: bool) {
+/// One rule a line.
+fn rules(json: bool) -> String {
+    let mut out = String::new();
     for r in syntax::rules() {
         if json {
-            println!("{{\"code\":\"{}\",\"checked\":{},\"summary\":{}}}", r.code, r.checked, quoted(r.message));
+            out.push_str(&format!("{{\"code\":\"{}\",\"checked\":{},\"summary\":{}}}\n", r.code, r.checked, quoted(r.message)));
         } else {
-            println!("{:8} {:11} {}", r.code, if r.checked { "checked" } else { "not checked" }, r.message);
+            let checked = if r.checked { "checked" } else { "not checked" };
+            out.push_str(&format!("{:8} {checked:11} {}\n", r.code, r.message));
         }
     }
+    out
 }
 
 /// A JSON string.

@@ -92,7 +92,7 @@ fn count(text: &str) -> Result<u64, String> {
         return Ok(n);
     }
     match plain.parse::<f64>() {
-        Ok(f) if f >= 1.0 && f <= 1e18 => Ok(f as u64),
+        Ok(f) if (1.0..=1e18).contains(&f) => Ok(f as u64),
         _ => Err("a positive number such as 1000000 or 1e9".to_owned()),
     }
 }

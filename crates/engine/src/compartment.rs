@@ -86,7 +86,7 @@ fn add(cx: &mut Cx, m: Mem, unit: CodeUnit) -> Res<u32> {
     let Some(loaded) = cx.engine.load(unit) else {
         return Err(cx.range_error(m, "limit: code of the process"));
     };
-    interp::add_unit(cx, m, Arc::new(loaded))
+    interp::add_unit(cx, m, loaded)
 }
 
 /// A unit made of the same text before. (One with a template is not used again: its template objects have identity.)

@@ -55,7 +55,7 @@ pub fn truthy(m: Mem, v: Value) -> bool {
         v as u32 != 0
     } else if is_double(v) {
         let f = f64::from_bits(v);
-        f != 0.0 && f == f
+        f != 0.0 && !f.is_nan()
     } else if is_str(v) {
         string::len(m, v) != 0
     } else if is_big(v) {
@@ -84,6 +84,10 @@ pub fn to_number(cx: &mut Cx, m: Mem, v: Value) -> Res<f64> {
     }
     if is_big(v) {
         return Err(cx.type_error(m, "Cannot convert a BigInt value to a number"));
+    }
+    if !is_obj(v) {
+        // no value of the language: a damaged heap
+        return Ok(f64::NAN);
     }
     let p = to_primitive(cx, m, v, Hint::Number)?;
     if is_obj(p) { Ok(f64::NAN) } else { to_number(cx, m, p) }

@@ -116,6 +116,8 @@ pub struct Cx {
     pub match_loop: bool,
     /// `Heap::moved` when the caches were last known good.
     pub cache_epoch: u64,
+    /// Milliseconds since some moment, where the host lends a clock: for `performance.now` of unlocked realms.
+    pub clock: Option<fn() -> f64>,
 }
 
 /// What a program wrote in a turn.
@@ -130,9 +132,32 @@ pub struct OutputLine {
 pub const MAX_NATIVE_DEPTH: u32 = 200;
 
 impl Cx {
+    /// The state of a machine between turns.
+    pub fn new(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
+        Cx {
+            heap,
+            fuel: u64::MAX,
+            thrown: UNDEF,
+            abort: None,
+            engine: engine.clone(),
+            units,
+            native_depth: 0,
+            stack_top: cage::layout::STACK,
+            stress: false,
+            output: Vec::new(),
+            new_target: UNDEF,
+            constructing: Vec::new(),
+            match_loop: false,
+            cache_epoch: 0,
+            clock: None,
+        }
+    }
+
     /// Charges `n` units of work.
     #[inline(always)]
     pub fn charge(&mut self, n: u64) -> Res<()> {
+        #[cfg(feature = "probe")]
+        crate::probe::check();
         if self.fuel < n {
             self.fuel = 0;
             return Err(self.stop(Abort::Instructions));

@@ -4,12 +4,14 @@
 //!
 //! Invariants
 //! - a unit is loaded once; its words never change; its caches have the same addresses in every cage.
-use crate::code::{CodeUnit, F_ASYNC, F_CONSTRUCTOR, F_HARDENED, IC_BYTES, op};
+use crate::code::{CodeUnit, Const, F_ASYNC, F_CONSTRUCTOR, F_HARDENED, IC_BYTES, op};
 use crate::interp::fast::{FUNC_HARDENED, FUNC_OFFSET};
 use crate::roots::{R_SHAPE_ARROW, R_SHAPE_ASYNC_FUNCTION, R_SHAPE_FUNCTION};
 use cage::CodeSpace;
 use cage::layout::{IC, IC_END, IC2, IC2_END};
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex};
 
 /// A unit in code space.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct LoadedUnit {
 pub struct Engine {
     pub space: CodeSpace,
     next_ic: Mutex<u32>,
+    /// Units by hash of what they hold: each is linked once, however many vats and turns run it.
+    known: Mutex<HashMap<u64, Vec<Arc<LoadedUnit>>>>,
 }
 
 /// Where frames return to that were not called by an instruction: to Rust, from an accessor or a call with its
@@ -66,27 +70,51 @@ fn link_functions(unit: &CodeUnit, words: &mut [u32]) -> Option<()> {
     Some(())
 }
 
+/// Where `bytes` of caches go when `next` is the first address not given out: the first region, then the second one,
+/// never what lies between them.
+fn volatile_place(next: u32, bytes: u32) -> Option<u32> {
+    let start = if next <= IC_END && next.checked_add(bytes)? > IC_END { IC2 } else { next };
+    (start.checked_add(bytes)? <= IC2_END).then_some(start)
+}
+
+/// Do they run alike? (Names of functions, their handlers and tables follow from the source and the code.)
+fn is_same(a: &CodeUnit, b: &CodeUnit) -> bool {
+    a.is_module == b.is_module && a.name == b.name && a.source == b.source && a.words == b.words && a.consts == b.consts
+}
+
 impl Engine {
     pub fn new() -> std::io::Result<Engine> {
         let space = CodeSpace::new()?;
         let at = space.append(|_| vec![op::EXIT as u32, op::GETRET as u32, op::NEWRET as u32]);
         assert!(at == Some(STUB_EXIT), "the stubs come first");
-        Ok(Engine { space, next_ic: Mutex::new(IC) })
+        Ok(Engine { space, next_ic: Mutex::new(IC), known: Mutex::default() })
     }
 
-    /// Links a unit into code space. `None`: the process has no room for more code.
-    pub fn load(&self, unit: CodeUnit) -> Option<LoadedUnit> {
+    /// The unit in code space, where it is put if it is not there yet. `None`: the process has no room for more code.
+    /// (One with a template is never used again: each evaluation has template objects of its own.)
+    pub fn load(&self, unit: CodeUnit) -> Option<Arc<LoadedUnit>> {
+        if unit.consts.iter().any(|c| matches!(c, Const::Template { .. })) {
+            return self.link(unit).map(Arc::new);
+        }
+        let mut hasher = DefaultHasher::new();
+        (&unit.name, &unit.source, &unit.words).hash(&mut hasher);
+        let mut known = self.known.lock().unwrap_or_else(|e| e.into_inner());
+        let same = known.entry(hasher.finish()).or_default();
+        if let Some(u) = same.iter().find(|u| is_same(&u.unit, &unit)) {
+            return Some(u.clone());
+        }
+        let loaded = Arc::new(self.link(unit)?);
+        same.push(loaded.clone());
+        Some(loaded)
+    }
+
+    /// Links a unit into code space.
+    fn link(&self, unit: CodeUnit) -> Option<LoadedUnit> {
         let bytes = (unit.ics.len() as u64) * IC_BYTES as u64 + unit.consts.len() as u64 * 8;
         let bytes = u32::try_from(bytes.next_multiple_of(64)).ok()?;
         let start = {
             let mut next = self.next_ic.lock().unwrap_or_else(|e| e.into_inner());
-            if *next < IC_END && *next + bytes > IC_END {
-                *next = IC2;
-            }
-            let start = *next;
-            if start.checked_add(bytes)? > IC2_END {
-                return None;
-            }
+            let start = volatile_place(*next, bytes)?;
             *next = start + bytes;
             start
         };
@@ -102,5 +130,23 @@ impl Engine {
         link_functions(&unit, &mut words)?;
         let base = self.space.append(|_| words)?;
         Some(LoadedUnit { unit, base, volatile: (start, start + bytes), slots })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caches_never_lie_between_their_regions() {
+        for bytes in [64, 128, 192, 1 << 20] {
+            let mut next = IC;
+            while let Some(start) = volatile_place(next, bytes) {
+                let inside = start >= IC && start + bytes <= IC_END || start >= IC2 && start + bytes <= IC2_END;
+                assert!(inside, "{start:#x} + {bytes:#x}");
+                next = start + bytes;
+            }
+            assert!(next > IC2_END - bytes);
+        }
     }
 }

@@ -80,31 +80,12 @@ pub struct Saved {
     units: Vec<Arc<LoadedUnit>>,
 }
 
-fn new_cx(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
-    Cx {
-        heap,
-        fuel: u64::MAX,
-        thrown: UNDEF,
-        abort: None,
-        engine: engine.clone(),
-        units,
-        native_depth: 0,
-        stack_top: STACK,
-        stress: false,
-        output: Vec::new(),
-        new_target: UNDEF,
-        constructing: Vec::new(),
-        match_loop: false,
-        cache_epoch: 0,
-    }
-}
-
 impl Base {
     /// Builds the realm. Deterministic.
     pub fn build(engine: &Arc<Engine>, unlocked: bool) -> std::io::Result<Base> {
         let cage = Cage::new()?;
         let heap = Heap::new(&KINDS, Limits { heap_bytes: 64 << 20 });
-        let mut cx = new_cx(engine, heap, Vec::new());
+        let mut cx = Cx::new(engine, heap, Vec::new());
         let m = cage.mem();
         // nothing but a fault of our own can stop it
         let made = make_realm(&mut cx, m, unlocked);
@@ -142,7 +123,7 @@ impl Machine {
     pub fn new(engine: &Arc<Engine>, base: &Base, quota: Quota) -> std::io::Result<Machine> {
         let mut cage = Cage::new()?;
         let heap = Heap::on_base(&mut cage, &base.image, &KINDS, Limits { heap_bytes: quota.heap_bytes })?;
-        let cx = new_cx(engine, heap, base.units.clone());
+        let cx = Cx::new(engine, heap, base.units.clone());
         let mut machine = Machine { cx, cage, quota };
         machine.refill();
         Ok(machine)
@@ -153,7 +134,7 @@ impl Machine {
         let mut cage = Cage::new().map_err(ImageError::Io)?;
         let limits = Limits { heap_bytes: quota.heap_bytes };
         let heap = Heap::load_on(&mut cage, &base.image, &saved.image, &KINDS, limits)?;
-        let cx = new_cx(engine, heap, saved.units.clone());
+        let cx = Cx::new(engine, heap, saved.units.clone());
         let mut machine = Machine { cx, cage, quota };
         machine.refill();
         Ok(machine)
@@ -167,10 +148,14 @@ impl Machine {
     /// Writes the volatile table of units.
     fn refill(&mut self) {
         let m = self.cage.mem();
-
         for n in 0..self.cx.units.len() {
             interp::restore(&mut self.cx, m, n);
         }
+    }
+
+    /// Checks the whole stored heap, between turns.
+    pub fn verify(&self) -> Result<(), String> {
+        self.cx.heap.verify(self.cage.mem()).map_err(|f| f.to_string())
     }
 
     /// Collect at every safepoint.
@@ -181,6 +166,16 @@ impl Machine {
     /// Run the `match` loop instead of the threaded handlers.
     pub fn set_match_loop(&mut self, on: bool) {
         self.cx.match_loop = on;
+    }
+
+    /// Lends unlocked realms a clock, in milliseconds since any moment.
+    pub fn set_clock(&mut self, clock: fn() -> f64) {
+        self.cx.clock = Some(clock);
+    }
+
+    /// What an operator may want to know of the heap.
+    pub fn heap_stats(&self) -> cage::heap::Stats {
+        self.cx.heap.stats()
     }
 
     /// One turn: `body`, then all the jobs it caused; then commit or rollback.
@@ -199,10 +194,10 @@ impl Machine {
         };
         cx.thrown = UNDEF;
         let mut unhandled = Vec::new();
-        if !matches!(outcome, Outcome::Aborted(_)) {
-            if let Err(why) = finish(cx, m, &mut unhandled) {
-                outcome = Outcome::Aborted(why);
-            }
+        if !matches!(outcome, Outcome::Aborted(_))
+            && let Err(why) = finish(cx, m, &mut unhandled)
+        {
+            outcome = Outcome::Aborted(why);
         }
         if let Outcome::Aborted(_) = outcome {
             unhandled.clear();

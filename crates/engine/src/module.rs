@@ -25,7 +25,6 @@ use cage::Mem;
 use cage::layout::{H_X, header};
 use cage::value::*;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// One module of a graph; `requests[i]` is the index of the module that its request `i` names.
 pub struct ModuleIn {
@@ -67,7 +66,7 @@ pub fn run_graph(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, global: Value) -> Re
     for step in &plan {
         let Some(unit) = units[step.module].take() else { continue };
         let Some(loaded) = cx.engine.load(unit) else { return Err(cx.range_error(m, "limit: code of the process")) };
-        let number = interp::add_unit(cx, m, Arc::new(loaded))?;
+        let number = interp::add_unit(cx, m, loaded)?;
         programs.push(interp::program_closure(cx, m, number, global, &cells[step.module])?);
     }
     let list = array::from_slice(cx, m, &programs)?;

@@ -1,4 +1,6 @@
-//! Vectors printed by another engine. Length: a table.
+//! Vectors printed by another engine.
+//!
+//! Length: a table.
 use super::*;
 use crate::cx::Cx;
 use crate::engine::Engine;
@@ -9,23 +11,8 @@ use std::sync::Arc;
 /// Runs `f` with a machine whose realm has its roots and no builtins.
 pub(crate) fn with_machine(f: impl FnOnce(&mut Cx, Mem)) {
     let cage = cage::Cage::new().expect("a cage");
-    let mut cx = Cx {
-        heap: Heap::new(&KINDS, Limits { heap_bytes: 1 << 28 }),
-        fuel: u64::MAX,
-        thrown: UNDEF,
-        abort: None,
-        engine: Arc::new(Engine::new().expect("code space")),
-        units: Vec::new(),
-        native_depth: 0,
-        stack_top: cage::layout::STACK,
-        stress: false,
-        output: Vec::new(),
-        new_target: UNDEF,
-        constructing: Vec::new(),
-        match_loop: false,
-        cache_epoch: 0,
-        base_end: cage::layout::OLD,
-    };
+    let engine = Arc::new(Engine::new().expect("code space"));
+    let mut cx = Cx::new(&engine, Heap::new(&KINDS, Limits { heap_bytes: 1 << 28 }), Vec::new());
     crate::realm::begin(&mut cx, cage.mem(), false).expect("a realm");
     f(&mut cx, cage.mem());
 }

@@ -152,6 +152,7 @@ pub fn refusal(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>>
     let mut nodes = vec![Node { value: v, parent: usize::MAX, key: UNDEF, leave: false }];
     let mut todo = vec![0];
     // false while open, true when done
+    // determinism: looked up only, never iterated.
     let mut seen: HashMap<u32, bool> = HashMap::new();
     while let Some(i) = todo.pop() {
         let (value, leave) = (nodes[i].value, nodes[i].leave);

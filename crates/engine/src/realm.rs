@@ -244,33 +244,7 @@ fn prototypes(cx: &mut Cx, m: Mem) -> Res<()> {
     for r in [R_SHAPE_NATIVE, R_SHAPE_ARROW, R_SHAPE_FUNCTION, R_SHAPE_BOUND] {
         set_shape(cx, r, fp, 1, EXOTIC | if r == R_SHAPE_BOUND { 0 } else { VIRTUAL })?;
     }
-    let plain = [
-        R_SYMBOL_PROTO,
-        R_BIGINT_PROTO,
-        R_ERROR_PROTO,
-        R_MAP_PROTO,
-        R_SET_PROTO,
-        R_WEAKMAP_PROTO,
-        R_WEAKSET_PROTO,
-        R_PROMISE_PROTO,
-        R_ITERATOR_PROTO,
-        R_ASYNC_ITERATOR_PROTO,
-        R_COMPARTMENT_PROTO,
-    ];
-    for r in plain {
-        let o = object::new(cx, m)?;
-        roots::set(cx, m, r, o);
-    }
-    // these are themselves wrappers
-    for (r, v) in [(R_STRING_PROTO, string::empty(m)), (R_NUMBER_PROTO, int(0)), (R_BOOLEAN_PROTO, FALSE)] {
-        let s = shape::root(cx, m, op, 1, EXOTIC)?;
-        let o = object::exotic(cx, m, WRAPPER, s, &[v])?;
-        roots::set(cx, m, r, o);
-    }
-    for i in 1..8 {
-        let o = object::create(cx, m, roots::get(m, R_ERROR_PROTO))?;
-        roots::set(cx, m, R_ERROR_PROTO + i, o);
-    }
+    plain_prototypes(cx, m, op)?;
     let ap = {
         set_shape(cx, R_SHAPE_ARRAY, op, 0, EXOTIC | ARRAY)?;
         crate::array::from_slice(cx, m, &[])?
@@ -305,6 +279,38 @@ fn prototypes(cx: &mut Cx, m: Mem) -> Res<()> {
         set_shape(cx, R_SHAPE_ERROR + i, roots::get(m, R_ERROR_PROTO + i), 2, 0)?;
     }
     literal_shapes(cx, m)
+}
+
+/// Prototypes that are ordinary objects or wrappers; `op` is %Object.prototype%.
+fn plain_prototypes(cx: &mut Cx, m: Mem, op: Value) -> Res<()> {
+    let plain = [
+        R_SYMBOL_PROTO,
+        R_BIGINT_PROTO,
+        R_ERROR_PROTO,
+        R_MAP_PROTO,
+        R_SET_PROTO,
+        R_WEAKMAP_PROTO,
+        R_WEAKSET_PROTO,
+        R_PROMISE_PROTO,
+        R_ITERATOR_PROTO,
+        R_ASYNC_ITERATOR_PROTO,
+        R_COMPARTMENT_PROTO,
+    ];
+    for r in plain {
+        let o = object::new(cx, m)?;
+        roots::set(cx, m, r, o);
+    }
+    // these are themselves wrappers
+    for (r, v) in [(R_STRING_PROTO, string::empty(m)), (R_NUMBER_PROTO, int(0)), (R_BOOLEAN_PROTO, FALSE)] {
+        let s = shape::root(cx, m, op, 1, EXOTIC)?;
+        let o = object::exotic(cx, m, WRAPPER, s, &[v])?;
+        roots::set(cx, m, r, o);
+    }
+    for i in 1..8 {
+        let o = object::create(cx, m, roots::get(m, R_ERROR_PROTO))?;
+        roots::set(cx, m, R_ERROR_PROTO + i, o);
+    }
+    Ok(())
 }
 
 fn literal_shapes(cx: &mut Cx, m: Mem) -> Res<()> {

@@ -280,29 +280,37 @@ fn new_dict(cx: &mut Cx, m: Mem, cap: u32) -> Res<u32> {
     Ok(d)
 }
 
-fn dict_put(cx: &mut Cx, m: Mem, d: u32, key: Value, info: u32) {
+fn dict_put(cx: &mut Cx, m: Mem, d: u32, key: Value, info: u32) -> Res<()> {
     let cap = dict_cap(m, d);
     let mut i = key_hash(key) & cap.wrapping_sub(1);
-    for _ in 0..cap {
+    for probes in 0..cap {
         let at = d.wrapping_add(24 + i * 16);
         if m.r64(at, 0) == HOLE {
+            // many in a row: keys of one hash, or a damaged heap
+            cx.charge(probes as u64 / 8)?;
             cx.heap.write(m, at, key);
             cx.heap.write(m, at.wrapping_add(8), int(info as i32));
             let used = as_int(m.r64(d, 8)) + 1;
             cx.heap.write(m, d.wrapping_add(8), int(used));
-            return;
+            return Ok(());
         }
         i = (i + 1) & cap.wrapping_sub(1);
     }
+    cx.charge(cap as u64 / 8)
 }
 
 /// A dictionary's own shape with the properties of `shape`, slots as they are (an object's slots must be laid out as
 /// "spilled" by the caller: see `object::to_dict`).
 pub fn to_dict(cx: &mut Cx, m: Mem, shape: u32) -> Res<u32> {
     let n = count(m, shape);
+    if n > 1 << 16 {
+        // no shape with a list of its own has so many: the heap is damaged
+        return Err(cx.stop(Abort::Corrupt));
+    }
+    cx.charge(n as u64)?;
     let d = new_dict(cx, m, ((n + 8) * 2).next_power_of_two())?;
     for i in 0..n {
-        dict_put(cx, m, d, key_at(m, shape, i), i << 4 | attrs_at(m, shape, i) as u32);
+        dict_put(cx, m, d, key_at(m, shape, i), i << 4 | attrs_at(m, shape, i) as u32)?;
     }
     m.w64(d, 16, int(n as i32));
     dict_shape(cx, m, shape, d, n)
@@ -329,12 +337,15 @@ pub fn dict_add(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) -> Res<u
     let (used, cap) = (m.r32(d, 8), dict_cap(m, d));
     if used + 1 > cap / 4 * 3 {
         let n = count(m, shape);
+        if n > 1 << 26 {
+            return Err(cx.stop(Abort::Heap));
+        }
         let new = new_dict(cx, m, ((n + 4) * 2).next_power_of_two())?;
         for i in 0..cap {
             let at = d.wrapping_add(24 + i * 16);
             let k = m.r64(at, 0);
             if k != HOLE && k != TOMB {
-                dict_put(cx, m, new, k, m.r32(at, 8));
+                dict_put(cx, m, new, k, m.r32(at, 8))?;
             }
         }
         m.w64(new, 16, m.r64(d, 16));
@@ -342,7 +353,7 @@ pub fn dict_add(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) -> Res<u
         d = new;
     }
     let slot = m.r32(d, 16);
-    dict_put(cx, m, d, key, slot << 4 | attrs as u32);
+    dict_put(cx, m, d, key, slot << 4 | attrs as u32)?;
     cx.heap.write(m, d.wrapping_add(16), int(slot as i32 + 1));
     set_count(cx, m, shape, count(m, shape) + 1);
     Ok(slot)

@@ -16,6 +16,9 @@ pub const MAX_FILE_BYTES: u64 = 64 << 20;
 /// Modules of one program at most.
 pub const MAX_MODULES: usize = 10_000;
 
+/// The code of a file that cannot be read at all.
+pub const E_FILE: &str = "E-FILE";
+
 /// What is wrong with one file.
 #[derive(Debug)]
 pub struct Fault {
@@ -46,7 +49,7 @@ pub fn entry_file(path: &Path) -> PathBuf {
 /// Reads a source file as text.
 pub fn read(path: &Path) -> Result<String, Fault> {
     let look = |e: std::io::Error| {
-        fault(path, "E-FILE", format!("cannot read {}: {e}", path.display()), "check the path and its permissions")
+        fault(path, E_FILE, format!("cannot read {}: {e}", path.display()), "check the path and its permissions")
     };
     let size = std::fs::metadata(path).map_err(look)?.len();
     if size > MAX_FILE_BYTES {

@@ -45,6 +45,23 @@ pub fn release(lines: &[OutputLine]) -> std::io::Result<()> {
     out.flush()
 }
 
+/// Writes data to stdout. False if that failed; it is said why, unless the reader has gone.
+pub fn data(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// True if writing went well; says why it did not, unless the reader has gone.
+pub fn written(result: std::io::Result<()>) -> bool {
+    if let Err(e) = &result
+        && e.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        eprintln!("error[E-OUTPUT]: cannot write to standard output: {e}");
+        eprintln!("  help: make room, or send the output elsewhere");
+    }
+    result.is_ok()
+}
+
 /// Shows on stderr what an aborted turn had printed, marked.
 pub fn aborted_lines(lines: &[OutputLine]) {
     for l in lines.iter().take(MAX_ABORTED_LINES) {
@@ -78,6 +95,13 @@ fn remedy(why: Abort) -> &'static str {
 pub fn uncaught(text: &str) {
     eprintln!("error[E-UNCAUGHT]: an exception was not caught; the turn's effects before it stand");
     eprintln!("  help: catch it in the program, or mend what throws it");
+    eprintln!("{}", safe(text));
+}
+
+/// Reports the rejection of what start returned.
+pub fn start_rejected(text: &str) {
+    eprintln!("error[E-START]: the promise that start returned was rejected");
+    eprintln!("  help: mend what rejects it, or handle it inside start");
     eprintln!("{}", safe(text));
 }
 

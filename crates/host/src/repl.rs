@@ -63,8 +63,15 @@ fn terminal(vat: &mut Vat, level: Level) -> i32 {
 fn piped(vat: &mut Vat, level: Level) -> i32 {
     let mut entry = String::new();
     let mut fine = true;
-    for line in std::io::stdin().lock().lines() {
+    for line in std::io::stdin().lock().split(b'\n') {
         let Ok(line) = line else { return 1 };
+        let Ok(line) = String::from_utf8(line) else {
+            eprintln!("error[E-UTF8]: a line of standard input is not UTF-8; its entry is dropped");
+            eprintln!("  help: send UTF-8");
+            fine = false;
+            entry.clear();
+            continue;
+        };
         if entry.is_empty() && line.trim() == ".exit" {
             break;
         }
@@ -81,12 +88,15 @@ fn piped(vat: &mut Vat, level: Level) -> i32 {
     i32::from(!fine)
 }
 
+/// Codes of what may stand open over lines: templates and comments.
+const OPEN: &[&str] = &["E-TEMPLATE", "E-COMMENT"];
+
 /// Does the entry end inside something? (It has errors, and all of them stand at its very end.)
 fn unfinished(entry: &str) -> bool {
     let options = syntax::Options { goal: Goal::Script, ..Default::default() };
     let parsed = syntax::parse(entry, &options);
     let end = entry.trim_end().len() as u32;
-    parsed.has_errors() && parsed.diagnostics.iter().all(|d| d.span.start >= end || d.code == "E-UNTERMINATED")
+    parsed.has_errors() && parsed.diagnostics.iter().all(|d| d.span.start >= end || OPEN.contains(&d.code))
 }
 
 fn eval(vat: &mut Vat, entry: &str, level: Level) -> bool {
@@ -97,10 +107,10 @@ fn eval(vat: &mut Vat, entry: &str, level: Level) -> bool {
         Ok(unit) => {
             let t = vat.deliver(Delivery::Entry(unit));
             let fine = report(&t);
-            if let Ending::Value(text) = &t.ending {
-                println!("{}", output::safe(text));
+            match &t.ending {
+                Ending::Value(text) => output::data(&format!("{}\n", output::safe(text))) && fine,
+                _ => fine,
             }
-            fine
         }
         Err(f) => {
             output::faults(&[f]);

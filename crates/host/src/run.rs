@@ -4,7 +4,7 @@
 //!
 //! Invariants
 //! - nothing a turn wrote is released before the turn is committed;
-//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 a program that exports nothing to start.
+//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 no such file or nothing in it to start.
 use crate::bundle::{self, Fault};
 use crate::output;
 use std::path::{Path, PathBuf};
@@ -38,8 +38,21 @@ pub fn on_big_stack<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     })
 }
 
+/// Milliseconds since the first reading.
+fn clock() -> f64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3
+}
+
 fn new_vat(options: &Options) -> Result<Vat, i32> {
-    Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota)).map_err(|e| {
+    let made = Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota));
+    let lent = made.map(|mut vat| {
+        if options.unlocked {
+            vat.machine().set_clock(clock);
+        }
+        vat
+    });
+    lent.map_err(|e| {
         eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}\n  help: raise the limit of address space (ulimit -v)");
         1
     })
@@ -61,8 +74,9 @@ pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
                 }
             }
             Err(f) => {
+                let code = exit_code(std::slice::from_ref(&f), file);
                 output::faults(&[f]);
-                return 1;
+                return code;
             }
         }
     }
@@ -78,7 +92,7 @@ pub fn report(t: &TurnOutcome) -> bool {
             false
         }
         ending => {
-            if output::release(&t.output).is_err() {
+            if !output::written(output::release(&t.output)) {
                 return false;
             }
             for u in &t.unhandled {
@@ -98,7 +112,7 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
         Ok(b) => b,
         Err(faults) => {
             output::faults(&faults);
-            return source_error(&faults);
+            return exit_code(&faults, &bundle::entry_file(path));
         }
     };
     let mut vat = match new_vat(options) {
@@ -117,14 +131,16 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     }
     match vat.main_state() {
         Main::Rejected(text) => {
-            eprintln!("error[E-START]: the promise that start returned was rejected");
-            output::uncaught(&text);
+            output::start_rejected(&text);
             1
         }
         Main::Fulfilled | Main::Pending => 0,
     }
 }
 
-fn source_error(_: &[Fault]) -> i32 {
-    1
+/// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.
+fn exit_code(faults: &[Fault], named: &Path) -> i32 {
+    let named = named.display().to_string();
+    let unread = |f: &Fault| f.file == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
+    if faults.iter().any(unread) { 2 } else { 1 }
 }

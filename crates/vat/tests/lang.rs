@@ -107,7 +107,7 @@ fn matches(block: &Block, got: &[String]) -> bool {
         && got
             .iter()
             .zip(want)
-            .all(|(g, w)| g == w || (w.starts_with("! ") && !w.contains(": ") && (g == w || g.starts_with(&format!("{w}: ")))))
+            .all(|(g, w)| g == w || (w.starts_with("! ") && !w.contains(": ") && g.starts_with(&format!("{w}: "))))
 }
 
 /// Runs one block; `None`: it did not parse.
@@ -165,6 +165,9 @@ fn run_case(case: &Case, way: Way) -> Result<(), Failed> {
             Some(t) => shown(&t),
             None => vec!["! SyntaxError".to_owned()],
         };
+        if let Err(fault) = vat.machine().verify() {
+            return Err(format!("line {}: the heap after the turn: {fault}", block.line).into());
+        }
         if !matches(block, &got) {
             let text =
                 format!("line {}:\n--- expected\n{}\n--- got\n{}\n", block.line, block.expected.join("\n"), got.join("\n"));

@@ -5,6 +5,7 @@
 mod bench;
 mod book;
 mod ci;
+mod figures;
 #[cfg(feature = "peer")]
 mod qjs;
 mod report;
@@ -22,8 +23,10 @@ cargo xtask COMMAND
   tidy [--json]        check the rules of the house; each finding names the mend
   ci                   all that must pass before a change is merged: format, lints, tidy, tests, book
   book [--json] [PART] run the examples of the book and the README (those in files whose path contains PART)
-  bench [--workloads DIR] [--rounds N] [--only A,B] [--no-save]
+  bench [--workloads DIR] [--rounds N] [--only A,B] [--except A,B] [--no-save]
                        CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
+  figures [--only A,B] [--images N] [--special DIR]
+                       what one vat promises of time and memory, kept in bench/RESULTS.md
   qjs FILE             run one script under quickjs-ng (built with `--features peer`; used by bench)
   measure FILE COMMAND run one command and write what it cost to FILE (used by bench)
 ";
@@ -50,6 +53,7 @@ fn run(args: &[String]) -> Result<bool> {
         ["ci"] => ci::run(&root),
         ["book", ref rest @ ..] => book::run(&root, rest),
         ["bench", ref rest @ ..] => bench::run(&root, rest),
+        ["figures", ref rest @ ..] => figures::run(&root, rest),
         ["qjs", file] => quickjs(file),
         ["measure", account, ref command @ ..] => Ok(bench::helper(account, command)?.success()),
         ["help" | "--help" | "-h"] => {

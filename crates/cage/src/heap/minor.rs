@@ -84,7 +84,7 @@ pub fn first_value(trace: Trace) -> Option<u32> {
 impl Heap {
     /// Collects at a safepoint: no native code is on the stack, all live values are in `[STACK, stack_end)`, `extra` or the heap.
     pub fn collect(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64]) -> Result<(), HeapFull> {
-        if self.stress {
+        if std::mem::take(&mut self.full) || self.stress {
             return self.collect_full(mem, stack_end, extra);
         }
         self.evacuate(mem, stack_end, extra, false)?;
@@ -94,6 +94,7 @@ impl Heap {
     pub(super) fn evacuate(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64], promote: bool) -> Result<(), HeapFull> {
         let stack_end = stack_end.clamp(STACK, STACK_END);
         self.collections += 1;
+        self.full = false;
         self.begin_evacuation(promote);
         self.flag_direct(mem);
         self.forward_remembered(mem);

@@ -108,6 +108,7 @@ pub struct Heap {
     moved: u64,
     tuning: Tuning,
     requested: bool,
+    full: bool,
     stress: bool,
     reserve: bool,
     moved_bytes: u64,
@@ -152,6 +153,7 @@ impl Heap {
             moved: 0,
             tuning: Tuning::default(),
             requested: false,
+            full: false,
             stress: false,
             reserve: false,
             moved_bytes: 0,
@@ -208,6 +210,12 @@ impl Heap {
     fn want_collection(&mut self) {
         self.young.wanted = true;
         self.nur_end = self.nur;
+    }
+
+    /// Has the next `collect` be a full one, and the next `alloc` ask for it.
+    pub fn request_full(&mut self) {
+        self.full = true;
+        self.want_collection();
     }
 
     /// Does the heap want `collect` to be called at the next safepoint? (`alloc` gives nothing until then.)

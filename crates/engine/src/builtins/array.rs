@@ -7,6 +7,7 @@
 //! - the short way is taken for arrays that are `plain_len` alone, looked at anew after anything that could run a program;
 //! - the long way is the standard's algorithm, step by step, its indices as doubles;
 //! - elements move by `move_elems` and `copy_elems`, which charge in slices and keep the heap's barrier.
+pub use super::array_parts::*;
 use super::{Native, array_more, ctor, f};
 use crate::array;
 use crate::convert::{relative_index, to_integer, to_object};
@@ -18,7 +19,7 @@ use crate::realm::Realm;
 use crate::roots::{self, *};
 use crate::shape;
 use cage::Mem;
-use cage::layout::{H_N, H_X, OLD, header};
+use cage::layout::{H_N, H_X, header};
 use cage::value::*;
 
 const CTOR: u16 = 0x0C0;
@@ -28,7 +29,7 @@ const ARRAY_OF: u16 = 0x0C3;
 const COPY_WITHIN: u16 = 0x0C4;
 const FILL: u16 = 0x0C5;
 const POP: u16 = 0x0C6;
-const PUSH: u16 = 0x0C7;
+pub const PUSH: u16 = 0x0C7;
 const REVERSE: u16 = 0x0C8;
 const SHIFT: u16 = 0x0C9;
 const SPLICE: u16 = 0x0CA;
@@ -51,128 +52,6 @@ pub const TABLE: &[Native] = &[
 
 /// 2^53 - 1
 pub const MAX_SAFE: f64 = 9007199254740991.0;
-/// Elements between two looks at the meter.
-const SLICE: u32 = 1 << 14;
-/// Elements `new Array(n)` makes room for at once.
-const MAX_PRESIZE: f64 = 65536.0;
-
-// ---- what all methods are made of ----
-
-/// The property key of index `k`.
-pub fn key(cx: &mut Cx, m: Mem, k: f64) -> Res {
-    object::key_of(cx, m, from_num(k))
-}
-/// LengthOfArrayLike
-pub fn length_of(cx: &mut Cx, m: Mem, o: Value) -> Res<f64> {
-    if array::is_array(m, o) {
-        return Ok(array::length(m, o));
-    }
-    let v = object::get(cx, m, o, roots::get(m, R_STR_LENGTH))?;
-    crate::convert::to_length(cx, m, v)
-}
-pub fn get_at(cx: &mut Cx, m: Mem, o: Value, k: f64) -> Res {
-    cx.charge(2)?;
-    let k = key(cx, m, k)?;
-    object::get(cx, m, o, k)
-}
-pub fn has_at(cx: &mut Cx, m: Mem, o: Value, k: f64) -> Res<bool> {
-    cx.charge(2)?;
-    let k = key(cx, m, k)?;
-    object::has(cx, m, o, k)
-}
-pub fn put_at(cx: &mut Cx, m: Mem, o: Value, k: f64, v: Value) -> Res<()> {
-    cx.charge(2)?;
-    let k = key(cx, m, k)?;
-    object::put(cx, m, o, k, v)
-}
-fn delete_at(cx: &mut Cx, m: Mem, o: Value, k: f64) -> Res<()> {
-    cx.charge(2)?;
-    let k = key(cx, m, k)?;
-    object::delete_or_throw(cx, m, o, k)
-}
-/// CreateDataPropertyOrThrow
-pub fn create_at(cx: &mut Cx, m: Mem, o: Value, k: f64, v: Value) -> Res<()> {
-    cx.charge(2)?;
-    let k = key(cx, m, k)?;
-    object::create_data_or_throw(cx, m, o, k, v)
-}
-/// Set(o, "length", n, true)
-pub fn put_length(cx: &mut Cx, m: Mem, o: Value, n: f64) -> Res<()> {
-    object::put(cx, m, o, roots::get(m, R_STR_LENGTH), from_num(n))
-}
-
-/// Length of an array whose elements may be read and written directly: nothing special about it, and its holes are
-/// just that, since nothing on its prototype chain has an index.
-#[inline]
-pub fn plain_len(m: Mem, a: Value) -> Option<u32> {
-    let n = array::simple(m, a)?;
-    let p = object::proto_of(m, a);
-    if p != roots::get(m, R_ARRAY_PROTO) {
-        return None;
-    }
-    if object::flags(m, p) & FROZEN != 0 || indexless(m, p) { Some(n) } else { None }
-}
-
-/// In unlocked realms: no index stands in Array.prototype or Object.prototype.
-#[cold]
-fn indexless(m: Mem, array_proto: Value) -> bool {
-    let o = object::proto_of(m, array_proto);
-    if o != roots::get(m, R_OBJECT_PROTO) || object::flags(m, array_proto) & SPARSE != 0 || array::length(m, array_proto) != 0.0 {
-        return false;
-    }
-    let s = shape::of(m, o);
-    !shape::is_dict(m, s) && (0..shape::count(m, s).min(shape::MAX_SHAPE)).all(|i| !is_int(shape::key_at(m, s, i)))
-}
-
-/// Address of element `i` of elements object `e`.
-#[inline]
-pub fn place(e: u32, i: u32) -> u32 {
-    e.wrapping_add(8).wrapping_add(i.wrapping_mul(8))
-}
-
-/// Copies `n` elements between two elements objects, or within one, as `memmove` does.
-pub fn move_elems(cx: &mut Cx, m: Mem, from: u32, i: u32, to: u32, j: u32, n: u32) -> Res<()> {
-    let backward = from == to && j > i;
-    let mut done = 0;
-    while done < n {
-        let k = (n - done).min(SLICE);
-        cx.charge(k as u64 / if to < OLD { 16 } else { 4 })?;
-        let x = if backward { n - done - k } else { done };
-        cx.heap.copy_values(m, place(from, i + x), place(to, j + x), k);
-        done += k;
-    }
-    Ok(())
-}
-
-/// Writes `v` to `n` elements from `i` on.
-fn fill_elems(cx: &mut Cx, m: Mem, e: u32, i: u32, n: u32, v: Value) -> Res<()> {
-    for x in 0..n {
-        if x % SLICE == 0 {
-            cx.charge((n - x).min(SLICE) as u64 / 8)?;
-        }
-        cx.heap.write(m, place(e, i + x), v);
-    }
-    Ok(())
-}
-
-/// An array holding elements `[i, i + n)` of an elements object.
-pub fn from_elems(cx: &mut Cx, m: Mem, e: u32, i: u32, n: u32) -> Res {
-    let a = array::with_capacity(cx, m, n)?;
-    move_elems(cx, m, e, i, array::elems(m, a), 0, n)?;
-    array::set_length_plain(cx, m, a, n);
-    Ok(a)
-}
-
-/// ArrayCreate with the standard prototype.
-pub fn array_create(cx: &mut Cx, m: Mem, len: f64) -> Res {
-    if len > u32::MAX as f64 {
-        return Err(cx.range_error(m, "Invalid array length"));
-    }
-    let a = array::with_capacity(cx, m, if len <= MAX_PRESIZE { len as u32 } else { 0 })?;
-    cx.heap.write(m, (a as u32).wrapping_add(16), from_num(len));
-    Ok(a)
-}
-
 /// Would ArraySpeciesCreate make an ordinary array for `o`, without running a program?
 pub fn standard_species(m: Mem, o: Value) -> bool {
     if !array::is_array(m, o) {
@@ -308,15 +187,25 @@ fn pop(cx: &mut Cx, m: Mem, a: Args) -> Res {
     Ok(v)
 }
 
-/// Drops the first `k` elements in constant time: the header moves up to where the last of them stood.
-fn trim_left(cx: &mut Cx, m: Mem, a: Value, k: u32) {
+/// Drops the first `k` elements. In the nursery the header moves up to where the last of them stood; an old object keeps
+/// its place (the line map names it), so there the rest moves down, at a cost of its length.
+fn trim_left(cx: &mut Cx, m: Mem, a: Value, k: u32) -> Res<()> {
     let e = array::elems(m, a);
     let (cap, tail) = (m.r32(e, H_X), m.r16(e, H_N));
     debug_assert!(k <= cap, "more than there is");
-    let to = e.wrapping_add(k * 8);
-    cx.heap.dirty(m, to, 8);
-    m.w64(to, 0, header(ELEMS, m.r8(e, cage::layout::H_FLAGS), tail, cap - k));
-    cx.heap.write(m, (a as u32).wrapping_add(8), CELL | to as u64);
+    if e < cage::layout::OLD {
+        let to = e.wrapping_add(k * 8);
+        m.w64(to, 0, header(ELEMS, m.r8(e, cage::layout::H_FLAGS), tail, cap - k));
+        cx.heap.write(m, (a as u32).wrapping_add(8), CELL | to as u64);
+        return Ok(());
+    }
+    let n = array::dense_len(m, a);
+    cx.charge((n - k.min(n)) as u64 / 32)?;
+    cx.heap.copy_values(m, place(e, k), place(e, 0), n - k.min(n));
+    for i in n - k.min(n)..n {
+        cx.heap.write(m, place(e, i), HOLE);
+    }
+    Ok(())
 }
 
 /// Array.prototype.shift
@@ -327,7 +216,7 @@ fn shift(cx: &mut Cx, m: Mem, a: Args) -> Res {
             return Ok(UNDEF);
         }
         let v = m.r64(place(array::elems(m, this), 0), 0);
-        trim_left(cx, m, this, 1);
+        trim_left(cx, m, this, 1)?;
         array::set_length_plain(cx, m, this, n - 1);
         return Ok(if v == HOLE { UNDEF } else { v });
     }
@@ -409,7 +298,7 @@ fn open_gap(cx: &mut Cx, m: Mem, a: Value, at: u32, n: u32, gone: u32, new: u32)
         let e = array::elems(m, a);
         move_elems(cx, m, e, at + gone, e, at + new, n - at - gone)?;
     } else if at == 0 && gone > new {
-        trim_left(cx, m, a, gone - new);
+        trim_left(cx, m, a, gone - new)?;
     } else if gone > new {
         let e = array::elems(m, a);
         move_elems(cx, m, e, at + gone, e, at + new, n - at - gone)?;

@@ -63,6 +63,7 @@ fn construct(cx: &mut Cx, m: Mem, a: Args) -> Res {
     }
     let mut name = string::empty(m);
     if is_obj(options) {
+        refuse_unsupported(cx, m, options)?;
         let n = object::get_str(cx, m, options, "name")?;
         if n != UNDEF {
             name = convert::to_string(cx, m, n)?;
@@ -75,8 +76,24 @@ fn construct(cx: &mut Cx, m: Mem, a: Args) -> Res {
     Ok(c)
 }
 
+/// Options that would change what a source means are refused, not ignored; an empty list asks for nothing.
+fn refuse_unsupported(cx: &mut Cx, m: Mem, options: Value) -> Res<()> {
+    for name in ["transforms", "__shimTransforms__", "globalLexicals", "modules"] {
+        let v = object::get_str(cx, m, options, name)?;
+        let empty = v == UNDEF || (is_obj(v) && object::own_keys(cx, m, v)?.iter().all(|k| *k == roots::get(m, R_STR_LENGTH)));
+        if !empty {
+            return Err(cx.type_error(m, &format!("compartments have no '{name}' yet")));
+        }
+    }
+    Ok(())
+}
+
 fn evaluate(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let c = this_of(cx, m, a)?;
+    let options = a.get(m, 1);
+    if is_obj(options) {
+        refuse_unsupported(cx, m, options)?;
+    }
     let source = a.get(m, 0);
     if !is_str(source) {
         return Err(cx.type_error(m, "first argument of evaluate() must be a string"));

@@ -9,6 +9,7 @@
 //! - a native charges the meter before it works, at least every 10 ms of work.
 pub mod array;
 pub mod array_more;
+mod array_parts;
 pub mod assert;
 pub mod async_iter;
 pub mod bigint;
@@ -42,13 +43,16 @@ pub mod symbol;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod unlocked;
 pub mod weak;
 
 use crate::cx::{Cx, NativeFn, Res};
 use crate::realm::Realm;
 use cage::Mem;
 
+pub use array::PUSH as ARRAY_PUSH;
 pub use function::{APPLY as FUNCTION_APPLY, CALL as FUNCTION_CALL};
+pub use string::CHAR_CODE_AT;
 
 /// One builtin.
 pub struct Native {
@@ -74,9 +78,10 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// Blocks of numbers: error 0x010, object 0x040, function 0x0A0, array 0x0C0, string 0x140, number 0x1C0, math 0x200,
 /// symbol 0x240, bigint 0x260, boolean 0x280, reflect 0x290, json 0x2B0, map and set 0x2C0, weak collections 0x300,
 /// iterators 0x320, promise 0x340, eventual send 0x380, harden, assert and other SES 0x3C0, compartment 0x420, console 0x460,
-/// helpers for script code 0x480, globals (parseInt …) 0x4C0.
+/// helpers for script code 0x480, globals (parseInt …) 0x4C0, unlocked realms 0x4E0.
 const TABLES: &[&[Native]] = &[
     error::TABLE,
+    unlocked::TABLE,
     object::TABLE,
     object_proto::TABLE,
     function::TABLE,
@@ -155,6 +160,7 @@ pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     ses::install(cx, m, realm)?;
     makers::install(cx, m, realm)?;
     assert::install(cx, m, realm)?;
+    unlocked::install(cx, m, realm)?;
     // the last one: it notes what all compartments share
     compartment::install(cx, m, realm)?;
     Ok(())

@@ -98,6 +98,9 @@ pub struct Handler {
     pub reg: u8,
 }
 
+/// Exported name, request, imported name; `None` is the namespace.
+pub type Indirect = (Box<[u16]>, u32, Option<Box<[u16]>>);
+
 /// What linking a module needs. A module's program function takes, as capture 0, the global object; then one box for
 /// each entry of `cells`, in order: the module's imports and exports. Names are constants of the unit.
 #[derive(Debug, Clone, Default)]
@@ -107,8 +110,7 @@ pub struct ModuleTable {
     pub cells: Vec<Cell>,
     /// (exported name, index into `cells`)
     pub locals: Vec<(Box<[u16]>, u32)>,
-    /// (exported name, request, imported name; `None` is the namespace)
-    pub indirect: Vec<(Box<[u16]>, u32, Option<Box<[u16]>>)>,
+    pub indirect: Vec<Indirect>,
     /// Requests of `export *`.
     pub stars: Vec<u32>,
     pub has_top_level_await: bool,

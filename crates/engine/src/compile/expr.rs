@@ -140,7 +140,16 @@ impl Gen<'_> {
         match small_int(n) {
             Some(i) => self.move_imm(dst, i),
             None => {
-                let bits = if n.is_nan() { 0x7ff8_0000_0000_0000 } else { n.to_bits() };
+                let whole = n as i32;
+                let is_int = whole as f64 == n && (whole != 0 || n.is_sign_positive());
+                // a value as the machine has it: an int where it is one
+                let bits = if n.is_nan() {
+                    0x7ff8_0000_0000_0000
+                } else if is_int {
+                    0xffff << 48 | whole as u32 as u64
+                } else {
+                    n.to_bits()
+                };
                 self.emit_words(op::LDD, dst, 0, 0, &[bits as u32, (bits >> 32) as u32]);
             }
         }

@@ -6,7 +6,7 @@
 //! a construction: the same with new.target between the note and r0
 //! ```
 use super::fast::{a, b};
-use super::{Frame, frame_end, function_at, run, safepoint};
+use super::{Frame, GO, frame_end, function_at, middle, run, safepoint, unwind};
 use crate::array;
 use crate::builtins;
 use crate::code::F_BUILTIN;
@@ -210,6 +210,34 @@ fn call_at<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, at: u8, argc: u8, co
             enter(cx, m, fr, f, base, args, fr.pc, delta, code)
         }
         _ => Err(no_callee(cx, m, fr, f, "function")),
+    }
+}
+
+/// A builtin called by CALL or CALLM (`i`), its window laid out: gives GO and where to go on, or how the run ends.
+#[inline(never)]
+pub(super) fn native_here<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code: Code<'c>) -> (u64, u64) {
+    let at = a(i);
+    if i as u8 == CALL {
+        win.set(at.wrapping_add(2), UNDEF);
+    }
+    let saved = cx.stack_top;
+    cx.stack_top = frame_end(m, win, code);
+    let args = Args { base: m.off(win).wrapping_add(at as u32 * 8), argc: b(i) as u32, new_target: UNDEF };
+    let mut r = run_native(cx, m, win.get(at), args);
+    if let Ok(v) = r {
+        win.set(at, v);
+        if cx.native_depth == 0 && (cx.stress || middle::behind(cx)) {
+            r = super::collect(cx, m, cx.stack_top).map(|()| v);
+        }
+    }
+    cx.stack_top = saved;
+    match r {
+        Ok(_) => (GO, (m.off(win) as u64) << 32 | pc as u64),
+        Err(Stop::Throw) => match unwind::unwind(cx, m, win, pc.wrapping_sub(1), code) {
+            Ok(f) => (GO, (m.off(f.win) as u64) << 32 | f.pc as u64),
+            Err(s) => (middle::exit_of(s), 0),
+        },
+        Err(s) => (middle::exit_of(s), 0),
     }
 }
 

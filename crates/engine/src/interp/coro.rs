@@ -10,7 +10,7 @@
 use super::fast::{a, b, c};
 use super::{Frame, frame_end, function_at, run, safepoint};
 use crate::code::op::*;
-use crate::cx::{Abort, Cx, Res, Stop, Value};
+use crate::cx::{Abort, Cx, Res, Value};
 use crate::engine::STUB_EXIT;
 use crate::kinds::{CORO, FN};
 use crate::{object, promise};
@@ -135,9 +135,6 @@ pub fn resume(cx: &mut Cx, m: Mem, coro: Value, v: Value, throw: bool) -> Res<()
         return run(cx, m, fr.win, fr.pc);
     }
     win.set(m.r64(at, 32) as u8, v);
-    match run(cx, m, win, pc) {
-        // the program of an async function catches all it throws
-        Err(Stop::Throw) => Err(Stop::Throw),
-        r => r,
-    }
+    // the program of an async function catches all it throws
+    run(cx, m, win, pc)
 }

@@ -88,11 +88,16 @@ macro_rules! compare_imm { ($x:expr, $y:expr, $op:tt) => {{
 macro_rules! arith { ($win:ident, $i:ident, $checked:ident, $op:tt) => {{
     let (x, y) = ($win.get(b($i)), $win.get(c($i)));
     if x & y >= INT {
-        $win.set(a($i), int((x as u32 as i32).$checked(y as u32 as i32)?));
+        let (p, q) = (x as u32 as i32, y as u32 as i32);
+        let r = match p.$checked(q) {
+            Some(r) => int(r),
+            None => (p as f64 $op q as f64).to_bits(),
+        };
+        $win.set(a($i), r);
     } else {
         ok(is_number(x) & is_number(y))?;
         let r = num(x) $op num(y);
-        ok(r == r)?;
+        ok(!r.is_nan())?;
         $win.set(a($i), r.to_bits());
     }
 }} }
@@ -157,16 +162,6 @@ fn truthy(m: Mem, v: u64) -> Option<bool> {
         None
     }
 }
-/// An own data property in an inline slot, by the first entry of the cache.
-#[inline(always)]
-fn own(m: Mem, o: u64, ic: u32) -> Option<u64> {
-    ok(is_obj(o))?;
-    let e = m.r64(ic, 0);
-    ok(m.r32(o as u32, H_X) == e as u32)?;
-    let loc = (e >> 32) as u32;
-    ok(loc < 0x1_0000)?;
-    Some(m.r64((o as u32).wrapping_add(loc), 0))
-}
 /// Address of element `x` of array `o`, if it is there.
 #[inline(always)]
 fn elem(m: Mem, o: u64, x: u64) -> Option<u32> {
@@ -176,9 +171,17 @@ fn elem(m: Mem, o: u64, x: u64) -> Option<u32> {
     ok((x as u32) < m.r32(e, H_X))?;
     Some(e.wrapping_add((x as u32).wrapping_mul(8)).wrapping_add(8))
 }
-/// Lays the frame of closure r[a] over the caller's.
+/// Lays the frame of closure r[a] over the caller's. With `FILL` missing arguments become undefined; without, a call with
+/// too few is not for the fast path (a loop there would cost every call six saved registers).
 #[inline(always)]
-fn enter<'c>(cx: &mut Cx, m: Mem<'c>, win: &mut Win<'c>, pc: &mut u32, i: u32, code: Code<'c>) -> Option<Win<'c>> {
+pub(super) fn enter<'c, const FILL: bool>(
+    cx: &mut Cx,
+    m: Mem<'c>,
+    win: &mut Win<'c>,
+    pc: &mut u32,
+    i: u32,
+    code: Code<'c>,
+) -> Option<Win<'c>> {
     let f = win.get(a(i));
     ok(is_obj(f))?;
     ok(m.r8(f as u32, H_KIND) == FN)?;
@@ -189,12 +192,13 @@ fn enter<'c>(cx: &mut Cx, m: Mem<'c>, win: &mut Win<'c>, pc: &mut u32, i: u32, c
     let (nregs, nparams, argc) = (h as u8 as u32, (h >> 8) as u8, b(i));
     let to = m.off(*win).wrapping_add(a(i) as u32 * 8);
     ok(to.wrapping_add((nregs + argc as u32) * 8) < STACK_END - 4096)?;
+    ok(FILL || argc >= nparams)?;
     cx.fuel = cx.fuel.checked_sub(1)?;
     let new = m.win(to);
-    let mut k = argc;
-    while k < nparams {
-        new.set(k.wrapping_add(3), UNDEF);
-        k += 1;
+    if FILL {
+        for k in argc..nparams {
+            new.set(k.wrapping_add(3), UNDEF);
+        }
     }
     new.set(1, (*pc as u64) << 32 | (argc as u64) << 16 | a(i) as u64);
     *pc = at.wrapping_add(2);
@@ -268,13 +272,13 @@ ops! {
         win.set(a(i), OBJ | at as u64);
     }
     getp(cx, m, win, pc, i, code) {
-        let v = own(m, win.get(b(i)), code.word(*pc))?;
+        let v = own_any(m, win.get(b(i)), code.word(*pc))?;
         *pc = pc.wrapping_add(2);
         win.set(a(i), v);
     }
     getm(cx, m, win, pc, i, code) {
         let o = win.get(b(i));
-        let v = own(m, o, code.word(*pc))?;
+        let v = own_any(m, o, code.word(*pc))?;
         *pc = pc.wrapping_add(2);
         win.set(a(i), v);
         win.set(a(i).wrapping_add(2), o);
@@ -358,13 +362,19 @@ ops! {
     mul(cx, m, win, pc, i, code) {
         let (x, y) = (win.get(b(i)), win.get(c(i)));
         if x & y >= INT {
-            let r = (x as u32 as i32).checked_mul(y as u32 as i32)?;
-            ok(r != 0 || ((x | y) as u32 as i32) >= 0)?; // -0
-            win.set(a(i), int(r));
+            let (p, q) = (x as u32 as i32, y as u32 as i32);
+            let r = match p.checked_mul(q) {
+                Some(r) => {
+                    ok(r != 0 || (p | q) >= 0)?; // -0
+                    int(r)
+                }
+                None => (p as f64 * q as f64).to_bits(),
+            };
+            win.set(a(i), r);
         } else {
             ok(is_number(x) & is_number(y))?;
             let r = num(x) * num(y);
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -376,14 +386,24 @@ ops! {
         if k as f64 == r && k != 0 {
             win.set(a(i), int(k));
         } else {
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
     modulo(cx, m, win, pc, i, code) {
         let (x, y) = (win.get(b(i)), win.get(c(i)));
-        ok(x & y >= INT)?;
-        win.set(a(i), int(rem(x as u32 as i32, y as u32 as i32)?));
+        if x & y >= INT {
+            win.set(a(i), int(rem(x as u32 as i32, y as u32 as i32)?));
+        } else {
+            // whole numbers beyond an int, as hashes and generators have them
+            ok(is_number(x) & is_number(y))?;
+            let (f, g) = (num(x), num(y));
+            ok((0.0..9.0e15).contains(&f) & (1.0..9.0e15).contains(&g))?;
+            let (p, q) = (f as i64, g as i64);
+            ok((p as f64 == f) & (q as f64 == g))?;
+            let r = p % q;
+            win.set(a(i), if r as i32 as i64 == r { int(r as i32) } else { (r as f64).to_bits() });
+        }
     }
     band(cx, m, win, pc, i, code) { bits!(win, i, x, y, x & y); }
     bor(cx, m, win, pc, i, code) { bits!(win, i, x, y, x | y); }
@@ -401,11 +421,12 @@ ops! {
         let x = win.get(b(i));
         let y = c(i) as i8 as i32;
         if is_int(x) {
-            win.set(a(i), int((x as u32 as i32).checked_add(y)?));
+            let p = x as u32 as i32;
+            win.set(a(i), p.checked_add(y).map_or((p as f64 + y as f64).to_bits(), int));
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) + y as f64;
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -413,11 +434,12 @@ ops! {
         let x = win.get(b(i));
         let y = c(i) as i8 as i32;
         if is_int(x) {
-            win.set(a(i), int((x as u32 as i32).checked_sub(y)?));
+            let p = x as u32 as i32;
+            win.set(a(i), p.checked_sub(y).map_or((p as f64 - y as f64).to_bits(), int));
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) - y as f64;
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -425,13 +447,19 @@ ops! {
         let x = win.get(b(i));
         let y = c(i) as i8 as i32;
         if is_int(x) {
-            let r = (x as u32 as i32).checked_mul(y)?;
-            ok(r != 0 || ((x as u32 as i32) | y) >= 0)?;
-            win.set(a(i), int(r));
+            let p = x as u32 as i32;
+            let r = match p.checked_mul(y) {
+                Some(r) => {
+                    ok(r != 0 || (p | y) >= 0)?;
+                    int(r)
+                }
+                None => (p as f64 * y as f64).to_bits(),
+            };
+            win.set(a(i), r);
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) * y as f64;
-            ok(r == r)?;
+            ok(!r.is_nan())?;
             win.set(a(i), r.to_bits());
         }
     }
@@ -531,8 +559,8 @@ ops! {
         branch(cx, pc, code, !t)?;
     }
 
-    call(cx, m, win, pc, i, code) { enter(cx, m, win, pc, i, code)?.set(2, UNDEF); }
-    callm(cx, m, win, pc, i, code) { enter(cx, m, win, pc, i, code)?; }
+    call(cx, m, win, pc, i, code) { enter::<false>(cx, m, win, pc, i, code)?.set(2, UNDEF); }
+    callm(cx, m, win, pc, i, code) { enter::<false>(cx, m, win, pc, i, code)?; }
     ret(cx, m, win, pc, i, code) {
         let v = win.get(a(i));
         let back = win.get(1);

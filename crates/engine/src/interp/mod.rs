@@ -14,6 +14,7 @@ mod calls;
 mod coro;
 pub mod fast;
 mod iter;
+mod middle;
 mod props;
 mod slow;
 mod units;
@@ -61,6 +62,10 @@ macro_rules! machine { ($($num:ident $name:ident;)*) => {
     static TABLE: [Handler; 256] = {
         let mut t: [Handler; 256] = [slow_handler; 256];
         $(t[$num as usize] = handlers::$name;)*
+        t[GETP as usize] = middle::getp;
+        t[GETM as usize] = middle::getm;
+        t[CALL as usize] = middle::call;
+        t[CALLM as usize] = middle::callm;
         t
     };
     /// The same instructions as one `match` in a loop: opt-level 0, Miri, wasm, and to compare with.
@@ -102,7 +107,7 @@ fn slow_handler<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code
 fn run(cx: &mut Cx, m: Mem, win: Win, pc: u32) -> Res<()> {
     let engine = cx.engine.clone();
     let code = engine.space.code();
-    let exit = if cx.match_loop {
+    let exit = if cx.match_loop || cfg!(drses_match_loop) {
         run_match(cx, m, win, pc, code)
     } else {
         let i = code.word(pc);

@@ -188,8 +188,8 @@ fn shape_key(m: Mem, v: Value) -> u32 {
     }
 }
 
-#[inline]
-fn cached(m: Mem, ic: u32, o: Value) -> Option<Value> {
+#[inline(never)]
+pub(super) fn cached(m: Mem, ic: u32, o: Value) -> Option<Value> {
     let s = shape_key(m, o);
     if s == 0 {
         return None;
@@ -226,11 +226,25 @@ fn fill_get(m: Mem, ic: u32, o: Value, k: Value) {
     let Some(p) = (if is_obj(o) { own_place(m, o, s, k) } else { None }).or_else(|| inherited_place(m, o, k)) else {
         return;
     };
-    // newest first; the oldest falls out
-    for e in (1..4).rev() {
-        m.w64(ic.wrapping_add(e * 8), 0, m.r64(ic.wrapping_add(e * 8 - 8), 0));
+    // the first free place; a cache that has seen four shapes is left to the look-up cache from there on, but for the last
+    // place, so that a program that goes on with other shapes is served too
+    let free = (0..3).find(|e| m.r64(ic.wrapping_add(e * 8), 0) == 0).unwrap_or(3);
+    m.w64(ic.wrapping_add(free * 8), 0, s as u64 | (p as u64) << 32);
+}
+
+/// The value of an own data property in the shape, by the look-up cache. Not inlined: its places in memory would cost
+/// the handler that asks its tail call.
+#[inline(never)]
+pub(super) fn own_data(m: Mem, o: Value, k: Value) -> Option<Value> {
+    if !is_obj(o) {
+        return None;
     }
-    m.w64(ic, 0, s as u64 | (p as u64) << 32);
+    let s = shape::of(m, o);
+    let (i, attrs) = shape::find(m, s, k)?;
+    if attrs & ACC != 0 {
+        return None;
+    }
+    Some(m.r64(object::slot_addr(m, o, s, i), 0))
 }
 
 fn own_place(m: Mem, o: Value, s: u32, k: Value) -> Option<u32> {
@@ -440,7 +454,11 @@ fn set<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, code: Code<'c>, o: Value
         return Err(cx.type_error(m, &format!("Cannot set properties of {what} (setting '{t}')")));
     }
     let mut at = if is_obj(o) { o } else { object::proto_of_primitive(m, o) };
-    while is_obj(at) && object::kind(m, at) != NAMESPACE {
+    while is_obj(at) {
+        if object::kind(m, at) == NAMESPACE {
+            // its [[Set]] refuses without a look
+            break;
+        }
         match object::get_own(cx, m, at, k)? {
             Some(Prop::Accessor { set: f, .. }) if f != UNDEF => return push_call(cx, m, fr, code, f, o, &[v], NOWHERE),
             Some(_) => break,

@@ -8,7 +8,7 @@ use crate::array;
 use crate::code::{CodeUnit, Const};
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::engine::LoadedUnit;
-use crate::kinds::{ELEMS, FN};
+use crate::kinds::{ELEMS, FN, INDEX_LIKE};
 use crate::roots::{self, *};
 use crate::{bigint, harden, object, realm, string};
 use cage::Mem;
@@ -30,16 +30,17 @@ pub fn add_unit(cx: &mut Cx, m: Mem, unit: Arc<LoadedUnit>) -> Res<u32> {
     }
     let count = unit.unit.consts.len() as u32;
     let e = object::new_elems(cx, m, count, false, HOLE)?;
+    for (i, c) in unit.unit.consts.iter().enumerate() {
+        let v = materialize(cx, m, c, e)?;
+        cx.heap.write(m, e.wrapping_add(8 + i as u32 * 8), v);
+    }
+    // last: a constant that cannot be made (a BigInt beyond its limit) leaves list and table alike
     let mut list = roots::get(m, R_UNITS);
     if !is_obj(list) {
         list = array::from_slice(cx, m, &[])?;
         roots::set(cx, m, R_UNITS, list);
     }
     array::push(cx, m, list, CELL | e as u64)?;
-    for (i, c) in unit.unit.consts.iter().enumerate() {
-        let v = materialize(cx, m, c, e)?;
-        cx.heap.write(m, e.wrapping_add(8 + i as u32 * 8), v);
-    }
     cx.units.push(unit);
     restore(cx, m, n);
     Ok(n as u32)
@@ -94,6 +95,12 @@ fn consts_of(m: Mem, n: u32) -> u32 {
     }
     let e = array::element(m, list, n);
     if is_cell(e) && object::kind(m, e) == ELEMS { e as u32 } else { 0 }
+}
+
+/// An interned string that is a property key as it stands (no array index).
+#[inline]
+pub(super) fn is_plain_key(m: Mem, s: Value) -> bool {
+    string::is_interned(m, s) && object::flags(m, s) & INDEX_LIKE == 0
 }
 
 /// Constant `i` of the unit that the frame's function belongs to; warms its slot.
@@ -153,7 +160,7 @@ pub fn program_closure(cx: &mut Cx, m: Mem, unit: u32, global: Value, captures: 
 pub fn run_unit(cx: &mut Cx, m: Mem, unit: CodeUnit, global: Value) -> Res {
     let Some(loaded) = cx.engine.load(unit) else { return Err(cx.range_error(m, "limit: code of the process")) };
     // the global object may move while constants are made: it is kept on the stack by the call only afterwards
-    let n = add_unit(cx, m, Arc::new(loaded))?;
+    let n = add_unit(cx, m, loaded)?;
     let f = program_closure(cx, m, n, global, &[])?;
     call_rooted(cx, m, f, global, &[], &mut [])
 }

@@ -42,6 +42,7 @@ pub(crate) struct Names<'s> {
 
 impl<'s> Names<'s> {
     pub fn new() -> Self {
+        // determinism: looked up only, never iterated.
         let mut names = Names { list: Vec::new(), by_text: HashMap::new(), by_units: HashMap::new() };
         for (text, _) in WELL_KNOWN {
             names.text(text);

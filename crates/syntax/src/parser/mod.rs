@@ -160,15 +160,19 @@ impl<'s> Parser<'s> {
             dialect_2013: options.dialect_2013,
             plain_proto: options.level == crate::diagnostic::Level::Json,
             labels: Vec::new(),
+            // determinism: looked up only, never iterated.
             declared: HashMap::new(),
             pending: None,
             arrow_at: u32::MAX,
             suspend_at: None,
             await_name_at: None,
+            // determinism: looked up only, never iterated.
             comma_after_spread: HashSet::new(),
             ops: Vec::new(),
+            // determinism: looked up only, never iterated.
             exported: HashSet::new(),
             local_exports: Vec::new(),
+            // determinism: looked up only, never iterated.
             requests: HashMap::new(),
         }
     }

@@ -103,6 +103,7 @@ impl Parser<'_> {
 
     fn attributes(&mut self) -> Parse<()> {
         self.expect(Tok::LBrace, "`{`")?;
+        // determinism: looked up only, never iterated.
         let mut seen = HashSet::new();
         while !self.at(Tok::RBrace) {
             let token = self.tok;

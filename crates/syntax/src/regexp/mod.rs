@@ -47,6 +47,7 @@ pub(crate) fn check(body: &str, flags: &str) -> Option<Bad> {
         sets: flags.contains('v'),
         groups: vec![Group::default()],
         count: 0,
+        // determinism: iterated only to be put into another set; what comes out does not depend on the order.
         names: HashSet::new(),
         back_reference: 0,
         named_references: Vec::new(),

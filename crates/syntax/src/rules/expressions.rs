@@ -32,6 +32,7 @@ pub(super) fn js_031(c: &mut Check<'_>, id: ExprId) {
 
 pub(super) fn js_032(c: &mut Check<'_>, id: ExprId) {
     let Expr::Object(props) = c.tree.expr(id) else { return };
+    // determinism: looked up only, never iterated.
     let mut seen = HashSet::new();
     for prop in props {
         // A getter and a setter share a key.

@@ -33,6 +33,7 @@ pub(super) struct Flow<'c, 't> {
 
 pub(super) fn js_110(c: &mut Check<'_>) {
     let tree = c.tree;
+    // determinism: looked up only, never iterated.
     let mut filled = HashSet::new();
     for &target in &c.targets {
         if let Expr::Member { object, .. } | Expr::Index { object, .. } = *tree.expr(target)
@@ -92,6 +93,7 @@ impl Flow<'_, '_> {
         self.undo(mark);
     }
 
+    // long: one arm a statement
     fn statement(&mut self, id: StmtId) -> bool {
         let tree = self.tree;
         match tree.stmt(id) {
@@ -195,6 +197,7 @@ impl Flow<'_, '_> {
             if last {
                 // No `else`: the way around hardens nothing.
                 falls = true;
+                // determinism: sorted before it is iterated.
                 common = Some(HashSet::new());
             }
             next = rest;

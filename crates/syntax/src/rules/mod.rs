@@ -124,7 +124,9 @@ pub(crate) fn check(tree: &Tree, source: &str, notes: &[(Note, Span)], level: Le
         notes,
         level,
         rule: &rules()[0],
+        // determinism: sorted, or put into another set, where it is iterated.
         targets: HashSet::new(),
+        // determinism: looked up only, never iterated.
         in_parens: HashSet::new(),
         found: Vec::new(),
     };

@@ -56,6 +56,7 @@ fn post_hardened(c: &Check<'_>) -> HashMap<BindingId, u32> {
 }
 
 pub(super) fn js_101(c: &mut Check<'_>) {
+    // determinism: looked up only, never iterated.
     let later = if c.level > Level::Jessie { post_hardened(c) } else { HashMap::new() };
     for (_, id) in top(c) {
         match c.tree.stmt(id) {

@@ -98,10 +98,15 @@ pub fn analyse(tree: &mut Tree) -> Vec<Diagnostic> {
         bindings: &mut tree.bindings,
         frames: Vec::new(),
         scope: ScopeId(0),
+        // determinism: looked up only, never iterated.
         captured: HashSet::new(),
+        // determinism: looked up only, never iterated.
         private: HashMap::new(),
+        // determinism: looked up only, never iterated.
         simple_catch: HashSet::new(),
+        // determinism: looked up only, never iterated.
         own_literal: HashSet::new(),
+        // determinism: looked up only, never iterated.
         used_self: HashSet::new(),
         spine: Vec::new(),
         sink: Sink::default(),

@@ -57,16 +57,24 @@ pub fn rounds(engines: &[Engine], script: &Path, count: usize) -> Result<Measure
 }
 
 fn once(engine: &Engine, script: &Path) -> Result<(Cost, String)> {
+    cost(&engine.program, &engine.words, script)
+}
+
+/// Runs a program once on a script: what that cost, and what it printed.
+pub fn cost(program: &Path, words: &[&str], script: &Path) -> Result<(Cost, String)> {
     let account = std::env::temp_dir().join(format!("drses-cost-{}", std::process::id()));
     let helper = std::env::current_exe().context("finding this program")?;
     let mut command = Command::new(helper);
-    command.arg("measure").arg(&account).arg(&engine.program).args(&engine.words).arg(script);
-    let output =
-        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().with_context(|| format!("starting {}", engine.name))?;
+    command.arg("measure").arg(&account).arg(program).args(words).arg(script);
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("starting {}", program.display()))?;
     let text = std::fs::read_to_string(&account);
     let _ = std::fs::remove_file(&account);
     if !output.status.success() {
-        bail!("{} failed on {} ({})", engine.name, script.display(), output.status);
+        bail!("{} failed on {} ({})", program.display(), script.display(), output.status);
     }
     let numbers: Vec<f64> = text.context("reading what a run cost")?.split(' ').filter_map(|word| word.parse().ok()).collect();
     let [cpu_ms, wall_ms, peak_mib] = numbers[..] else { bail!("the helper wrote no account") };

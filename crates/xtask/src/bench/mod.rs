@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::book;
+use measure::Engine;
 pub use measure::helper;
-use measure::{Cost, Engine};
+pub use measure::{Cost, cost};
+pub use results::keep;
 
 /// Runs of the empty script; a median of fewer is too coarse to subtract.
 const STARTUP_RUNS: usize = 15;
@@ -24,6 +26,7 @@ struct Options {
     workloads: String,
     rounds: usize,
     only: Vec<String>,
+    except: Vec<String>,
     save: bool,
 }
 
@@ -54,7 +57,7 @@ impl Report {
 /// prints or one of them fails.
 pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
     let options = options(root, args)?;
-    let scripts = scripts(&root.join(&options.workloads), &options.only)?;
+    let scripts = scripts(&root.join(&options.workloads), &options)?;
     let engines = engines(root)?;
     let empty = std::env::temp_dir().join(format!("drses-empty-{}.js", std::process::id()));
     std::fs::write(&empty, "'use strict';\n")?;
@@ -62,7 +65,7 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
     let _ = std::fs::remove_file(&empty);
     let mut report = Report {
         command: command_line(&options),
-        workloads: options.workloads.clone(),
+        workloads: shown(&options.workloads).to_owned(),
         engines: engines.iter().map(|engine| engine.name.to_owned()).collect(),
         rounds: options.rounds,
         startup: startup?.medians,
@@ -96,7 +99,13 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
 }
 
 fn options(root: &Path, args: &[&str]) -> Result<Options> {
-    let mut options = Options { workloads: DEFAULT_WORKLOADS.to_owned(), rounds: DEFAULT_ROUNDS, only: Vec::new(), save: true };
+    let mut options = Options {
+        workloads: DEFAULT_WORKLOADS.to_owned(),
+        rounds: DEFAULT_ROUNDS,
+        only: Vec::new(),
+        except: Vec::new(),
+        save: true,
+    };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let mut value = || rest.next().with_context(|| format!("`{arg}` needs a value"));
@@ -104,6 +113,7 @@ fn options(root: &Path, args: &[&str]) -> Result<Options> {
             "--workloads" => options.workloads = from_root(root, value()?)?,
             "--rounds" => options.rounds = value()?.parse().context("`--rounds` needs a number")?,
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
+            "--except" => options.except = value()?.split(',').map(str::to_owned).collect(),
             "--no-save" => options.save = false,
             _ => bail!("bench knows no `{arg}`"),
         }
@@ -127,15 +137,24 @@ fn from_root(root: &Path, path: &str) -> Result<String> {
 }
 
 fn command_line(options: &Options) -> String {
-    let workloads =
-        if options.workloads == DEFAULT_WORKLOADS { String::new() } else { format!(" --workloads {}", options.workloads) };
-    format!("cargo xtask bench{workloads} --rounds {}", options.rounds)
+    let workloads = match shown(&options.workloads) {
+        DEFAULT_WORKLOADS => String::new(),
+        folder => format!(" --workloads {folder}"),
+    };
+    let except = if options.except.is_empty() { String::new() } else { format!(" --except {}", options.except.join(",")) };
+    format!("cargo xtask bench{workloads}{except} --rounds {}", options.rounds)
 }
 
-fn scripts(folder: &Path, only: &[String]) -> Result<Vec<PathBuf>> {
+/// A folder as the results name it: one outside the repository has no name that others could use.
+fn shown(workloads: &str) -> &str {
+    if workloads.starts_with("..") { "DIR" } else { workloads }
+}
+
+fn scripts(folder: &Path, options: &Options) -> Result<Vec<PathBuf>> {
     let wanted = |path: &PathBuf| {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        path.extension().is_some_and(|ending| ending == "js") && (only.is_empty() || only.contains(&stem))
+        let chosen = options.only.is_empty() || options.only.contains(&stem);
+        path.extension().is_some_and(|ending| ending == "js") && chosen && !options.except.contains(&stem)
     };
     let entries = std::fs::read_dir(folder).with_context(|| format!("reading the workloads in {}", folder.display()))?;
     let paths: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;

@@ -37,20 +37,23 @@ pub fn table(report: &Report) -> String {
 
 /// Put the report's section into the file, in place of an earlier one for the same workloads.
 pub fn save(path: &Path, report: &Report) -> Result<()> {
+    let heading = format!("## Workloads of {}", report.workloads);
+    let facts = format!(
+        "Median of {} interleaved rounds, CPU time (user and system); the ratio is of the first engine to the last.",
+        report.rounds
+    );
+    keep(path, &heading, &report.command, &facts, &table(report))
+}
+
+/// Puts a section into the file, in place of an earlier one with the same heading.
+pub fn keep(path: &Path, heading: &str, command: &str, facts: &str, table: &str) -> Result<()> {
     let old = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => TITLE.to_owned(),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
-    let heading = format!("## Workloads of {}", report.workloads);
-    let facts = format!(
-        "Median of {} interleaved rounds, CPU time (user and system); the ratio is of the first engine to the last.\n{}, {}.",
-        report.rounds,
-        today(),
-        processor()
-    );
-    let section = format!("{heading}\n\n    {}\n\n{facts}\n\n{}", report.command, table(report));
-    std::fs::write(path, with_section(&old, &heading, &section)).with_context(|| format!("writing {}", path.display()))
+    let section = format!("{heading}\n\n    {command}\n\n{facts}\n{}, {}.\n\n{table}", today(), processor());
+    std::fs::write(path, with_section(&old, heading, &section)).with_context(|| format!("writing {}", path.display()))
 }
 
 /// `text` with the section that begins with the line `heading` replaced, or `section` put at the end.

@@ -1,0 +1,66 @@
+//! Instructions of one operation on a small collection and on a large one, counted by callgrind (they do not vary with the
+//! machine's load, as times do).
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::Row;
+
+const LARGE: u32 = 1_000_000;
+const SMALL: u32 = 1_000;
+
+/// What is done `N` times to each of `TIMES` new collections.
+const OPERATIONS: &[(&str, &str, &str)] = &[
+    ("Map.prototype.set", "const c = new Map();", "c.set(i, i);"),
+    ("Map.prototype.get", "", "sum += made.get(i);"),
+    ("Set.prototype.add", "const c = new Set();", "c.add(i);"),
+    ("Array.prototype.push", "const c = [];", "c.push(i);"),
+    ("String append", "let c = '';", "c += 'x';"),
+];
+
+/// A million operations in all, on collections of `n`.
+fn script(begin: &str, each: &str, n: u32) -> String {
+    let ready = "const made = new Map(); for (let i = 0; i < N; i += 1) made.set(i, i);";
+    let ready = if begin.is_empty() { ready } else { "" };
+    let body =
+        format!("let sum = 0; for (let t = 0; t < TIMES; t += 1) {{ {begin} for (let i = 0; i < N; i += 1) {{ {each} }} }}");
+    format!("'use strict'; {ready} {body}").replace("TIMES", &(LARGE / n).to_string()).replace('N', &n.to_string())
+}
+
+pub fn run(drses: &Path) -> Result<Vec<Row>> {
+    if Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_err() {
+        return Ok(vec![Row::new("Instructions per operation", "≤ 1.5 ×", "not measured: needs valgrind", false)]);
+    }
+    let empty = instructions(drses, "'use strict';")?;
+    let mut rows = Vec::new();
+    for (name, begin, each) in OPERATIONS {
+        let of = |n: u32| -> Result<f64> {
+            let ready = if begin.is_empty() { instructions(drses, &script(begin, "", n))? } else { empty };
+            Ok((instructions(drses, &script(begin, each, n))? - ready) / LARGE as f64)
+        };
+        let (small, large) = (of(SMALL)?, of(LARGE)?);
+        let ratio = large / small;
+        let text = format!("{ratio:.2} × ({small:.0} → {large:.0})");
+        rows.push(Row::new(&format!("{name}: instructions at 10⁶ elements to those at 10³"), "≤ 1.5 ×", &text, ratio <= 1.5));
+    }
+    Ok(rows)
+}
+
+/// Instructions that `drses` executes for a script.
+fn instructions(drses: &Path, source: &str) -> Result<f64> {
+    let script = std::env::temp_dir().join(format!("drses-growth-{}.js", std::process::id()));
+    std::fs::write(&script, source)?;
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(drses).args(["run", "--script"]).arg(&script);
+    let output = command.output().context("starting valgrind");
+    let _ = std::fs::remove_file(&script);
+    let output = output?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let count = text.lines().find_map(|line| line.split("Collected :").nth(1)?.trim().parse().ok());
+    match count {
+        Some(count) if output.status.success() => Ok(count),
+        _ => bail!("valgrind failed: {text}"),
+    }
+}
