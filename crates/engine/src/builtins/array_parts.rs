@@ -29,29 +29,32 @@ pub fn length_of(cx: &mut Cx, m: Mem, o: Value) -> Res<f64> {
     let v = object::get(cx, m, o, roots::get(m, R_STR_LENGTH))?;
     crate::convert::to_length(cx, m, v)
 }
+/// Units of work of one look-up by index that takes the long way.
+const LOOKUP: u64 = 12;
+
 pub fn get_at(cx: &mut Cx, m: Mem, o: Value, k: f64) -> Res {
-    cx.charge(2)?;
+    cx.charge(LOOKUP)?;
     let k = key(cx, m, k)?;
     object::get(cx, m, o, k)
 }
 pub fn has_at(cx: &mut Cx, m: Mem, o: Value, k: f64) -> Res<bool> {
-    cx.charge(2)?;
+    cx.charge(LOOKUP)?;
     let k = key(cx, m, k)?;
     object::has(cx, m, o, k)
 }
 pub fn put_at(cx: &mut Cx, m: Mem, o: Value, k: f64, v: Value) -> Res<()> {
-    cx.charge(2)?;
+    cx.charge(LOOKUP)?;
     let k = key(cx, m, k)?;
     object::put(cx, m, o, k, v)
 }
 pub(super) fn delete_at(cx: &mut Cx, m: Mem, o: Value, k: f64) -> Res<()> {
-    cx.charge(2)?;
+    cx.charge(LOOKUP)?;
     let k = key(cx, m, k)?;
     object::delete_or_throw(cx, m, o, k)
 }
 /// CreateDataPropertyOrThrow
 pub fn create_at(cx: &mut Cx, m: Mem, o: Value, k: f64, v: Value) -> Res<()> {
-    cx.charge(2)?;
+    cx.charge(LOOKUP)?;
     let k = key(cx, m, k)?;
     object::create_data_or_throw(cx, m, o, k, v)
 }
