@@ -7,10 +7,10 @@
 //! - `gc` moves nothing while native code is on the stack: the collection comes at the next allocation of the program.
 use super::{Native, f};
 use crate::cx::{Args, Cx, Res};
+use crate::object;
 use crate::realm::Realm;
 use crate::roots::{self, R_UNLOCKED};
 use crate::shape::WC;
-use crate::object;
 use cage::Mem;
 use cage::value::*;
 

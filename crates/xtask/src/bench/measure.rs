@@ -66,8 +66,11 @@ pub fn cost(program: &Path, words: &[&str], script: &Path) -> Result<(Cost, Stri
     let helper = std::env::current_exe().context("finding this program")?;
     let mut command = Command::new(helper);
     command.arg("measure").arg(&account).arg(program).args(words).arg(script);
-    let output =
-        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().with_context(|| format!("starting {}", program.display()))?;
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("starting {}", program.display()))?;
     let text = std::fs::read_to_string(&account);
     let _ = std::fs::remove_file(&account);
     if !output.status.success() {

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::book;
+use measure::Engine;
 pub use measure::helper;
 pub use measure::{Cost, cost};
-use measure::Engine;
 pub use results::keep;
 
 /// Runs of the empty script; a median of fewer is too coarse to subtract.

@@ -24,7 +24,8 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
 fn script(begin: &str, each: &str, n: u32) -> String {
     let ready = "const made = new Map(); for (let i = 0; i < N; i += 1) made.set(i, i);";
     let ready = if begin.is_empty() { ready } else { "" };
-    let body = format!("let sum = 0; for (let t = 0; t < TIMES; t += 1) {{ {begin} for (let i = 0; i < N; i += 1) {{ {each} }} }}");
+    let body =
+        format!("let sum = 0; for (let t = 0; t < TIMES; t += 1) {{ {begin} for (let i = 0; i < N; i += 1) {{ {each} }} }}");
     format!("'use strict'; {ready} {body}").replace("TIMES", &(LARGE / n).to_string()).replace('N', &n.to_string())
 }
 
