@@ -386,7 +386,11 @@ pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
     let table = roots::get(m, R_INTERN) as u32;
     let cap = m.r32(table, H_X);
     let (mut i, mut free) = (h & cap.wrapping_sub(1), None);
-    for _ in 0..cap {
+    for probes in 0..cap {
+        if probes % 64 == 63 {
+            // a damaged table can be as long as the cage
+            cx.charge(64)?;
+        }
         let at = table.wrapping_add(8 + i * 8);
         let e = m.r64(at, 0);
         if e == HOLE {
@@ -427,8 +431,8 @@ pub fn rebuild_interned(cx: &mut Cx, m: Mem) -> Res<()> {
     let old = roots::get(m, R_INTERN);
     let old_cap = if is_cell(old) { m.r32(old as u32, H_X) } else { 0 };
     let entry = |i: u32| m.r64((old as u32).wrapping_add(8 + i * 8), 0);
-    let live = (0..old_cap).filter(|i| is_str(entry(*i))).count() as u32;
     cx.charge(old_cap as u64)?;
+    let live = (0..old_cap).filter(|i| is_str(entry(*i))).count() as u32;
     let cap = (live * 2).next_power_of_two().max(1024);
     let t = cx.alloc_old(m, 8 + cap * 8)?;
     m.w64(t, 0, header(WEAKS, 0, 0, cap));

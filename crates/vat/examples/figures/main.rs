@@ -4,8 +4,6 @@
 //! `cargo xtask figures` runs all parts and keeps the rows.
 mod heap;
 mod images;
-#[cfg(feature = "probe")]
-mod slices;
 
 use engine::machine::{Machine, compile_source};
 use engine::syntax::{ast::Goal, diagnostic::Level};
@@ -29,9 +27,7 @@ fn part(words: &[String]) {
         Some("records") => heap::records(),
         Some("keys") => heap::keys(),
         Some("images") => images::run(count.unwrap_or(10_000)),
-        #[cfg(feature = "probe")]
-        Some("slices") => slices::run(words.get(1).map(String::as_str)),
-        _ => panic!("PART is cages, records, keys, images [N], or (with --features probe) slices [NAME]"),
+        _ => panic!("PART is cages, records, keys or images [N]"),
     }
 }
 

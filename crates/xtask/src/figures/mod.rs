@@ -14,7 +14,7 @@ use crate::book;
 
 /// Best of so many runs.
 const RUNS: usize = 5;
-const PARTS: &[&str] = &["empty", "drop", "pause", "cages", "records", "keys", "growth", "slices", "images"];
+const PARTS: &[&str] = &["empty", "drop", "pause", "cages", "records", "keys", "growth", "images"];
 
 struct Options {
     only: Vec<String>,
@@ -43,9 +43,8 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
             "drop" => drop_much(&drses, root)?,
             "pause" => pause(&drses, root, options.special.as_deref())?,
             "growth" => growth::run(&drses)?,
-            "images" => inside(root, &["images", &options.images.to_string()], &[])?,
-            "slices" => inside(root, &["slices"], &["--features", "probe"])?,
-            part => inside(root, &[part], &[])?,
+            "images" => inside(root, &["images", &options.images.to_string()])?,
+            part => inside(root, &[part])?,
         };
         new.iter().for_each(|row| println!("| {} |", row.0));
         rows.extend(new);
@@ -80,10 +79,10 @@ fn options(args: &[&str]) -> Result<Options> {
 }
 
 /// Rows of the example that looks inside a vat.
-fn inside(root: &Path, words: &[&str], features: &[&str]) -> Result<Vec<Row>> {
+fn inside(root: &Path, words: &[&str]) -> Result<Vec<Row>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["run", "-q", "--release", "-p", "drses-vat", "--example", "figures"]).args(features).arg("--").args(words);
+    command.args(["run", "-q", "--release", "-p", "drses-vat", "--example", "figures", "--"]).args(words);
     let output = command.current_dir(root).stderr(std::process::Stdio::inherit()).output().context("starting cargo")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut rows: Vec<Row> = text.lines().filter(|line| line.contains(" | ")).map(|line| Row(line.to_owned())).collect();
