@@ -4,12 +4,14 @@
 //!
 //! Must never be part of a build that runs programs: it reads the clock at each charge.
 use std::cell::{Cell, RefCell};
+// determinism: only in builds with the feature `probe`, which measure and run nobody's programs
 use std::time::{Duration, Instant};
 
 /// From here on the place of a charge is worth the time it takes to write it down.
 const NOTED: Duration = Duration::from_millis(2);
 
 thread_local! {
+    // determinism: only in builds with the feature `probe`, which measure and run nobody's programs
     static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
     static WORST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
@@ -19,12 +21,14 @@ thread_local! {
 pub fn start() {
     WORST.set(Duration::ZERO);
     PLACE.with_borrow_mut(String::clear);
+    // determinism: only in builds with the feature `probe`, which measure and run nobody's programs
     LAST.set(Some(Instant::now()));
 }
 
 /// The meter is looked at.
 pub fn check() {
     let Some(last) = LAST.get() else { return };
+    // determinism: only in builds with the feature `probe`, which measure and run nobody's programs
     let now = Instant::now();
     if now - last > WORST.get() {
         WORST.set(now - last);
@@ -32,6 +36,7 @@ pub fn check() {
             PLACE.set(place());
         }
     }
+    // determinism: only in builds with the feature `probe`, which measure and run nobody's programs
     LAST.set(Some(Instant::now()));
 }
 

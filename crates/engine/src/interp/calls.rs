@@ -26,6 +26,7 @@ pub(super) const NOWHERE: u8 = 255;
 /// Room left at the end of the frame stack for native frames' arguments.
 const STACK_MARGIN: u32 = 4096;
 
+// long: one arm an instruction
 pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c>) -> Res<()> {
     let win = fr.win;
     match i as u8 {

@@ -77,7 +77,7 @@ impl Sum {
 const QUOTA: Quota = Quota { heap_bytes: 32 << 20, instructions: 100_000 };
 
 fn unit(source: &str) -> CodeUnit {
-    compile_source(source, "damage", Goal::Script, Level::Ses, false).ok().expect("it parses")
+    compile_source(source, "damage", Goal::Script, Level::Ses, false).unwrap_or_else(|_| panic!("it parses"))
 }
 
 /// Flips bits and puts words in their place: one to twenty of them.
