@@ -156,8 +156,6 @@ impl Cx {
     /// Charges `n` units of work.
     #[inline(always)]
     pub fn charge(&mut self, n: u64) -> Res<()> {
-        #[cfg(feature = "probe")]
-        crate::probe::check();
         if self.fuel < n {
             self.fuel = 0;
             return Err(self.stop(Abort::Instructions));

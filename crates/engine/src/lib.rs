@@ -22,8 +22,6 @@ pub mod module;
 pub mod number;
 pub mod object;
 pub mod pass;
-#[cfg(feature = "probe")]
-pub mod probe;
 pub mod promise;
 pub mod realm;
 pub mod roots;

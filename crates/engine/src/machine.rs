@@ -18,6 +18,7 @@ use cage::heap::ImageError;
 use cage::layout::STACK;
 use cage::value::*;
 use cage::{Cage, Heap, Limits, Mem};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use syntax::ast::Goal;
 use syntax::diagnostic::{Level, Severity};
@@ -187,15 +188,17 @@ impl Machine {
         cx.stack_top = STACK;
         cx.native_depth = 0;
         cx.constructing.clear();
-        let mut outcome = match body(cx, m) {
-            Ok(v) => Outcome::Done(v),
-            Err(Stop::Throw) => Outcome::Threw(describe(cx, m)),
-            Err(Stop::Abort) => Outcome::Aborted(cx.abort.unwrap_or(Abort::Corrupt)),
+        // a panic is a fault of ours that a damaged heap may reach: it ends the turn, not the host
+        let mut outcome = match catch_unwind(AssertUnwindSafe(|| body(cx, m))) {
+            Ok(Ok(v)) => Outcome::Done(v),
+            Ok(Err(Stop::Throw)) => Outcome::Threw(describe(cx, m)),
+            Ok(Err(Stop::Abort)) => Outcome::Aborted(cx.abort.unwrap_or(Abort::Corrupt)),
+            Err(_) => Outcome::Aborted(Abort::Corrupt),
         };
         cx.thrown = UNDEF;
         let mut unhandled = Vec::new();
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) = finish(cx, m, &mut unhandled)
+            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled))).unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);
         }

@@ -241,7 +241,7 @@ fn object_literals() {
      6 CLOSURE r7 0 0 f1
      8 NEWREC r6 r6 2 {a m}
     10 GETG r7 0 0 "k"
-    13 TOKEY r7 r7
+    13 TOKEY r7 r7 r0
     14 LDI r8 2
     15 DEFE r6 r7 r8
     16 LDK r7 "g"
@@ -498,16 +498,18 @@ fn module() {
         r##"import { a as b } from 'm';
 export const c = b + 1;
 export default () => c;"##,
-        r##"f0 "" params 0 registers 5 flags 0
+        r##"f0 "" params 0 registers 6 flags 0
   captures globalThis, b, c, *default*
-     2 GETCAPB r3 1 "b"
-     4 ADDI r3 r3 1
-     5 GETCAP r4 2
-     6 INITBOX r4 r3
-     7 CLOSURE r3 1 0 f1 c2
-    10 GETCAP r4 3
-    11 INITBOX r4 r3
-    12 RETU
+     2 ASYNC r3
+     3 LINKED r3
+     4 GETCAPB r4 1 "b"
+     6 ADDI r4 r4 1
+     7 GETCAP r5 2
+     8 INITBOX r5 r4
+     9 CLOSURE r4 1 0 f1 c2
+    12 GETCAP r5 3
+    13 INITBOX r5 r4
+    14 RETU
 f1 "default" params 0 registers 4 flags 4
   captures c
      2 GETCAPB r3 0 "c"

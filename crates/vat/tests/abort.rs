@@ -33,7 +33,8 @@ fn all() -> usize {
                 let quota = Quota { heap_bytes: 64 << 20, instructions: *limit };
                 // something of its own to be kept
                 let first = "globalThis.kept = new Map([[{}, [1, 2]], ['k', Promise.resolve(3)]]);";
-                let first = compile_source(first, "first", Goal::Script, Level::Ses, false).ok().expect("it parses");
+                let first =
+                    compile_source(first, "first", Goal::Script, Level::Ses, false).unwrap_or_else(|_| panic!("it parses"));
                 let mut roomy = Vat::new(&shared, Quota::default()).expect("a vat");
                 assert!(matches!(roomy.deliver(Delivery::Script(first)).ending, Ending::Done));
                 let before = roomy.save();
