@@ -7,7 +7,7 @@
 //! - natives hold plain offsets: no collection happens while native code is on the stack;
 //! - every native charges `fuel` before it works, in slices.
 //!
-//! Must never know: clocks, randomness, files.
+//! Must never know: randomness, files; clocks neither, but that unlocked realms may be lent the host's.
 use crate::engine::{Engine, LoadedUnit};
 use crate::string;
 use cage::value::*;

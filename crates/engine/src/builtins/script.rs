@@ -34,7 +34,6 @@ pub const TABLE: &[Native] = &[
     f(0x487, "$isArray", 1, |_, m, a| Ok(cage::value::bool(array::is_array(m, a.get(m, 0))))),
     f(0x488, "$createData", 3, create_data),
     f(0x489, "$isConstructor", 1, |cx, m, a| Ok(cage::value::bool(function::is_constructor(cx, m, a.get(m, 0))))),
-    f(0x495, "$isObject", 1, |_, m, a| Ok(cage::value::bool(is_obj(a.get(m, 0))))),
     f(0x48A, "$isCallable", 1, |_, m, a| Ok(cage::value::bool(object::is_callable(m, a.get(m, 0))))),
     f(0x48B, "$arrayCreate", 1, array_create),
     f(0x48C, "$freshSpecies", 1, |_, m, a| Ok(cage::value::bool(standard_species(m, a.get(m, 0))))),
@@ -194,9 +193,5 @@ pub fn install_arrays(cx: &mut Cx, m: Mem, r: &Realm) -> Res<()> {
     let name = string::intern_str(cx, m, "$Array")?;
     object::define_or_throw(cx, m, roots::get(m, R_REALM), name, Desc::data(ctor, 0))?;
     install(cx, m, r, ctor, include_str!("../script/array_from.js"), "builtin:array_from")?;
-    let internal = roots::get(m, R_REALM);
-    install(cx, m, r, internal, include_str!("../script/async_from_sync.js"), "builtin:async_from_sync")?;
-    let wrap = object::get_str(cx, m, internal, "asyncFromSync")?;
-    roots::set(cx, m, R_SYNC_TO_ASYNC, wrap);
     Ok(())
 }

@@ -3,7 +3,8 @@
 //! In: a closure and arguments on the frame stack. Out: a result or a `Stop`.
 //!
 //! Invariants
-//! - a handler runs its fast path (`fast`) and on failure the one shared slow path, which does the whole instruction;
+//! - a handler runs its fast path (`fast`), on failure maybe a middle one (`middle`), and at last the one shared slow path
+//!   (`slow`), which does the whole instruction again;
 //! - no call from JavaScript to JavaScript recurses on the Rust stack; natives that call back do, at most
 //!   `MAX_NATIVE_DEPTH` deep, and while one is on the stack nothing is collected;
 //! - what is above the live frames is dead: a call's frame may be laid at `frame_end`.
