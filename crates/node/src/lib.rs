@@ -230,6 +230,10 @@ impl Node {
     pub fn name(&self, vat: VatId) -> &str {
         self.vat_ref(vat).map_or("?", |v| &v.name)
     }
+    /// The turn that sent what this turn received, while it is remembered.
+    pub fn cause(&self, id: TurnId) -> TurnId {
+        self.causes.chain(id).first().map_or(TurnId::default(), |r| r.by)
+    }
     /// Turns of a vat so far.
     pub fn turns(&self, vat: VatId) -> u64 {
         self.vat_ref(vat).map_or(0, |v| v.turns)
