@@ -23,6 +23,7 @@ mod image;
 mod mark;
 mod minor;
 mod old;
+mod reach;
 mod region;
 mod sweep;
 mod turn;
