@@ -303,12 +303,15 @@ impl Heap {
     }
 
     /// Marks what `v` names; `slot` is where it was read (0: no place in old space).
-    #[inline]
+    #[inline(always)]
     pub(super) fn mark_value(&mut self, mem: Mem, v: u64, slot: u32) {
-        let off = v as u32;
-        if !is_ref(v) || off < OLD {
-            return;
+        if is_ref(v) && v as u32 >= OLD {
+            self.mark_old(mem, v as u32, slot);
         }
+    }
+
+    fn mark_old(&mut self, mem: Mem, off: u32, slot: u32) {
+        let off = self.large_at(mem, off).unwrap_or(off);
         let (r, line) = line_of(off);
         let Some(reg) = self.regions.get(r) else {
             self.mark.bad += 1;
