@@ -73,6 +73,38 @@ pub struct Turn<T> {
     pub output: Vec<OutputLine>,
     /// Rejections that nobody handled by the end of the turn, as text.
     pub unhandled: Vec<String>,
+    /// Instructions it took.
+    pub instructions: u64,
+}
+
+impl<T> Turn<T> {
+    /// With another value where it was committed.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Turn<U> {
+        let outcome = match self.outcome {
+            Outcome::Done(v) => Outcome::Done(f(v)),
+            Outcome::Threw(t) => Outcome::Threw(t),
+            Outcome::Aborted(a) => Outcome::Aborted(a),
+        };
+        Turn { outcome, output: self.output, unhandled: self.unhandled, instructions: self.instructions }
+    }
+}
+
+/// What an embedder does at the end of a turn that is to be committed.
+pub trait Leave {
+    /// All jobs are done: what is to leave the heap is read now.
+    fn leave(&mut self, cx: &mut Cx, m: Mem) -> Res<()>;
+    /// The turn's garbage is gone. May write to old space, but no references.
+    fn collected(&mut self, cx: &mut Cx, m: Mem) -> Res<()>;
+}
+
+/// Nothing leaves.
+impl Leave for () {
+    fn leave(&mut self, _: &mut Cx, _: Mem) -> Res<()> {
+        Ok(())
+    }
+    fn collected(&mut self, _: &mut Cx, _: Mem) -> Res<()> {
+        Ok(())
+    }
 }
 
 /// A machine at rest.
@@ -174,6 +206,16 @@ impl Machine {
         self.cx.clock = Some(clock);
     }
 
+    /// How many markings of the whole heap have ended.
+    pub fn heap_marks(&self) -> u64 {
+        self.cx.heap.marks()
+    }
+
+    /// Bytes of the heap.
+    pub fn heap_bytes(&self) -> u64 {
+        self.cx.heap.heap_bytes()
+    }
+
     /// What an operator may want to know of the heap.
     pub fn heap_stats(&self) -> cage::heap::Stats {
         self.cx.heap.stats()
@@ -181,6 +223,11 @@ impl Machine {
 
     /// One turn: `body`, then all the jobs it caused; then commit or rollback.
     pub fn turn<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>) -> Turn<T> {
+        self.turn_with(body, &mut (), false)
+    }
+
+    /// Likewise; `leave` sees what leaves, and `full` asks for a collection of all garbage at the end.
+    pub fn turn_with<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>, leave: &mut dyn Leave, full: bool) -> Turn<T> {
         let m = self.cage.mem();
         let cx = &mut self.cx;
         cx.fuel = self.quota.instructions;
@@ -198,7 +245,8 @@ impl Machine {
         cx.thrown = UNDEF;
         let mut unhandled = Vec::new();
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled))).unwrap_or(Err(Abort::Corrupt))
+            && let Err(why) =
+                catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, leave, full))).unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);
         }
@@ -208,7 +256,8 @@ impl Machine {
             self.after_rollback();
         }
         let output = std::mem::take(&mut self.cx.output);
-        Turn { outcome, output, unhandled }
+        let instructions = self.quota.instructions.saturating_sub(self.cx.fuel);
+        Turn { outcome, output, unhandled, instructions }
     }
 
     /// Looks at the heap between turns; changes nothing that is stored.
@@ -243,7 +292,12 @@ impl Machine {
             Ok(unit) => self.run_unit(unit),
             Err(errors) => {
                 let first = errors.into_iter().next().map_or_else(String::new, |d| d.message);
-                Turn { outcome: Outcome::Threw(format!("SyntaxError: {first}")), output: Vec::new(), unhandled: Vec::new() }
+                Turn {
+                    outcome: Outcome::Threw(format!("SyntaxError: {first}")),
+                    output: Vec::new(),
+                    unhandled: Vec::new(),
+                    instructions: 0,
+                }
             }
         }
     }
@@ -263,20 +317,26 @@ impl Machine {
 }
 
 /// Jobs, unhandled rejections, collection, commit.
-fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>) -> Result<(), Abort> {
+fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>, leave: &mut dyn Leave, full: bool) -> Result<(), Abort> {
     let done = (|| {
         promise::run_jobs(cx, m)?;
         for v in promise::take_unhandled(cx, m)? {
             unhandled.push(crate::builtins::error::describe(cx, m, v));
         }
-        Ok(())
+        leave.leave(cx, m)
     })();
-    match done {
-        Ok(()) => {}
-        Err(Stop::Throw) => return Err(Abort::Corrupt),
-        Err(Stop::Abort) => return Err(cx.abort.unwrap_or(Abort::Corrupt)),
+    let ended = |cx: &Cx, r: Res<()>| match r {
+        Ok(()) => Ok(()),
+        Err(Stop::Throw) => Err(Abort::Corrupt),
+        Err(Stop::Abort) => Err(cx.abort.unwrap_or(Abort::Corrupt)),
+    };
+    ended(cx, done)?;
+    if full {
+        cx.heap.collect_full(m, STACK, &mut []).map_err(|_| Abort::Heap)?;
     }
     cx.heap.turn_end(m, &mut []).map_err(|_| Abort::Heap)?;
+    let done = leave.collected(cx, m);
+    ended(cx, done)?;
     cx.heap.commit(m);
     interp::forget_caches(cx, m);
     Ok(())

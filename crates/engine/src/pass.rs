@@ -48,7 +48,7 @@ pub fn style(cx: &mut Cx, m: Mem, v: Value) -> Res<Style> {
         return Ok(Style::Atom);
     }
     Ok(match object::kind(m, v) {
-        FN | NATIVE | BOUND | NAMESPACE => Style::Remotable,
+        FN | NATIVE | BOUND | NAMESPACE | PRESENCE => Style::Remotable,
         PROMISE => Style::Promise,
         ERROR => Style::Error,
         ARR => array_style(cx, m, v)?,

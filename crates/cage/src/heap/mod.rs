@@ -385,6 +385,11 @@ impl Heap {
         self.book.used_lines as u64 * LINE as u64
     }
 
+    /// How many markings of the whole heap have come to their end.
+    pub fn marks(&self) -> u64 {
+        self.mark.cycles
+    }
+
     /// What an operator may want to know.
     pub fn stats(&self) -> Stats {
         Stats {

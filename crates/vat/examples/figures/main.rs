@@ -8,7 +8,8 @@ mod images;
 use engine::machine::{Machine, compile_source};
 use engine::syntax::{ast::Goal, diagnostic::Level};
 use std::time::Duration;
-use vat::{CodeUnit, Delivery, Ending, TurnOutcome, Vat};
+use passable::TurnOutcome;
+use vat::{Code, CodeUnit, Ending, Vat};
 
 /// Natives nest on the Rust stack.
 const STACK: usize = 64 << 20;
@@ -46,7 +47,7 @@ fn unit(source: &str) -> CodeUnit {
 
 /// One turn that must end well.
 fn run(vat: &mut Vat, source: &str) -> TurnOutcome {
-    let t = vat.deliver(Delivery::Script(unit(source)));
+    let t = vat.run(Code::Script(unit(source)));
     assert!(matches!(t.ending, Ending::Done), "{:?} in {source}", t.ending);
     t
 }

@@ -5,7 +5,8 @@ use engine::syntax::{ast::Goal, diagnostic::Level};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
-use vat::{CodeUnit, Delivery, Ending, Quota, Shared, Vat};
+use passable::VatId;
+use vat::{Code, CodeUnit, Ending, Quota, Shared, Vat};
 
 const SETUP: &str = "
     const people = new Map(); const seen = new Set(); const weak = new WeakMap();
@@ -100,10 +101,10 @@ fn damage(image: &mut [u8], rng: &mut Rng) {
 }
 
 fn live_on(shared: &Shared, saved: &Saved, touch: &CodeUnit, sum: &RefCell<&mut Sum>) {
-    let Ok(mut vat) = Vat::load(shared, saved, QUOTA) else { return };
+    let Ok(mut vat) = Vat::load(shared, VatId(1), saved, QUOTA) else { return };
     sum.borrow_mut().opened += 1;
     for _ in 0..2 {
-        let t = vat.deliver(Delivery::Script(touch.clone()));
+        let t = vat.run(Code::Script(touch.clone()));
         let mut sum = sum.borrow_mut();
         match t.ending {
             Ending::Threw(_) => sum.threw += 1,
@@ -112,15 +113,15 @@ fn live_on(shared: &Shared, saved: &Saved, touch: &CodeUnit, sum: &RefCell<&mut 
         }
     }
     let again = vat.save();
-    drop(Vat::load(shared, &again, QUOTA));
+    drop(Vat::load(shared, VatId(1), &again, QUOTA));
 }
 
 /// Runs `count` damaged images, of the seeds from `from` on.
 pub fn fuzz(from: u64, count: u64) -> Sum {
     let shared = Shared::new(false).expect("a base");
     let make = || {
-        let mut vat = Vat::new(&shared, QUOTA).expect("a vat");
-        let t = vat.deliver(Delivery::Script(unit(SETUP)));
+        let mut vat = Vat::new(&shared, VatId(1), QUOTA).expect("a vat");
+        let t = vat.run(Code::Script(unit(SETUP)));
         assert!(matches!(t.ending, Ending::Done), "{:?} {:?}", t.ending, t.output);
         vat
     };
