@@ -77,17 +77,10 @@ pub fn resize(cx: &mut Cx, m: Mem, a: Value, cap: u32, tail: bool) -> Res<()> {
     let old = elems(m, a);
     let (have, had_tail) = (m.r32(old, H_X), m.r16(old, H_N) != 0);
     let tail = tail || had_tail;
-    let e = object::new_elems(cx, m, cap, tail, HOLE)?;
     let n = have.min(cap);
     cx.charge(n as u64 / 8)?;
-    if e < cage::layout::OLD {
-        m.copy(old.wrapping_add(8), e + 8, n * 8);
-    } else {
-        for i in 0..n {
-            let v = m.r64(old.wrapping_add(8 + i * 8), 0);
-            cx.heap.write(m, e.wrapping_add(8 + i * 8), v);
-        }
-    }
+    let e = object::new_elems_from(cx, m, cap, tail, HOLE, n)?;
+    cx.heap.copy_values(m, old.wrapping_add(8), e + 8, n);
     if had_tail {
         let v = m.r64(old.wrapping_add(8 + have * 8), 0);
         cx.heap.write(m, e.wrapping_add(8 + cap * 8), v);

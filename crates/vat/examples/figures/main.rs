@@ -27,8 +27,9 @@ fn part(words: &[String]) {
         Some("cages") => heap::cages(),
         Some("records") => heap::records(),
         Some("keys") => heap::keys(),
+        Some("work") => heap::work(),
         Some("images") => images::run(count.unwrap_or(10_000)),
-        _ => panic!("PART is cages, records, keys or images [N]"),
+        _ => panic!("PART is cages, records, keys, work or images [N]"),
     }
 }
 
