@@ -66,7 +66,10 @@ fn dispatch(cx: &mut Cx, m: Mem, target: Value, message: Value, result: Value) -
     let mut target = target;
     while promise::is_promise(m, target) && promise::state(m, target) == PENDING {
         match promise::forwarded(m, target) {
-            Some(next) => target = next,
+            Some(next) => {
+                cx.charge(1)?;
+                target = next;
+            }
             None if promise::handler(m, target) != UNDEF => {
                 let h = promise::handler(m, target);
                 return hand_over(cx, m, target, h, message, result);
@@ -136,13 +139,14 @@ pub fn take_outgoing(cx: &mut Cx, m: Mem) -> Vec<Value> {
     if !is_obj(out) {
         return Vec::new();
     }
+    let n = array::sound_len(cx, m, out).unwrap_or(0);
     roots::set(cx, m, R_OUTGOING, UNDEF);
-    (0..array::dense_len(m, out)).map(|i| array::element(m, out, i)).collect()
+    (0..n).map(|i| array::element(m, out, i)).collect()
 }
 
 /// The arguments of a message.
 pub fn arguments(m: Mem, message: Value) -> Vec<Value> {
-    let n = m.r32(message as u32, H_X);
+    let n = m.r32(message as u32, H_X).min(interp::MAX_ARGS as u32 + 2);
     (3..=n).map(|i| m.r64((message as u32).wrapping_add(i * 8), 0)).collect()
 }
 

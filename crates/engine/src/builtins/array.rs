@@ -11,7 +11,7 @@ pub use super::array_parts::*;
 use super::{Native, array_more, ctor, f};
 use crate::array;
 use crate::convert::{relative_index, to_integer, to_object};
-use crate::cx::{Args, Cx, Res, Value};
+use crate::cx::{Abort, Args, Cx, Res, Value};
 use crate::function;
 use crate::kinds::*;
 use crate::object::{self, Prop};
@@ -192,20 +192,19 @@ fn pop(cx: &mut Cx, m: Mem, a: Args) -> Res {
 fn trim_left(cx: &mut Cx, m: Mem, a: Value, k: u32) -> Res<()> {
     let e = array::elems(m, a);
     let (cap, tail) = (m.r32(e, H_X), m.r16(e, H_N));
-    debug_assert!(k <= cap, "more than there is");
+    if k > cap {
+        return Err(cx.stop(Abort::Corrupt));
+    }
     if e < cage::layout::OLD {
         let to = e.wrapping_add(k * 8);
         m.w64(to, 0, header(ELEMS, m.r8(e, cage::layout::H_FLAGS), tail, cap - k));
         cx.heap.write(m, (a as u32).wrapping_add(8), CELL | to as u64);
         return Ok(());
     }
-    let n = array::dense_len(m, a);
-    cx.charge((n - k.min(n)) as u64 / 32)?;
-    cx.heap.copy_values(m, place(e, k), place(e, 0), n - k.min(n));
-    for i in n - k.min(n)..n {
-        cx.heap.write(m, place(e, i), HOLE);
-    }
-    Ok(())
+    let n = array::sound_len(cx, m, a)?;
+    let rest = n - k.min(n);
+    move_elems(cx, m, e, k, e, 0, rest)?;
+    fill_elems(cx, m, e, rest, n - rest, HOLE)
 }
 
 /// Array.prototype.shift
