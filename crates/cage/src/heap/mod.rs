@@ -315,6 +315,12 @@ impl Heap {
         OLD + self.regions.len() as u32 * REGION
     }
 
+    /// Can an object of `bytes` lie at `at`? To be asked before work whose size a header says: the header may be damaged.
+    #[inline]
+    pub fn holds(&self, at: u32, bytes: u64) -> bool {
+        if at < OLD { bytes <= MAX_YOUNG as u64 } else { at as u64 + bytes <= self.old_end() as u64 }
+    }
+
     /// Moves `n` words, overlapping or not, barrier included; as many as lie in the heap.
     /// The embedder charges its meter for `n` before.
     pub fn copy_values(&mut self, mem: Mem, from: u32, to: u32, n: u32) {
