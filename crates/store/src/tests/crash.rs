@@ -21,7 +21,8 @@ fn lives(seed: u64, options: Options) {
     let disk = SimDisk::new();
     let mut told = Told { states: vec![Model::default()], durable: 0 };
     for life in 0..2 + random.below(4) {
-        disk.kill(random.below(if random.below(2) == 0 { 60 } else { 500 }));
+        let reach = [60, 500][random.below(2) as usize];
+        disk.kill(random.below(reach));
         live(&disk, &mut random, &mut told, options);
         if random.below(4) == 0 {
             disk.exit();
