@@ -6,11 +6,14 @@
 //! ```text
 //! put       1  table:u8  key:bytes  value:bytes          bytes = varint length, then as many bytes
 //! delete    2  table:u8  key:bytes
-//! write     3  space:varint  offset:varint  data:bytes
+//! patches   3  space:varint  length:u32  low:u32  last:u32  length bytes of (offset:varint  data:bytes)
 //! zero      4  space:varint  offset:varint  length:varint
-//! truncate  5  space:varint  length:varint
+//! resize    5  space:varint  length:varint
 //! drop      6  space:varint
 //! ```
+//!
+//! Writes to one space that follow each other share one `patches`: `low` is the first byte that they touch and `last` the last, so that
+//! the log can be indexed without looking at each.
 
 use crate::codec::{Reader, put_bytes, put_varint};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,9 +29,9 @@ pub const BATCH_BYTES_MAX: usize = 256 << 20;
 
 const PUT: u8 = 1;
 const DELETE: u8 = 2;
-const WRITE: u8 = 3;
+const PATCHES: u8 = 3;
 const ZERO: u8 = 4;
-const TRUNCATE: u8 = 5;
+const RESIZE: u8 = 5;
 const DROP: u8 = 6;
 
 /// Operations to be applied together.
@@ -37,7 +40,12 @@ pub struct Batch {
     bytes: Vec<u8>,
     operations: u32,
     beyond: Option<&'static str>,
+    /// The `patches` at the end, while writes to the same space may join it: the space and where its lengths begin.
+    open: Option<(u64, usize)>,
 }
+
+/// `length`, `low` and `last` of patches.
+const PATCHES_HEAD_BYTES: usize = 12;
 
 impl Batch {
     pub fn new() -> Batch {
@@ -62,14 +70,49 @@ impl Batch {
         self.counted()
     }
 
-    /// Patch a space; it becomes as long as the patch reaches.
+    /// Patch a space; it becomes at least as long as the patch reaches. An empty patch is none.
     pub fn write(&mut self, space: u64, offset: u64, data: &[u8]) -> &mut Batch {
-        self.limit(within(offset, data.len() as u64), "a space is at most 4 GiB");
-        self.bytes.push(WRITE);
-        put_varint(&mut self.bytes, space);
+        if data.is_empty() {
+            return self;
+        }
+        if !within(offset, data.len() as u64) {
+            self.limit(false, "a space is at most 4 GiB");
+            return self;
+        }
+        self.operations += 1;
+        let (low, last) = (offset as u32, (offset + data.len() as u64 - 1) as u32);
+        let head = match self.open {
+            Some((open, head)) if open == space => {
+                let low = low.min(self.word(head + 4));
+                let last = last.max(self.word(head + 8));
+                self.set_word(head + 4, low);
+                self.set_word(head + 8, last);
+                head
+            }
+            _ => {
+                self.bytes.push(PATCHES);
+                put_varint(&mut self.bytes, space);
+                let head = self.bytes.len();
+                for word in [0, low, last] {
+                    self.bytes.extend_from_slice(&word.to_le_bytes());
+                }
+                self.open = Some((space, head));
+                head
+            }
+        };
         put_varint(&mut self.bytes, offset);
         put_bytes(&mut self.bytes, data);
-        self.counted()
+        // A length that does not fit belongs to a batch that is refused.
+        self.set_word(head, (self.bytes.len() - head - PATCHES_HEAD_BYTES) as u32);
+        self
+    }
+
+    fn word(&self, at: usize) -> u32 {
+        Reader::new(&self.bytes[at..]).u32().unwrap_or(0)
+    }
+
+    fn set_word(&mut self, at: usize, word: u32) {
+        self.bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
     }
 
     /// Set bytes of a space to zero; its length stays.
@@ -82,10 +125,10 @@ impl Batch {
         self.counted()
     }
 
-    /// Forget what lies at `length` and after; a shorter space keeps its length.
-    pub fn truncate(&mut self, space: u64, length: u64) -> &mut Batch {
+    /// Set the length of a space: what lies behind is forgotten, what is new is zero.
+    pub fn resize(&mut self, space: u64, length: u64) -> &mut Batch {
         self.limit(length <= SPACE_BYTES_MAX, "a space is at most 4 GiB");
-        self.bytes.push(TRUNCATE);
+        self.bytes.push(RESIZE);
         put_varint(&mut self.bytes, space);
         put_varint(&mut self.bytes, length);
         self.counted()
@@ -103,6 +146,7 @@ impl Batch {
         self.bytes.clear();
         self.operations = 0;
         self.beyond = None;
+        self.open = None;
     }
 
     pub fn is_empty(&self) -> bool {
@@ -133,6 +177,7 @@ impl Batch {
 
     fn counted(&mut self) -> &mut Batch {
         self.operations += 1;
+        self.open = None;
         self
     }
 
@@ -150,12 +195,40 @@ fn within(offset: u64, length: u64) -> bool {
 /// One operation, borrowing from the encoded batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op<'a> {
-    Put { table: u8, key: &'a [u8], value: &'a [u8] },
-    Delete { table: u8, key: &'a [u8] },
-    Write { space: u64, offset: u64, data: &'a [u8] },
-    Zero { space: u64, offset: u64, length: u64 },
-    Truncate { space: u64, length: u64 },
-    Drop { space: u64 },
+    Put {
+        table: u8,
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+    Delete {
+        table: u8,
+        key: &'a [u8],
+    },
+    /// Writes to one space; `for_each` takes them apart.
+    Patches {
+        space: u64,
+        low: u32,
+        last: u32,
+        body: &'a [u8],
+    },
+    /// One of them; never encoded alone.
+    Write {
+        space: u64,
+        offset: u64,
+        data: &'a [u8],
+    },
+    Zero {
+        space: u64,
+        offset: u64,
+        length: u64,
+    },
+    Resize {
+        space: u64,
+        length: u64,
+    },
+    Drop {
+        space: u64,
+    },
 }
 
 impl<'a> Op<'a> {
@@ -165,17 +238,19 @@ impl<'a> Op<'a> {
         Some(match reader.u8()? {
             PUT => Op::Put { table: reader.u8()?, key: reader.bytes()?, value: reader.bytes()? },
             DELETE => Op::Delete { table: reader.u8()?, key: reader.bytes()? },
-            WRITE => {
-                let (space, offset, data) = (reader.varint()?, reader.varint()?, reader.bytes()?);
-                within(offset, data.len() as u64).then_some(Op::Write { space, offset, data })?
+            PATCHES => {
+                let (space, length) = (reader.varint()?, reader.u32()?);
+                let (low, last) = (reader.u32()?, reader.u32()?);
+                let body = reader.take(length as usize)?;
+                (low <= last).then_some(Op::Patches { space, low, last, body })?
             }
             ZERO => {
                 let (space, offset, length) = (reader.varint()?, reader.varint()?, reader.varint()?);
                 within(offset, length).then_some(Op::Zero { space, offset, length })?
             }
-            TRUNCATE => {
+            RESIZE => {
                 let (space, length) = (reader.varint()?, reader.varint()?);
-                (length <= SPACE_BYTES_MAX).then_some(Op::Truncate { space, length })?
+                (length <= SPACE_BYTES_MAX).then_some(Op::Resize { space, length })?
             }
             DROP => Op::Drop { space: reader.varint()? },
             _ => return None,
@@ -187,8 +262,30 @@ impl<'a> Op<'a> {
     pub(crate) fn space(&self) -> Option<u64> {
         match *self {
             Op::Put { .. } | Op::Delete { .. } => None,
-            Op::Write { space, .. } | Op::Zero { space, .. } | Op::Truncate { space, .. } | Op::Drop { space } => Some(space),
+            Op::Patches { space, .. }
+            | Op::Write { space, .. }
+            | Op::Zero { space, .. }
+            | Op::Resize { space, .. }
+            | Op::Drop { space } => Some(space),
         }
+    }
+
+    /// Tell `each` of this operation, patches one by one. `None` if they are not what they say.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(&Op<'a>)) -> Option<()> {
+        let Op::Patches { space, low, last, body } = *self else {
+            each(self);
+            return Some(());
+        };
+        let mut reader = Reader::new(body);
+        while !reader.is_empty() {
+            let (offset, data) = (reader.varint()?, reader.bytes()?);
+            let end = offset.checked_add(data.len() as u64)?;
+            if offset < u64::from(low) || end > u64::from(last) + 1 {
+                return None;
+            }
+            each(&Op::Write { space, offset, data });
+        }
+        Some(())
     }
 
     /// Do to `window`, which shows the space from `start` on, what this operation does there.
@@ -196,7 +293,7 @@ impl<'a> Op<'a> {
         let end = start + window.len() as u64;
         let clip = |from: u64, to: u64| (from.clamp(start, end) - start) as usize..(to.clamp(start, end) - start) as usize;
         match *self {
-            Op::Put { .. } | Op::Delete { .. } => {}
+            Op::Put { .. } | Op::Delete { .. } | Op::Patches { .. } => {}
             Op::Write { offset, data, .. } => {
                 let here = clip(offset, offset + data.len() as u64);
                 if !here.is_empty() {
@@ -205,7 +302,7 @@ impl<'a> Op<'a> {
                 }
             }
             Op::Zero { offset, length, .. } => window[clip(offset, offset + length)].fill(0),
-            Op::Truncate { length, .. } => window[clip(length, SPACE_BYTES_MAX)].fill(0),
+            Op::Resize { length, .. } => window[clip(length, SPACE_BYTES_MAX)].fill(0),
             Op::Drop { .. } => window.fill(0),
         }
     }
@@ -218,23 +315,31 @@ mod tests {
     #[test]
     fn operations_come_back_in_order() {
         let mut batch = Batch::new();
-        batch.put(1, b"k", b"v").delete(2, b"").write(7, 300, b"abc").zero(7, 1, 2).truncate(7, 9).drop_space(u64::MAX);
+        batch.put(1, b"k", b"v").delete(2, b"").write(7, 300, b"abc").write(7, 9, b"d").write(8, 1, b"e").write(8, 1, b"");
+        batch.zero(7, 1, 2).resize(7, 9).drop_space(u64::MAX);
         let bytes = batch.encoded().expect("within the limits");
         let mut reader = Reader::new(bytes);
-        let mut ops = Vec::new();
+        let (mut ops, mut reaches) = (Vec::new(), Vec::new());
         while !reader.is_empty() {
-            ops.push(Op::read(&mut reader).expect("whole"));
+            let op = Op::read(&mut reader).expect("whole");
+            if let Op::Patches { low, last, .. } = op {
+                reaches.push((low, last));
+            }
+            op.for_each(|op| ops.push(*op)).expect("whole");
         }
         let expected = [
             Op::Put { table: 1, key: b"k", value: b"v" },
             Op::Delete { table: 2, key: b"" },
             Op::Write { space: 7, offset: 300, data: b"abc" },
+            Op::Write { space: 7, offset: 9, data: b"d" },
+            Op::Write { space: 8, offset: 1, data: b"e" },
             Op::Zero { space: 7, offset: 1, length: 2 },
-            Op::Truncate { space: 7, length: 9 },
+            Op::Resize { space: 7, length: 9 },
             Op::Drop { space: u64::MAX },
         ];
         assert_eq!(ops, expected);
-        assert_eq!(batch.operations(), 6);
+        assert_eq!(reaches, [(9, 302), (1, 1)], "writes to one space share patches");
+        assert_eq!(batch.operations(), 8);
     }
 
     #[test]
@@ -257,12 +362,12 @@ mod tests {
         let mut window = [9u8; 4];
         Op::Write { space: 1, offset: 8, data: b"abcd" }.patch(10, &mut window);
         assert_eq!(window, [b'c', b'd', 9, 9]);
-        Op::Truncate { space: 1, length: 13 }.patch(10, &mut window);
+        Op::Resize { space: 1, length: 13 }.patch(10, &mut window);
         assert_eq!(window, [b'c', b'd', 9, 0]);
         Op::Zero { space: 1, offset: 0, length: 11 }.patch(10, &mut window);
         assert_eq!(window, [0, b'd', 9, 0]);
         Op::Write { space: 1, offset: 100, data: b"abcd" }.patch(10, &mut window);
-        Op::Truncate { space: 1, length: 100 }.patch(10, &mut window);
+        Op::Resize { space: 1, length: 100 }.patch(10, &mut window);
         assert_eq!(window, [0, b'd', 9, 0]);
     }
 }

@@ -80,7 +80,7 @@ pub(crate) fn for_each_op(pieces: &[Piece], mut each: impl FnMut(&Op<'_>)) -> Re
         let mut reader = Reader::new(bytes);
         while !reader.is_empty() {
             let op = Op::read(&mut reader)?;
-            each(&op);
+            op.for_each(&mut each)?;
         }
         Some(())
     };

@@ -25,6 +25,7 @@ mod error;
 mod faults;
 mod file;
 mod frame;
+mod gather;
 mod image;
 mod live;
 mod log;

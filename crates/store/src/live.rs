@@ -213,25 +213,25 @@ fn run(live: &mut Live, first: Op<'_>, space: u64, reader: &mut Reader<'_>, star
     let (mut low, mut high) = (u64::MAX, 0);
     loop {
         match op {
-            Op::Write { offset, data, .. } => {
-                let end = offset + data.len() as u64;
-                (low, high) = (low.min(offset), high.max(end));
+            Op::Patches { low: first, last, .. } => {
+                let end = u64::from(last) + 1;
+                (low, high) = (low.min(u64::from(first)), high.max(end));
                 live.length = Some(live.length.unwrap_or(0).max(end));
             }
             Op::Zero { offset, length, .. } => {
                 (low, high) = (low.min(offset), high.max(offset + length));
                 live.length = Some(live.length.unwrap_or(0));
             }
-            Op::Truncate { length, .. } => {
+            Op::Resize { length, .. } => {
                 (low, high) = (low.min(length), SPACE_BYTES_MAX);
-                live.length = Some(live.length.unwrap_or(0).min(length));
+                live.length = Some(length);
             }
             Op::Drop { .. } => {
                 *live = Live { length: None, hidden: placed.frame, patches: Vec::new() };
                 start = reader.at();
                 (low, high) = (u64::MAX, 0);
             }
-            Op::Put { .. } | Op::Delete { .. } => return None,
+            Op::Put { .. } | Op::Delete { .. } | Op::Write { .. } => return None,
         }
         let mut ahead = reader.clone();
         match Op::read(&mut ahead) {
@@ -264,7 +264,7 @@ mod tests {
     fn operations_on_one_space_share_a_reference_and_a_drop_forgets() {
         let mut batch = Batch::new();
         batch.write(1, 10, b"abc").zero(1, 0, 4).put(0, b"k", b"v").write(1, 5000, b"d").write(2, 0, b"e").drop_space(2);
-        batch.write(2, 1, b"f").truncate(3, 7);
+        batch.write(2, 1, b"f").resize(3, 7);
         let (mut rows, mut overlay) = (Rows::default(), Overlay::default());
         let ops = batch.encoded().expect("within the limits");
         apply(&mut rows, &mut overlay, &Base::default(), Placed { ops, frame: 4, at: 60 }).expect("whole");
@@ -275,9 +275,10 @@ mod tests {
         assert_eq!((two.length, two.hidden, two.patches.len()), (Some(2), 4, 1));
         let at = two.patches[0].at as usize - 60;
         let mut patched = [0; 3];
-        Op::read(&mut Reader::new(&ops[at..])).expect("whole").patch(0, &mut patched);
+        let op = Op::read(&mut Reader::new(&ops[at..])).expect("whole");
+        op.for_each(|op| op.patch(0, &mut patched)).expect("whole");
         assert_eq!(patched, [0, b'f', 0]);
-        assert_eq!(overlay[&3].length, Some(0), "a truncate makes an empty space");
+        assert_eq!(overlay[&3].length, Some(7), "a resize makes a space");
         assert_eq!(rows.count(), 1);
     }
 

@@ -37,8 +37,8 @@ impl Space {
                     op.patch(page * size, &mut bytes[..]);
                 }
             }
-            Op::Truncate { length, .. } => {
-                self.length = self.length.min(length);
+            Op::Resize { length, .. } => {
+                self.length = length;
                 self.pages.retain(|page, _| page * size < length);
                 for (page, bytes) in self.pages.range_mut(length / size..) {
                     op.patch(page * size, &mut bytes[..]);
@@ -96,8 +96,10 @@ impl Store for MemStore {
                 Op::Put { table, key, value } => inner.rows.put(table, key, value),
                 Op::Delete { table, key } => inner.rows.delete(table, key),
                 Op::Drop { space } => drop(inner.spaces.remove(&space)),
-                Op::Write { space, .. } | Op::Zero { space, .. } | Op::Truncate { space, .. } => {
-                    inner.spaces.entry(space).or_default().apply(&op);
+                Op::Patches { space, .. } | Op::Write { space, .. } | Op::Zero { space, .. } | Op::Resize { space, .. } => {
+                    let space = inner.spaces.entry(space).or_default();
+                    let whole = op.for_each(|op| space.apply(op));
+                    assert!(whole.is_some(), "a batch encodes whole operations");
                 }
             }
         }
@@ -174,13 +176,12 @@ impl Store for MemStore {
             store.append(&batch)?;
             for (number, space) in &inner.spaces {
                 batch.clear();
-                batch.truncate(*number, 0);
+                batch.resize(*number, space.length);
                 for (page, bytes) in &space.pages {
                     let start = page * PAGE_BYTES as u64;
                     let within = (space.length.saturating_sub(start)).min(PAGE_BYTES as u64) as usize;
                     batch.write(*number, start, &bytes[..within]);
                 }
-                batch.write(*number, space.length, b"");
                 store.append(&batch)?;
             }
         }

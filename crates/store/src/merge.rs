@@ -401,8 +401,8 @@ fn dirty_extents(pieces: &[Piece], visible: &[Extent]) -> Result<Vec<u32>> {
         let (from, to, grows) = match *op {
             Op::Write { offset, data, .. } => (offset, offset + data.len() as u64, true),
             Op::Zero { offset, length, .. } => (offset, offset + length, false),
-            Op::Truncate { length, .. } => (length, crate::SPACE_BYTES_MAX, false),
-            Op::Put { .. } | Op::Delete { .. } | Op::Drop { .. } => return,
+            Op::Resize { length, .. } => (length, crate::SPACE_BYTES_MAX, false),
+            Op::Put { .. } | Op::Delete { .. } | Op::Patches { .. } | Op::Drop { .. } => return,
         };
         if from >= to {
             return;
@@ -425,8 +425,8 @@ fn patch_group(images: &mut BTreeMap<u32, Image>, op: &Op<'_>) {
     let (from, to) = match *op {
         Op::Write { offset, data, .. } => (offset, offset + data.len() as u64),
         Op::Zero { offset, length, .. } => (offset, offset + length),
-        Op::Truncate { length, .. } => (length, crate::SPACE_BYTES_MAX),
-        Op::Put { .. } | Op::Delete { .. } | Op::Drop { .. } => return,
+        Op::Resize { length, .. } => (length, crate::SPACE_BYTES_MAX),
+        Op::Put { .. } | Op::Delete { .. } | Op::Patches { .. } | Op::Drop { .. } => return,
     };
     if from < to {
         for (index, image) in images.range_mut(index(from)..=index(to - 1)) {

@@ -2,7 +2,7 @@
 //!
 //! In: a disk and who opens. Out: a store that is ready, or an error before the first effect. Order matters:
 //! 1. read superblock, rows and places of extents, and the log, changing nothing;
-//! 2. sync the end of the log: what a killed process had written and not synced counts from here on, so it must stay;
+//! 2. sync the folder and the end of the log: what a killed process had made and not synced counts from here on, so it must stay;
 //! 3. raise the fence: an older handle that syncs later will see it and commit no more;
 //! 4. look whether an older handle committed between 1 and 3, and if so read again;
 //! 5. write the epoch's record as the first frame of a fresh segment.
@@ -18,6 +18,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileStore, Opened, Opening, Options, lock};
 use crate::frame::{FrameHead, KIND_OPEN, KIND_SEAL, SEGMENT_HEAD_BYTES};
+use crate::gather::Gathered;
 use crate::live::{Placed, apply};
 use crate::log::{Free, LogEnd, Pool, file_name, file_number};
 use crate::merge::{Merger, Slots};
@@ -51,13 +52,13 @@ pub(crate) fn open(disk: Arc<dyn Disk>, opening: Opening, options: Options) -> R
     if superblock.identity != opening.identity {
         return Err(Error::new(ErrorKind::OtherIdentity, "the store has another identity than the one that was asked for"));
     }
-    let mut found = Found::read(&*disk, superblock, &options)?;
-    found.sync_end()?;
+    let mut found = Found::read(&*disk, superblock, &options, &opening.random)?;
+    found.sync_end(&*disk)?;
     let epoch = fence(&*super_file)?.max(found.recovered.run.epoch) + 1;
     set_fence(&*super_file, epoch, &opening.random)?;
     if found.is_overtaken(&*disk)? {
-        found = Found::read(&*disk, superblock, &options)?;
-        found.sync_end()?;
+        found = Found::read(&*disk, superblock, &options, &opening.random)?;
+        found.sync_end(&*disk)?;
     }
     let store = found.into_store(disk, super_file, options, epoch, created)?;
     tidy_up(&store, superblock.meta_number);
@@ -156,7 +157,7 @@ struct Found {
 }
 
 impl Found {
-    fn read(disk: &dyn Disk, superblock: Super, options: &Options) -> Result<Found> {
+    fn read(disk: &dyn Disk, superblock: Super, options: &Options, random: &[u8; 32]) -> Result<Found> {
         let open = |name: &str| {
             disk.open(name).map_err(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => Error::new(ErrorKind::Corrupt, format!("`{name}` is not there")),
@@ -171,15 +172,19 @@ impl Found {
         let segments = Segments::find(disk, &superblock)?;
         let target = options.frame_bytes_target();
         let mut state = State::new(superblock.merged_frame, superblock.merged_sequence, superblock.generation, target);
-        state.rows = image.rows;
         state.base = Arc::new(image.base);
         state.epochs = image.epochs;
-        let recovered = recover(&segments, &superblock, options.faults(), &mut StateSink(&mut state))?;
+        let mut sink = StateSink { state, rows: Gathered::over(image.rows, random) };
+        let recovered = recover(&segments, &superblock, options.faults(), &mut sink)?;
+        let StateSink { mut state, rows } = sink;
+        state.rows = rows.finish();
         assert_eq!(state.durable_frame(), recovered.run.frame, "every frame of the run was placed");
         Ok(Found { superblock, segments, recovered, state, extents, meta, slots })
     }
 
-    fn sync_end(&self) -> Result<()> {
+    /// Names too: a killed process may have made a file and not synced the folder, and this opening builds on that file.
+    fn sync_end(&self, disk: &dyn Disk) -> Result<()> {
+        disk.sync_dir().map_err(|error| Error::sync("the store's folder", &error))?;
         let Some(last) = self.segments.live.get(self.recovered.run.segment) else { return Ok(()) };
         last.handle.sync().map_err(|error| Error::sync(file_name(last.file), &error))
     }
@@ -252,17 +257,20 @@ fn keep_in_use(live: &mut dyn Iterator<Item = u32>, free: &[Free]) {
 }
 
 /// Puts frames into a state.
-struct StateSink<'a>(&'a mut State);
+struct StateSink {
+    state: State,
+    rows: Gathered,
+}
 
-impl FrameSink for StateSink<'_> {
+impl FrameSink for StateSink {
     fn frame(&mut self, head: &FrameHead, body: &[u8], at: FrameAt, segment: &LiveSegment) -> bool {
-        let state = &mut *self.0;
+        let state = &mut self.state;
         let frame = state.durable_frame() + 1;
         let applied = match head.kind {
             KIND_OPEN => EpochRecord::read(&mut Reader::new(body)).map(|record| state.epochs.push(record)),
             KIND_SEAL => body.is_empty().then_some(()),
             _ => {
-                let (rows, overlay, base) = (&mut state.rows, &mut state.overlay, &state.base);
+                let (rows, overlay, base) = (&mut self.rows, &mut state.overlay, &state.base);
                 batches(body, head.batches, |ops, at| apply(rows, overlay, base, Placed { ops, frame, at }))
             }
         };

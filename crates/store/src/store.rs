@@ -65,7 +65,7 @@ pub trait Store: Send + Sync {
     /// Fill `buffer` with what the space has from `offset` on: zero where nothing was written, where it ends, and where it is not there.
     fn read(&self, space: u64, offset: u64, buffer: &mut [u8]) -> Result<()>;
 
-    /// The length of a space: as far as it was written or truncated to. `None` if it is not there.
+    /// The length of a space: as far as it was written, or what it was resized to. `None` if it is not there.
     fn length(&self, space: u64) -> Option<u64>;
 
     /// All spaces, sorted.

@@ -108,7 +108,7 @@ fn spaces(store: &dyn Store) {
         }
     }
     batch.clear();
-    batch.zero(9, 11, 2).truncate(9, 14).write(9, 20, b"g");
+    batch.zero(9, 11, 2).resize(9, 14).write(9, 20, b"g");
     append(store, &batch);
     for _ in 0..2 {
         assert_eq!(read(store, 9, 8, 14), b"\0\0a\0\0Y\0\0\0\0\0\0g\0");

@@ -28,6 +28,9 @@ impl Model {
 
     pub fn write(&mut self, batch: &mut Batch, space: u64, offset: usize, data: &[u8]) {
         batch.write(space, offset as u64, data);
+        if data.is_empty() {
+            return;
+        }
         let bytes = self.spaces.entry(space).or_default();
         if bytes.len() < offset + data.len() {
             bytes.resize(offset + data.len(), 0);
@@ -44,9 +47,9 @@ impl Model {
         }
     }
 
-    pub fn truncate(&mut self, batch: &mut Batch, space: u64, length: usize) {
-        batch.truncate(space, length as u64);
-        self.spaces.entry(space).or_default().truncate(length);
+    pub fn resize(&mut self, batch: &mut Batch, space: u64, length: usize) {
+        batch.resize(space, length as u64);
+        self.spaces.entry(space).or_default().resize(length, 0);
     }
 
     pub fn drop_space(&mut self, batch: &mut Batch, space: u64) {
@@ -79,7 +82,7 @@ impl Model {
                     self.write(&mut batch, space, offset, &data);
                 }
                 16..18 => self.zero(&mut batch, space, offset, random.below(reach) as usize),
-                18 => self.truncate(&mut batch, space, offset),
+                18 => self.resize(&mut batch, space, offset),
                 _ => self.drop_space(&mut batch, space),
             }
         }
