@@ -232,8 +232,9 @@ pub(crate) enum Op<'a> {
 }
 
 impl<'a> Op<'a> {
-    /// The next operation; `None` if the bytes are not one, or one beyond the limits.
-    #[inline]
+    /// The next operation; `None` if the bytes are not one, or one beyond the limits. Inlined always: an `Op` that goes through memory
+    /// costs more than reading it.
+    #[inline(always)]
     pub(crate) fn read(reader: &mut Reader<'a>) -> Option<Op<'a>> {
         Some(match reader.u8()? {
             PUT => Op::Put { table: reader.u8()?, key: reader.bytes()?, value: reader.bytes()? },

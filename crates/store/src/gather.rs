@@ -8,47 +8,30 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use crate::live::{RowSink, Rows};
 
-const INLINE_BYTES: usize = 30;
+/// Keys up to this long are kept in four words with their table and length.
+const SHORT_BYTES: usize = 30;
 
-/// Table and key; short keys, which are most, without an allocation.
-#[derive(PartialEq, Eq)]
-enum Key {
-    Short { table: u8, length: u8, bytes: [u8; INLINE_BYTES] },
-    Long { table: u8, bytes: Box<[u8]> },
+/// Bytes of the key, zeros, its length, its table.
+type ShortKey = [u64; 4];
+
+#[inline]
+fn short(table: u8, key: &[u8]) -> ShortKey {
+    let mut bytes = [0; 32];
+    bytes[..key.len()].copy_from_slice(key);
+    bytes[30] = key.len() as u8;
+    bytes[31] = table;
+    let (words, _) = bytes.as_chunks::<8>();
+    [0, 1, 2, 3].map(|at| u64::from_le_bytes(words[at]))
 }
 
-impl Key {
-    fn new(table: u8, key: &[u8]) -> Key {
-        if key.len() > INLINE_BYTES {
-            return Key::Long { table, bytes: key.into() };
-        }
-        let mut bytes = [0; INLINE_BYTES];
-        bytes[..key.len()].copy_from_slice(key);
-        Key::Short { table, length: key.len() as u8, bytes }
+fn parts(key: &ShortKey) -> (u8, [u8; SHORT_BYTES], usize) {
+    let mut bytes = [0; 32];
+    for (place, word) in bytes.chunks_exact_mut(8).zip(key) {
+        place.copy_from_slice(&word.to_le_bytes());
     }
-
-    fn parts(&self) -> (u8, &[u8]) {
-        match self {
-            Key::Short { table, length, bytes } => (*table, &bytes[..usize::from(*length)]),
-            Key::Long { table, bytes } => (*table, bytes),
-        }
-    }
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        match self {
-            // All of the array: its length is known, and what is behind the key is zero.
-            Key::Short { table, length, bytes } => {
-                hasher.write_u64(u64::from(*table) << 8 | u64::from(*length));
-                hasher.write(bytes);
-            }
-            Key::Long { table, bytes } => {
-                hasher.write_u64(u64::from(*table) << 8 | 0xff);
-                hasher.write(bytes);
-            }
-        }
-    }
+    let mut start = [0; SHORT_BYTES];
+    start.copy_from_slice(&bytes[..SHORT_BYTES]);
+    (bytes[31], start, usize::from(bytes[30]))
 }
 
 #[derive(Clone, Copy)]
@@ -67,6 +50,7 @@ impl Hasher for Folded {
     fn finish(&self) -> u64 {
         self.0
     }
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(8) {
             let mut word = [0; 8];
@@ -74,51 +58,81 @@ impl Hasher for Folded {
             self.write_u64(u64::from_le_bytes(word));
         }
     }
+    #[inline]
     fn write_u64(&mut self, word: u64) {
         let wide = u128::from(self.0 ^ word) * u128::from(self.1);
         self.0 = (wide as u64) ^ (wide >> 64) as u64;
     }
 }
 
+/// A short key, hashed word by word.
+#[derive(PartialEq, Eq)]
+struct Short(ShortKey);
+
+impl Hash for Short {
+    #[inline]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        for word in self.0 {
+            hasher.write_u64(word);
+        }
+    }
+}
+
+type Last<K> = HashMap<K, Option<Box<[u8]>>, Seeded>;
+
 /// See the head of this file.
 pub(crate) struct Gathered {
     /// As merged.
     rows: Rows,
     /// `None`: deleted.
-    last: HashMap<Key, Option<Box<[u8]>>, Seeded>,
+    last: Last<Short>,
+    long: Last<(u8, Box<[u8]>)>,
 }
 
 impl Gathered {
     pub(crate) fn over(rows: Rows, random: &[u8; 32]) -> Gathered {
         let word = |at: usize| random[at..at + 8].iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
         // Odd, so that no word is multiplied away.
-        Gathered { rows, last: HashMap::with_hasher(Seeded(word(0), word(8) | 1)) }
+        let seeded = Seeded(word(0), word(8) | 1);
+        Gathered { rows, last: HashMap::with_hasher(seeded), long: HashMap::with_hasher(seeded) }
     }
 
     pub(crate) fn finish(self) -> Rows {
         let mut rows = self.rows;
+        let mut last = |table: u8, key: &[u8], value: Option<Box<[u8]>>| match value {
+            Some(value) => rows.put(table, key, &value),
+            None => rows.delete(table, key),
+        };
         for (key, value) in self.last {
-            let (table, key) = key.parts();
-            match value {
-                Some(value) => rows.put(table, key, &value),
-                None => rows.delete(table, key),
-            }
+            let (table, bytes, length) = parts(&key.0);
+            last(table, &bytes[..length], value);
+        }
+        for ((table, key), value) in self.long {
+            last(table, &key, value);
         }
         rows
     }
 }
 
 impl RowSink for Gathered {
+    #[inline]
     fn put(&mut self, table: u8, key: &[u8], value: &[u8]) {
-        self.last.insert(Key::new(table, key), Some(value.into()));
+        if key.len() <= SHORT_BYTES {
+            self.last.insert(Short(short(table, key)), Some(value.into()));
+        } else {
+            self.long.insert((table, key.into()), Some(value.into()));
+        }
     }
 
+    #[inline]
     fn delete(&mut self, table: u8, key: &[u8]) {
         let merged = self.rows.table(table);
-        if !merged.is_empty() && merged.contains_key(key) {
-            self.last.insert(Key::new(table, key), None);
-        } else {
-            self.last.remove(&Key::new(table, key));
+        let there = !merged.is_empty() && merged.contains_key(key);
+        match (key.len() <= SHORT_BYTES, there) {
+            (true, true) => drop(self.last.insert(Short(short(table, key)), None)),
+            (true, false) => drop(self.last.remove(&Short(short(table, key)))),
+            (false, true) => drop(self.long.insert((table, key.into()), None)),
+            (false, false) => drop(self.long.remove(&(table, key.into()))),
         }
     }
 }

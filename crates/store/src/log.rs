@@ -15,6 +15,8 @@ use crate::state::{FrameAt, LiveSegment, Queued};
 use crate::superblock::FORMAT_VERSION;
 
 const ZEROS_BYTES: usize = 1 << 20;
+/// A segment that an opening makes for itself.
+const FIRST_SEGMENT_BYTES: u32 = 256 << 10;
 
 pub(crate) fn file_name(file: u32) -> String {
     format!("log-{file:08}")
@@ -85,6 +87,15 @@ impl Pool {
             let made = self.make(disk, capacity)?;
             self.give(made);
         }
+    }
+
+    /// Have a segment for the first frame of an opening, which should not wait until a long one is made.
+    pub(crate) fn prepare_first(&self, disk: &dyn Disk) -> Result<()> {
+        if self.free_count() == 0 {
+            let made = self.make(disk, self.segment_bytes.min(FIRST_SEGMENT_BYTES))?;
+            self.give(made);
+        }
+        Ok(())
     }
 
     /// Have at least `count` segments ready.

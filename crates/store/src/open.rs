@@ -62,6 +62,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, opening: Opening, options: Options) -> R
     }
     let store = found.into_store(disk, super_file, options, epoch, created)?;
     tidy_up(&store, superblock.meta_number);
+    store.pool.prepare_first(&*store.disk)?;
     let record = next_record(&lock(&store.state).epochs, &opening, epoch);
     lock(&store.state).epochs.push(record);
     store.write_queued(Some((KIND_OPEN, record.bytes().to_vec())))?;

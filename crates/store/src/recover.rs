@@ -21,6 +21,10 @@ use crate::superblock::{FORMAT_VERSION, Super};
 /// How much is read at a time: a size that stays in the processor's cache until it is checked and applied.
 const CHUNK_BYTES: usize = 512 << 10;
 
+/// How far behind the end of the run is looked for a frame that says that more was durable. The frame after a lost one begins where the
+/// lost one ended, and frames are at most half as long as this unless a single batch is longer; then the lost head may say so.
+const AHEAD_BYTES: u64 = 8 << 20;
+
 pub(crate) struct Segment {
     pub file: u32,
     pub handle: Arc<dyn DiskFile>,
@@ -222,11 +226,17 @@ fn ahead(segments: &Segments, run: &Run, window: &mut Window) -> Result<Option<u
     for (file, handle, from) in last.into_iter().chain(odd) {
         window.restart();
         let mut at = from;
-        while let Some(bytes) = window.get(&**handle, at, SECTOR_BYTES)? {
+        let mut until = if from == 0 { u64::MAX } else { from + AHEAD_BYTES };
+        while at < until
+            && let Some(bytes) = window.get(&**handle, at, SECTOR_BYTES)?
+        {
             if let Some(head) = FrameHead::read(bytes).filter(|head| head.number > run.frame && head.epoch >= run.epoch) {
                 let whole = window.get(&**handle, at, head.length as usize)?.is_some_and(|frame| head.is_whole(frame));
                 if whole && head.synced > run.frame {
                     return Err(missing(run, &format!("frame {} in {}", head.number, file_name(file)), head.synced));
+                }
+                if at == from && head.number == run.frame + 1 {
+                    until = until.saturating_add(u64::from(head.length));
                 }
                 if whole || head.number == run.frame + 1 {
                     cut = Some(cut.unwrap_or(u64::MAX).min(head.number));
