@@ -14,6 +14,7 @@ use store::disk::{Disk, Random, RealDisk};
 use store::{Background, Batch, FileStore, Opening, Options, Store};
 
 type Done = Result<(), Box<dyn std::error::Error>>;
+type Part = fn(&Path) -> Done;
 
 const OPENING: Opening = Opening { identity: [1; 32], random: [2; 32] };
 const TURNS_A_FRAME: u64 = 64;
@@ -31,8 +32,7 @@ fn main() -> Done {
         return reopen(&folder);
     }
     let wants = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
-    let table: [(&str, fn(&Path) -> Done); 5] =
-        [("append", append), ("recover", recover), ("wake", wake), ("large", large), ("many", many)];
+    let table: [(&str, Part); 5] = [("append", append), ("recover", recover), ("wake", wake), ("large", large), ("many", many)];
     for (part, run) in table {
         if wants(part) {
             let place = folder.join(part);

@@ -150,7 +150,7 @@ mod tests {
                 merged.put(0, &[key], b"merged");
                 plain.put(0, &[key], b"merged");
             }
-            let mut gathered = Gathered::over(merged, &[random.next() as u8; 32]);
+            let mut gathered = Gathered::over(merged, &[random.draw() as u8; 32]);
             for step in 0..40u8 {
                 let (table, key) = (random.below(2) as u8, vec![random.below(6) as u8; 1 + 40 * random.below(2) as usize]);
                 if random.below(2) == 0 {

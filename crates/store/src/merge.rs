@@ -132,7 +132,7 @@ impl FileStore {
     pub fn merge(&self) -> Result<Merged> {
         self.usable()?;
         let mut merger = lock(&self.merger);
-        let Some(log) = self.read_log(&merger).map_err(|error| self.poison(error))? else { return Ok(Merged::default()) };
+        let Some(mut log) = self.read_log(&merger).map_err(|error| self.poison(error))? else { return Ok(Merged::default()) };
         let mut changes = Changes::default();
         let prepared =
             self.write_extents(&mut merger, &log, &mut changes).and_then(|()| self.write_meta(&merger, &log, &changes));
@@ -147,6 +147,8 @@ impl FileStore {
         if self.options.faults().segment_recycled_early() {
             self.recycle(&next.superblock).map_err(|error| self.grave(error))?;
         }
+        // Let go of it, so that installing changes it in place.
+        log.base = Arc::default();
         next.superblock.save(&*self.super_file).map_err(|error| self.poison(error))?;
         let merged = self.install(&mut merger, &log, &changes, next);
         self.recycle(&merger.superblock).map_err(|error| self.grave(error))?;

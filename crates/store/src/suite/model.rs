@@ -69,16 +69,16 @@ impl Model {
             let offset = random.below(reach) as usize;
             match random.below(20) {
                 0..5 => {
-                    let value = vec![random.next() as u8; random.below(60) as usize];
+                    let value = vec![random.draw() as u8; random.below(60) as usize];
                     self.put(&mut batch, table, key, &value);
                 }
                 5..7 => self.delete(&mut batch, table, key),
                 7..15 => {
-                    let data: Vec<u8> = (0..random.below(200)).map(|_| random.next() as u8).collect();
+                    let data: Vec<u8> = (0..random.below(200)).map(|_| random.draw() as u8).collect();
                     self.write(&mut batch, space, offset, &data);
                 }
                 15 => {
-                    let data = vec![random.next() as u8; random.below(70_000) as usize];
+                    let data = vec![random.draw() as u8; random.below(70_000) as usize];
                     self.write(&mut batch, space, offset, &data);
                 }
                 16..18 => self.zero(&mut batch, space, offset, random.below(reach) as usize),

@@ -27,11 +27,11 @@ fn lives(seed: u64, options: Options) {
         if random.below(4) == 0 {
             disk.exit();
         } else {
-            disk.crash(Crash { seed: random.next(), misdirect: false });
+            disk.crash(Crash { seed: random.draw(), misdirect: false });
         }
         verify(&disk, &mut told, options, &format!("seed {seed}, life {life}"));
         if random.below(4) == 0 {
-            disk.crash(Crash { seed: random.next(), misdirect: false });
+            disk.crash(Crash { seed: random.draw(), misdirect: false });
         } else {
             disk.exit();
         }
