@@ -79,30 +79,21 @@ fn percentile(times: &mut [Duration], part: f64) -> f64 {
     times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3
 }
 
-/// Frames of 64 turns beside a bare writer of the same bytes, alternating; then with the background merging.
+/// Frames of 64 turns beside a bare writer of the same bytes, alternating; then with the background merging. One thread runs turns while
+/// another syncs, as in a host; a commit is the sync alone.
 fn append(folder: &Path) -> Done {
     let (store, disk) = open(folder, Options::default())?;
     store.reserve(200 << 20)?;
     let bare = bare_file(folder)?;
-    let mut random = Random(1);
-    let mut batch = Batch::new();
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    let (mut number, mut spent, mut bytes, mut at) = (0, Duration::ZERO, 0, 0);
-    for _ in 0..8 {
-        for _ in 0..200 {
-            let before = disk.counts().written_bytes;
-            let (start, cpu_start) = (Instant::now(), cpu());
-            for _ in 0..TURNS_A_FRAME {
-                turn(&mut batch, &mut random, VATS, number);
-                store.append(&batch)?;
-                number += 1;
-            }
-            spent += cpu() - cpu_start;
-            store.sync()?;
-            ours.push(start.elapsed());
-            bytes += disk.counts().written_bytes - before;
-        }
-        let frame = vec![5u8; (bytes / ours.len() as u64) as usize];
+    let (mut elapsed, mut spent, mut frames, mut at) = (Duration::ZERO, Duration::ZERO, 0, 0);
+    let written = disk.counts().written_bytes;
+    for round in 0..8 {
+        let start = Instant::now();
+        spent += frames_of_turns(&store, round * 200, 200, &mut ours)?;
+        elapsed += start.elapsed();
+        frames += 200;
+        let frame = vec![5u8; ((disk.counts().written_bytes - written) / frames) as usize];
         for _ in 0..200 {
             let start = Instant::now();
             bare.write_all_at(&frame, at)?;
@@ -111,27 +102,59 @@ fn append(folder: &Path) -> Done {
             at = (at + frame.len() as u64) % (60 << 20);
         }
     }
+    let bytes = disk.counts().written_bytes - written;
     let sum = |times: &[Duration]| times.iter().sum::<Duration>().as_secs_f64();
+    let turns = (frames * TURNS_A_FRAME) as f64;
     println!(
-        "append: {:.2} x the bare writer ({:.0} durable turns/s; the writer would make {:.0})",
-        sum(&theirs) / sum(&ours),
-        number as f64 / sum(&ours),
-        number as f64 / sum(&theirs)
+        "append: {:.2} x the bare writer ({:.0} durable turns/s; the writer would make {:.0}); the syncs alone {:.2} x",
+        sum(&theirs) / elapsed.as_secs_f64(),
+        turns / elapsed.as_secs_f64(),
+        turns / sum(&theirs),
+        sum(&theirs) / sum(&ours)
     );
+    let both = [&mut ours, &mut theirs].map(|times| (percentile(times, 0.5), percentile(times, 0.99)));
     println!(
         "append: a commit p50 {:.3} ms, p99 {:.2} ms; the bare writer {:.3} and {:.2}",
-        percentile(&mut ours, 0.5),
-        percentile(&mut ours, 0.99),
-        percentile(&mut theirs, 0.5),
-        percentile(&mut theirs, 0.99)
+        both[0].0, both[0].1, both[1].0, both[1].1
     );
     println!(
         "append: {:.2} us CPU a turn to make and append, {:.0} bytes of log a turn",
-        spent.as_secs_f64() * 1e6 / number as f64,
-        bytes as f64 / number as f64
+        spent.as_secs_f64() * 1e6 / turns,
+        bytes as f64 / turns
     );
     drop(store);
     merging(folder)
+}
+
+/// Run `count` frames of turns and sync each while the next is made; returns the CPU time of the thread that runs turns.
+fn frames_of_turns(store: &FileStore, first: u64, count: u64, times: &mut Vec<Duration>) -> Result<Duration, store::Error> {
+    let (send, receive) = std::sync::mpsc::sync_channel::<()>(1);
+    std::thread::scope(|scope| {
+        let syncer = scope.spawn(move || {
+            let mut times = Vec::new();
+            while receive.recv().is_ok() {
+                let start = Instant::now();
+                store.sync()?;
+                times.push(start.elapsed());
+            }
+            Ok::<_, store::Error>(times)
+        });
+        let (mut random, mut batch, start) = (Random(first + 1), Batch::new(), cpu());
+        for frame in first..first + count {
+            for number in frame * TURNS_A_FRAME..(frame + 1) * TURNS_A_FRAME {
+                turn(&mut batch, &mut random, VATS, number);
+                store.append(&batch)?;
+            }
+            // A syncer that failed has hung up; its error is told below.
+            if send.send(()).is_err() {
+                break;
+            }
+        }
+        drop(send);
+        let spent = cpu() - start;
+        times.extend(syncer.join().unwrap_or(Ok(Vec::new()))?);
+        Ok(spent)
+    })
 }
 
 fn bare_file(folder: &Path) -> std::io::Result<File> {

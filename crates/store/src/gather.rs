@@ -21,7 +21,8 @@ fn short(table: u8, key: &[u8]) -> ShortKey {
     bytes[30] = key.len() as u8;
     bytes[31] = table;
     let (words, _) = bytes.as_chunks::<8>();
-    [0, 1, 2, 3].map(|at| u64::from_le_bytes(words[at]))
+    let word = |at: usize| u64::from_le_bytes(words[at]);
+    [word(0), word(1), word(2), word(3)]
 }
 
 fn parts(key: &ShortKey) -> (u8, [u8; SHORT_BYTES], usize) {

@@ -15,6 +15,8 @@ use crate::state::{FrameAt, LiveSegment, Queued};
 use crate::superblock::FORMAT_VERSION;
 
 const ZEROS_BYTES: usize = 1 << 20;
+/// A segment in the making is synced each time this much was written, so that no sync of the log waits long behind one.
+const SYNC_BYTES: u64 = 4 << 20;
 /// A segment that an opening makes for itself.
 const FIRST_SEGMENT_BYTES: u32 = 256 << 10;
 
@@ -148,6 +150,9 @@ impl Pool {
             let piece = (u64::from(capacity) - at).min(zeros.len() as u64);
             handle.write_at(&zeros[..piece as usize], at)?;
             at += piece;
+            if at.is_multiple_of(SYNC_BYTES) {
+                handle.sync()?;
+            }
         }
         let head = SegmentHead {
             version: FORMAT_VERSION,

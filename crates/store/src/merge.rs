@@ -26,7 +26,7 @@ use crate::superblock::{EXTENT_BYTES, EpochRecord, Super};
 /// Extents made at a time: 32 MiB of memory.
 const GROUP_EXTENTS: usize = 1024;
 /// The extents' file is synced each time this much was written, so that no sync of the log waits long behind one.
-const SYNC_BYTES: u64 = 8 << 20;
+const SYNC_BYTES: u64 = 4 << 20;
 /// The meta file is written anew when it is twice as long as it was then, and this much more.
 const META_SLACK_BYTES: u64 = 1 << 20;
 /// More free segments than this are removed.

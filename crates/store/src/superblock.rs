@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The version of the format that this build writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 1;
-/// Bytes of a space that are stored together: read, checked and copied on write.
+/// Bytes of a space that are stored together: read, checked and copied on write. Beside 16 and 64 KiB (`examples/bench.rs`, 64 counters) this
+/// wrote 1.34 bytes a byte of batches against 1.32 and 1.37, and read 100 KiB as fast; half the places of 16 KiB are half the memory for them.
 pub const EXTENT_BYTES: usize = 32 << 10;
 
 pub(crate) const SUPER_FILE: &str = "super";
