@@ -267,7 +267,7 @@ impl Machine {
             self.after_rollback();
         }
         let output = std::mem::take(&mut self.cx.output);
-        let instructions = self.quota.instructions.saturating_sub(self.cx.units());
+        let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
         Turn { outcome, output, unhandled, instructions }
     }
 
