@@ -49,7 +49,7 @@ pub enum Source {
 /// What a turn asks of whoever carries it out, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    Send(Message),
+    Send(Box<Message>),
     /// A promise that this vat decides is resolved.
     Resolve { promise: PromiseId, to: Resolution },
     /// This vat wants to hear what the promise becomes.
@@ -161,7 +161,7 @@ pub enum What {
     /// Likewise the text of a module.
     StartText { text: String, powers: Data, answer: PromiseId },
     /// A message to an export, or to a copy of data.
-    Message(Message),
+    Message(Box<Message>),
     /// What a promise that this vat listens to has become.
     Notify { promise: PromiseId, rejected: bool, value: Data },
     /// All garbage is collected; what became of imports is told.

@@ -118,17 +118,14 @@ impl Edge<'_> {
 impl Leave for Edge<'_> {
     fn leave(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
         let mut done = 0;
-        loop {
-            let entries = send::outgoing(m, done);
-            if entries.is_empty() {
-                break;
-            }
-            done += entries.len();
-            for e in entries {
-                self.entry(cx, m, e)?;
-            }
+        // reading one may put others
+        while let Some(e) = send::outgoing(m, done) {
+            done += 1;
+            self.entry(cx, m, e)?;
         }
-        roots::set(cx, m, R_OUTGOING, UNDEF);
+        if done > 0 {
+            roots::set(cx, m, R_OUTGOING, UNDEF);
+        }
         Ok(())
     }
 
@@ -181,10 +178,10 @@ impl Edge<'_> {
             let key = engine::object::key_value(cx, m, m.r64(message as u32, 16))?;
             encode::value(cx, m, &mut out, key)?;
         }
-        let args = send::arguments(m, message);
-        out.w.varint(args.len() as u64);
-        for a in args {
-            encode::value(cx, m, &mut out, a)?;
+        let n = send::arity(m, message);
+        out.w.varint(n as u64);
+        for i in 0..n {
+            encode::value(cx, m, &mut out, send::argument(m, message, i))?;
         }
         let body = out.w.done();
         let target = match known::of_tuple(m, to) {
@@ -192,7 +189,7 @@ impl Edge<'_> {
             Ref::Promise(p) => Target::Promise(p),
             Ref::Power(_) => return Err(cx.stop(Abort::Corrupt)),
         };
-        self.ops.push(Op::Send(Message { target, body, answer }));
+        self.ops.push(Op::Send(Box::new(Message { target, body, answer })));
         Ok(())
     }
 

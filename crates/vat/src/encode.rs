@@ -38,6 +38,10 @@ fn this_vat(m: Mem) -> VatId {
 
 /// Writes one value.
 pub fn value(cx: &mut Cx, m: Mem, out: &mut Out<'_>, v: Value) -> Res<()> {
+    if !is_obj(v) {
+        cx.charge(2)?;
+        return atom(cx, m, out, v);
+    }
     all(cx, m, out, vec![v])
 }
 
