@@ -331,10 +331,12 @@ impl Machine {
 fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>, leave: &mut dyn Leave, full: bool) -> Result<(), Abort> {
     let done = (|| {
         promise::run_jobs(cx, m)?;
+        // a rejected promise that leaves is for its receiver to handle
+        leave.leave(cx, m)?;
         for v in promise::take_unhandled(cx, m)? {
             unhandled.push(crate::builtins::error::describe(cx, m, v));
         }
-        leave.leave(cx, m)
+        Ok(())
     })();
     let ended = |cx: &Cx, r: Res<()>| match r {
         Ok(()) => Ok(()),

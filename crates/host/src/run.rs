@@ -129,7 +129,7 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
 
 /// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.
 fn exit_code(faults: &[Fault], named: &Path) -> i32 {
-    let named = named.display().to_string();
+    let named = vat::program::normal(&named.display().to_string());
     let unread = |f: &Fault| f.file == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
     if faults.iter().any(unread) { 2 } else { 1 }
 }

@@ -12,8 +12,8 @@ use engine::cx::{Abort, Cx, ErrorKind, Res, Value};
 use engine::machine::Leave;
 use engine::roots::{self, R_EXPORTS, R_OUTGOING, R_SELF};
 use engine::{array, cage::Mem, harden, pass, promise, send, string, table};
-use std::cell::RefCell;
 use passable::{Data, Delivery, Limits, Message, Op, PromiseId, Ref, Resolution, Source, Target, VatId, Writer};
+use std::cell::RefCell;
 
 /// What one turn gathers.
 pub struct Edge<'a> {
@@ -234,7 +234,7 @@ impl Edge<'_> {
                 let text = string::to_rust(cx, m, arg(0))?;
                 let source = if what == power::MAKE { Source::Specifier(text) } else { Source::Text(text) };
                 let mut out = encode::Out::new(&mut self.recent);
-                encode::value(cx, m, &mut out, arg(1))?;
+                encode::powers(cx, m, &mut out, arg(1))?;
                 let limit = |v: Value| if is_number(v) { num(v).min(1e18) as u64 } else { 0 };
                 let limits = Limits { heap_bytes: limit(arg(2)), instructions: limit(arg(3)) };
                 Op::MakeVat { source, powers: out.w.done(), limits, answer }
