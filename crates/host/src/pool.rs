@@ -9,9 +9,10 @@
 //!   thread; another thread is woken only if more is ready than one can take;
 //! - if turns are ready and no thread has taken one for `STALL`, there is one thread more: vats that spin do not keep
 //!   others waiting.
+use crate::journal::{Journal, Out};
 use crate::output;
 use crate::powers::Powers;
-use node::{Config, Effect, Event, Node, Report};
+use node::{Effect, Event, Node};
 use passable::{Delivery, Limits, PromiseId, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -24,6 +25,10 @@ pub const STACK_BYTES: usize = 64 << 20;
 const MAX_THREADS: usize = 64;
 /// How long ready turns may wait for a thread before there is one more.
 const STALL: Duration = Duration::from_millis(10);
+/// Vats in memory at most, where there is a store to leave it for.
+const MAX_RESIDENT: usize = 1000;
+/// How often a delivery is begun that processes died of.
+const MAX_ATTEMPTS: u64 = 3;
 /// A vat that had no turn in a whole tick is asked to collect its garbage.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -31,17 +36,37 @@ const TICK: Duration = Duration::from_secs(1);
 struct Slot {
     vat: Option<Box<Vat>>,
     limits: Limits,
+    /// It may stand in the store.
+    stored: bool,
     /// The tick of its last turn since it was asked to collect; 0: there was none.
     ran: u64,
+    /// Counts turns of all vats: which one ran longest ago.
+    last: u64,
+    /// Its next delivery was begun by a process that did not end well: the attempt is counted before it runs.
+    suspect: bool,
 }
 
-struct World {
-    node: Node,
+impl Slot {
+    fn new(limits: Limits) -> Slot {
+        Slot { vat: None, limits, stored: false, ran: 0, last: 0, suspect: false }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) node: Node,
     ready: VecDeque<(VatId, Delivery)>,
     /// Counts turns taken from `ready`: stands still when all threads are busy.
     taken: u64,
     slots: BTreeMap<VatId, Slot>,
+    /// Vats in memory.
+    resident: usize,
     powers: Powers,
+    pub(crate) journal: Option<Journal>,
+    /// Something happened that is in no batch yet.
+    stepped: bool,
+    committing: bool,
+    /// The disk is full: no turn begins until there is room.
+    full: bool,
     threads: usize,
     idle: usize,
     start: Instant,
@@ -49,19 +74,38 @@ struct World {
     tick: u64,
     /// Kept between steps for their memory.
     effects: Vec<Effect>,
+    /// The exit code to end with, once what happened is durable; no turn begins any more.
+    closing: Option<i32>,
     /// Set once: the process's exit code.
     end: Option<i32>,
     failed: bool,
+    /// Stays when nothing is left to do.
+    pub(crate) serves: bool,
 }
 
-struct Pool {
+pub(crate) struct Pool {
     world: Mutex<World>,
     /// Threads that run turns wait here.
     work: Condvar,
     /// The thread that keeps time waits here.
     clock: Condvar,
-    shared: Arc<Shared>,
+    /// The thread that commits waits here.
+    commit: Condvar,
+    pub(crate) shared: Arc<Shared>,
     cores: usize,
+}
+
+/// How a program is run.
+pub struct Job {
+    pub shared: Arc<Shared>,
+    /// A restored node, or a new one.
+    pub node: Node,
+    pub journal: Option<Journal>,
+    /// For a new node: the program with its powers.
+    pub start: Option<Event>,
+    /// After an unclean stop.
+    pub unclean: bool,
+    pub serves: bool,
 }
 
 /// Lets the node ask which program a specifier names.
@@ -76,45 +120,116 @@ impl node::Programs for Named {
     }
 }
 
-/// Runs an installed program to its end; its exit code.
-pub fn run(shared: Arc<Shared>, program: u64, args: &[String], limits: Limits) -> i32 {
-    let node = Node::new(Config::default(), Box::new(Named(shared.clone())));
-    let world = World {
-        node,
-        ready: VecDeque::new(),
-        taken: 0,
-        slots: BTreeMap::new(),
-        powers: Powers::new(),
-        threads: 0,
-        idle: 0,
-        start: Instant::now(),
-        tick: 1,
-        effects: Vec::new(),
-        end: None,
-        failed: false,
-    };
-    let cores = std::thread::available_parallelism().map_or(2, |n| n.get()).max(2);
-    let pool = Arc::new(Pool { world: Mutex::new(world), work: Condvar::new(), clock: Condvar::new(), shared, cores });
-    let powers = vat::powers_data(&passable::Power::ALL, args);
-    {
-        let mut w = pool.lock();
-        pool.step(&mut w, Event::Start { program, powers, limits });
-        pool.provide(&mut w);
-    }
-    pool.keep_time()
+/// Runs a job to its end; the exit code.
+pub fn run(job: Job) -> i32 {
+    let pool = Pool::new(job.shared, job.node, job.journal, job.serves);
+    pool.begin(job.start, job.unclean)
 }
 
 impl Pool {
-    fn lock(&self) -> MutexGuard<'_, World> {
+    fn new(shared: Arc<Shared>, node: Node, journal: Option<Journal>, serves: bool) -> Arc<Pool> {
+        let world = World {
+            node,
+            ready: VecDeque::new(),
+            taken: 0,
+            slots: BTreeMap::new(),
+            resident: 0,
+            powers: Powers::new(),
+            journal,
+            stepped: true,
+            committing: false,
+            full: false,
+            threads: 0,
+            idle: 0,
+            start: Instant::now(),
+            tick: 1,
+            effects: Vec::new(),
+            closing: None,
+            end: None,
+            failed: false,
+            serves,
+        };
+        let cores = std::thread::available_parallelism().map_or(2, |n| n.get()).max(2);
+        let (work, clock, commit) = (Condvar::new(), Condvar::new(), Condvar::new());
+        Arc::new(Pool { world: Mutex::new(world), work, clock, commit, shared, cores })
+    }
+
+    fn begin(self: Arc<Self>, start: Option<Event>, unclean: bool) -> i32 {
+        let committer = {
+            let mut w = self.lock();
+            match start {
+                Some(event) => self.step(&mut w, event),
+                None => self.resume(&mut w, unclean),
+            }
+            let durable = w.journal.is_some();
+            self.provide(&mut w);
+            drop(w);
+            let pool = self.clone();
+            durable.then(|| std::thread::Builder::new().name("commit".into()).spawn(move || pool.commits()))
+        };
+        let stop = crate::signals::watch(&self);
+        let code = self.clone().keep_time();
+        drop(stop);
+        if let Some(Ok(t)) = committer {
+            self.commit.notify_all();
+            let _ = t.join();
+        }
+        code
+    }
+
+    /// Vats of the store are there when they are needed; delays go on; what may not have been written is written.
+    fn resume(self: &Arc<Self>, w: &mut World, unclean: bool) {
+        for vat in w.node.vats().collect::<Vec<_>>() {
+            let mut slot = Slot::new(w.node.limits(vat));
+            (slot.stored, slot.suspect) = (true, unclean);
+            w.slots.insert(vat, slot);
+        }
+        let Some(journal) = &w.journal else { return };
+        let (delays, lines) = match (journal.delays(), journal.unwritten()) {
+            (Ok(d), Ok(l)) => (d, l),
+            (Err(e), _) | (_, Err(e)) => {
+                output::misfit(&e);
+                w.end = Some(1);
+                return;
+            }
+        };
+        for (p, due, ms) in delays {
+            w.powers.resume(p, due, ms);
+        }
+        for (number, lines) in lines {
+            if output::written(output::release(&lines))
+                && let Some(j) = &mut w.journal
+            {
+                j.wrote(number);
+            }
+        }
+        let mut effects = std::mem::take(&mut w.effects);
+        w.node.resume(&mut effects);
+        w.effects = effects;
+        self.carry_out_all(w);
+        if let Some(Some(reason)) = w.node.started() {
+            output::start_rejected(&reason.describe());
+            w.closing = Some(1);
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
         // a thread that panicked left the world as it was before its event
         self.world.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Takes an event and carries out its effects, and theirs.
-    fn step(&self, w: &mut World, event: Event) {
+    pub(crate) fn step(&self, w: &mut World, event: Event) {
         let mut effects = std::mem::take(&mut w.effects);
         w.node.step(event, &mut effects);
+        w.effects = effects;
+        self.carry_out_all(w);
+    }
+
+    fn carry_out_all(&self, w: &mut World) {
+        let mut effects = std::mem::take(&mut w.effects);
         let mut answers: VecDeque<Event> = VecDeque::new();
+        w.stepped = true;
         loop {
             for e in effects.drain(..) {
                 self.carry_out(w, e, &mut answers);
@@ -133,11 +248,16 @@ impl Pool {
         };
         match effect {
             Effect::MakeVat { vat, limits } => {
-                w.slots.insert(vat, Slot { vat: None, limits, ran: 0 });
+                w.slots.insert(vat, Slot::new(limits));
             }
             Effect::RunTurn { vat, delivery } => w.ready.push_back((vat, delivery)),
             Effect::EndVat { vat } => {
-                w.slots.remove(&vat);
+                if w.slots.remove(&vat).is_some_and(|s| s.vat.is_some()) {
+                    w.resident -= 1;
+                }
+                if let Some(j) = &mut w.journal {
+                    j.ended(vat);
+                }
             }
             Effect::Now { answer: p } => answer((p, w.powers.now())),
             Effect::Random { bytes, answer: p } => match w.powers.random(bytes) {
@@ -148,37 +268,58 @@ impl Pool {
                 }
             },
             Effect::Delay { ms, answer } => {
-                w.powers.delay(ms, answer);
+                let due = w.powers.delay(ms, answer);
+                if let Some(j) = &mut w.journal {
+                    j.delay(answer, due, ms);
+                }
                 self.clock.notify_one();
             }
-            Effect::Cancel { answer } => w.powers.cancel(answer),
-            Effect::Output { lines, aborted: false, .. } => {
-                if !output::written(output::release(&lines)) {
-                    w.end = w.end.or(Some(1));
+            Effect::Cancel { answer } => {
+                if w.powers.cancel(answer)
+                    && let Some(j) = &mut w.journal
+                {
+                    j.delay_over(answer);
                 }
             }
-            Effect::Output { lines, .. } => output::aborted_lines(&lines),
-            Effect::Report(r) => report(w, &r),
+            Effect::Output { lines, aborted: false, .. } => match &mut w.journal {
+                Some(j) => j.lines(lines),
+                None => {
+                    if !output::written(output::release(&lines)) {
+                        w.end = w.end.or(Some(1));
+                    }
+                }
+            },
+            Effect::Output { lines, .. } => leave(w, Out::Aborted(lines)),
+            Effect::Report(r) => {
+                w.failed = true;
+                let names = r.causes.iter().map(|c| (c.id.vat, w.node.name(c.id.vat).to_owned())).collect();
+                leave(w, Out::Report { report: Box::new(r), names });
+            }
             Effect::Started { rejected: Some(reason), nothing_to_start } => {
-                let code = if nothing_to_start {
-                    output::nothing_to_start(w.node.name(VatId(1)));
-                    2
+                let (out, code) = if nothing_to_start {
+                    (Out::NothingToStart(w.node.name(VatId(1)).to_owned()), 2)
                 } else {
-                    output::start_rejected(&reason.describe());
-                    1
+                    (Out::StartRejected(reason.describe()), 1)
                 };
-                w.end = w.end.or(Some(code));
+                leave(w, out);
+                w.closing = w.closing.or(Some(code));
             }
             Effect::Started { rejected: None, .. } => {}
+            Effect::Reply { to, rejected, value } => {
+                leave(w, Out::Reply { to, rejected, text: crate::json::of_data(&value) });
+            }
         }
     }
 
-    /// Sees to it that threads are there for what is ready.
-    fn provide(self: &Arc<Self>, w: &mut World) {
+    /// Sees to it that threads are there for what is ready, and that what happened is committed.
+    pub(crate) fn provide(self: &Arc<Self>, w: &mut World) {
+        if w.journal.is_some() && w.stepped && !w.committing {
+            self.commit.notify_one();
+        }
         if w.end.is_some() {
             self.work.notify_all();
             self.clock.notify_one();
-        } else if w.ready.is_empty() {
+        } else if w.ready.is_empty() || w.waits() {
             self.clock.notify_one();
         } else if w.idle > 0 {
             self.work.notify_one();
@@ -204,7 +345,8 @@ impl Pool {
     fn turns(self: Arc<Self>) {
         let mut w = self.lock();
         while w.end.is_none() {
-            let Some((id, delivery)) = w.ready.pop_front() else {
+            let next = if w.waits() { None } else { w.ready.pop_front() };
+            let Some((id, delivery)) = next else {
                 self.provide(&mut w);
                 w.idle += 1;
                 w = self.work.wait(w).unwrap_or_else(|e| e.into_inner());
@@ -215,28 +357,64 @@ impl Pool {
             if !w.ready.is_empty() {
                 self.provide(&mut w);
             }
+            let taken = w.taken;
             let Some(slot) = w.slots.get_mut(&id) else { continue };
-            let (vat, limits) = (slot.vat.take(), slot.limits);
+            slot.last = taken;
+            if std::mem::take(&mut slot.suspect) && !self.attempt(&mut w, id) {
+                continue;
+            }
+            let Some(slot) = w.slots.get_mut(&id) else { continue };
+            let (vat, limits, stored) = (slot.vat.take(), slot.limits, slot.stored);
+            let store = w.journal.as_ref().map(|j| j.store().clone());
             drop(w);
-            let ran = self.turn(id, vat, limits, &delivery);
+            let had = vat.is_some();
+            let ran = self.turn(id, vat, limits, &delivery, store.as_deref().filter(|_| stored), store.is_some());
             w = self.lock();
-            let tick = w.tick;
-            let event = match ran {
-                Ok((vat, outcome)) => {
-                    if let Some(slot) = w.slots.get_mut(&id) {
-                        slot.vat = Some(vat);
-                        if !matches!(delivery.what, passable::What::Collect) {
-                            slot.ran = tick;
-                        }
-                    }
-                    Event::TurnDone { vat: id, delivery, outcome }
-                }
-                Err(e) => Event::VatFailed { vat: id, why: format!("no memory can be reserved for a vat: {e}") },
-            };
-            self.step(&mut w, event);
+            self.ended(&mut w, id, delivery, ran, had);
         }
+        drop(w);
         self.work.notify_all();
         self.clock.notify_one();
+    }
+
+    /// A turn is over: its changes are noted and its outcome goes to the node, in one step.
+    fn ended(
+        self: &Arc<Self>,
+        w: &mut World,
+        id: VatId,
+        delivery: Delivery,
+        ran: Result<(Box<Vat>, TurnOutcome), String>,
+        had: bool,
+    ) {
+        let tick = w.tick;
+        let event = match ran {
+            Ok((mut vat, outcome)) => {
+                if w.journal.is_some() && !matches!(outcome.ending, passable::Ending::Aborted(_)) {
+                    let changes = vat.take_changes();
+                    let noted = w.journal.as_mut().map_or(Ok(()), |j| j.turn(id, &changes, &self.shared));
+                    if let Err(why) = noted {
+                        output::fatal("E-STATE", &format!("the changes of vat {} cannot be stored: {why}", id.0));
+                    }
+                }
+                if let Some(slot) = w.slots.get_mut(&id) {
+                    slot.vat = Some(vat);
+                    slot.stored = true;
+                    if !matches!(delivery.what, passable::What::Collect | passable::What::Trace { .. }) {
+                        slot.ran = tick;
+                    }
+                    w.resident += !had as usize;
+                }
+                Event::TurnDone { vat: id, delivery, outcome }
+            }
+            Err(why) => Event::VatFailed { vat: id, why },
+        };
+        self.step(w, event);
+        if w.resident > MAX_RESIDENT && w.journal.is_some() {
+            hibernate(w);
+        }
+        if w.journal.is_some() && !w.committing {
+            self.commit.notify_one();
+        }
     }
 
     fn turn(
@@ -245,16 +423,98 @@ impl Pool {
         vat: Option<Box<Vat>>,
         limits: Limits,
         delivery: &Delivery,
-    ) -> std::io::Result<(Box<Vat>, TurnOutcome)> {
+        stored: Option<&dyn store::Store>,
+        record: bool,
+    ) -> Result<(Box<Vat>, TurnOutcome), String> {
         let mut vat = match vat {
             Some(v) => v,
             None => {
                 let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
-                Box::new(Vat::new(&self.shared, id, quota)?)
+                let woken = match stored {
+                    Some(s) => crate::journal::wake(s, &self.shared, id, quota).map_err(|e| e.what)?,
+                    None => None,
+                };
+                let mut v = match woken {
+                    Some(v) => v,
+                    None => Vat::new(&self.shared, id, quota).map_err(|e| format!("no memory can be reserved for a vat: {e}"))?,
+                };
+                if record {
+                    v.record();
+                }
+                Box::new(v)
             }
         };
         let outcome = vat.deliver(&self.shared, delivery);
         Ok((vat, outcome))
+    }
+
+    /// Counts an attempt durably before a delivery runs that an earlier process may have died of. False: it is parked.
+    fn attempt(self: &Arc<Self>, w: &mut World, id: VatId) -> bool {
+        let Some(j) = &mut w.journal else { return true };
+        let tries = j.attempt(id);
+        if tries > MAX_ATTEMPTS {
+            self.step(w, Event::Park { vat: id });
+            return false;
+        }
+        self.commit_now(w);
+        true
+    }
+
+    /// The life of the thread that commits.
+    fn commits(self: Arc<Self>) {
+        let mut w = self.lock();
+        loop {
+            if !w.stepped {
+                if w.end.is_some() {
+                    return;
+                }
+                w = self.commit.wait(w).unwrap_or_else(|e| e.into_inner());
+                continue;
+            }
+            let Some((ledger, appended)) = take_batch(&mut w) else { continue };
+            w.committing = true;
+            drop(w);
+            let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
+            let wrote = write_out(released.into_output());
+            let room = ledger.store().reserve(crate::journal::RESERVE_BYTES);
+            w = self.lock();
+            w.committing = false;
+            self.after_commit(&mut w, wrote, room);
+        }
+    }
+
+    fn after_commit(self: &Arc<Self>, w: &mut World, wrote: (Vec<u64>, bool), room: store::Result<()>) {
+        if let Some(j) = &mut w.journal {
+            wrote.0.into_iter().for_each(|n| j.wrote(n));
+        }
+        if !wrote.1 {
+            w.closing = w.closing.or(Some(1));
+        }
+        match room {
+            Ok(()) => w.full = false,
+            Err(e) if e.kind() == store::ErrorKind::Full => {
+                if !std::mem::replace(&mut w.full, true) {
+                    output::disk_full(&e);
+                }
+            }
+            Err(e) => output::store_failed(&e),
+        }
+        self.work.notify_all();
+        self.clock.notify_one();
+    }
+
+    /// Commits what is there, in this thread, under the lock.
+    fn commit_now(self: &Arc<Self>, w: &mut World) {
+        if let Some((ledger, appended)) = take_batch(w) {
+            let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
+            let (numbers, fine) = write_out(released.into_output());
+            if let Some(j) = &mut w.journal {
+                numbers.into_iter().for_each(|n| j.wrote(n));
+            }
+            if !fine {
+                w.closing = w.closing.or(Some(1));
+            }
+        }
     }
 
     /// Timers, stalls and idle vats; ends when the program does.
@@ -265,29 +525,63 @@ impl Pool {
             if let Some(code) = w.end {
                 return if code == 0 && w.failed { 1 } else { code };
             }
-            if w.node.is_done() {
-                w.end = Some(0);
+            let running = w.threads - w.idle;
+            let left = w.closing.is_some() || (w.node.is_done() && !w.serves);
+            if left && (running == 0 || w.closing.is_some_and(|c| c < 0)) && !w.committing && !w.stepped_durably() {
+                self.close(&mut w);
                 continue;
             }
-            for p in w.powers.due() {
-                self.step(&mut w, Event::Answer { promise: p, rejected: false, value: passable::Data::undefined() });
+            if w.closing.is_none() {
+                for p in w.powers.due() {
+                    if let Some(j) = &mut w.journal {
+                        j.delay_over(p);
+                    }
+                    self.step(&mut w, Event::Answer { promise: p, rejected: false, value: passable::Data::undefined() });
+                }
+                self.idle_vats(&mut w);
             }
-            if w.end.is_some() {
-                continue;
+            if w.full {
+                let room = w.journal.as_ref().map(|j| j.store().reserve(crate::journal::RESERVE_BYTES));
+                w.full = matches!(room, Some(Err(_)));
             }
-            self.idle_vats(&mut w);
-            if !w.ready.is_empty() {
+            if !w.ready.is_empty() || w.stepped {
                 self.provide(&mut w);
-                if w.idle == 0 && w.taken == last_taken && (w.threads < MAX_THREADS) {
+                if !w.ready.is_empty() && !w.waits() && w.idle == 0 && w.taken == last_taken && w.threads < MAX_THREADS {
                     self.add_thread(&mut w);
                 }
             }
             last_taken = w.taken;
-            let busy = w.idle < w.threads || !w.ready.is_empty();
+            let busy = w.idle < w.threads || !w.ready.is_empty() || w.closing.is_some();
             let wait = if busy { STALL } else { TICK };
-            let wait = w.powers.next_due().map_or(wait, |d| d.min(wait));
+            let wait = w.powers.next_due().filter(|_| w.closing.is_none()).map_or(wait, |d| d.min(wait));
             w = self.clock.wait_timeout(w, wait).unwrap_or_else(|e| e.into_inner()).0;
         }
+    }
+
+    /// Nothing is left to do, or the process is to end: what is written is sealed.
+    fn close(self: &Arc<Self>, w: &mut World) {
+        let code = w.closing.unwrap_or(0);
+        if let Some(j) = &mut w.journal {
+            j.clean();
+            w.stepped = true;
+            self.commit_now(w);
+            if let Some(j) = &w.journal
+                && let Err(e) = j.store().seal()
+            {
+                output::store_failed(&e);
+            }
+        }
+        w.stepped = false;
+        w.end = Some(code);
+        self.work.notify_all();
+        self.commit.notify_all();
+    }
+
+    /// The process is asked to end: turns in hand are finished, no other begins.
+    pub(crate) fn ask_to_end(self: &Arc<Self>, code: i32) {
+        let mut w = self.lock();
+        w.closing = w.closing.or(Some(code));
+        self.clock.notify_one();
     }
 
     /// Vats that have had nothing to do for a while collect.
@@ -297,7 +591,7 @@ impl Pool {
             return;
         }
         w.tick = tick;
-        let long = |s: &Slot| s.vat.is_some() && s.ran > 0 && s.ran + 1 < tick;
+        let long = |s: &Slot| s.ran > 0 && s.ran + 1 < tick;
         let idle: Vec<VatId> = w.slots.iter().filter(|s| long(s.1)).map(|s| *s.0).collect();
         for vat in idle {
             if let Some(s) = w.slots.get_mut(&vat) {
@@ -311,7 +605,71 @@ impl Pool {
     }
 }
 
-fn report(w: &mut World, r: &Report) {
-    w.failed = true;
-    output::report(r, |vat| w.node.name(vat).to_owned());
+impl World {
+    /// No turn may begin.
+    fn waits(&self) -> bool {
+        self.closing.is_some() || self.full || self.journal.as_ref().is_some_and(Journal::is_full)
+    }
+    /// Something is to be committed.
+    fn stepped_durably(&self) -> bool {
+        self.journal.is_some() && self.stepped
+    }
+}
+
+/// What leaves the process: at once, or once it is durable.
+fn leave(w: &mut World, out: Out) {
+    match &mut w.journal {
+        Some(j) => j.waiting.output.push(out),
+        None => {
+            write_out(vec![out]);
+        }
+    }
+}
+
+/// Takes all that happened to the log; what is to be synced.
+fn take_batch(w: &mut World) -> Option<(ken::Ledger, ken::Appended<Out>)> {
+    w.stepped = false;
+    let j = w.journal.as_mut()?;
+    let batch = j.take(&mut w.node)?;
+    let ledger = j.ledger.clone();
+    let appended = ledger.append(batch).unwrap_or_else(|e| output::store_failed(&e));
+    Some((ledger, appended))
+}
+
+/// Writes output; the numbers of lines written, and whether all went well.
+fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
+    let (mut numbers, mut fine) = (Vec::new(), true);
+    for out in all {
+        match out {
+            Out::Lines { number, lines } => {
+                if output::written(output::release(&lines)) {
+                    numbers.push(number);
+                } else {
+                    fine = false;
+                }
+            }
+            Out::Aborted(lines) => output::aborted_lines(&lines),
+            Out::Report { report, names } => {
+                let name = |v: VatId| names.iter().find(|n| n.0 == v).map_or_else(|| "?".to_owned(), |n| n.1.clone());
+                output::report(&report, name);
+            }
+            Out::NothingToStart(file) => output::nothing_to_start(&file),
+            Out::StartRejected(text) => output::start_rejected(&text),
+            Out::Reply { to, rejected, text } => crate::control::reply(to, rejected, text),
+        }
+    }
+    (numbers, fine)
+}
+
+/// The vat that ran longest ago leaves memory: all of it is in the store.
+fn hibernate(w: &mut World) {
+    let mut sleepers: Vec<(u64, VatId)> = w.slots.iter().filter(|s| s.1.vat.is_some()).map(|s| (s.1.last, *s.0)).collect();
+    sleepers.sort_unstable();
+    // some at once, so that they are not looked for at every turn
+    for (_, id) in sleepers.into_iter().take(MAX_RESIDENT / 8 + 1) {
+        if let Some(s) = w.slots.get_mut(&id) {
+            s.vat = None;
+            w.resident -= 1;
+        }
+    }
 }

@@ -30,8 +30,7 @@ impl Powers {
 
     /// Milliseconds since 1970.
     pub fn now(&self) -> Data {
-        let ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        Data::number(ms as f64)
+        Data::number(Powers::wall_ms() as f64)
     }
 
     pub fn random(&self, bytes: u32) -> std::io::Result<Data> {
@@ -48,18 +47,33 @@ impl Powers {
         Ok(w.done())
     }
 
-    pub fn delay(&mut self, ms: u64, answer: PromiseId) {
+    fn wall_ms() -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+    }
+
+    /// A delay of an earlier process, by the time it was due and its whole length: a clock that was set back lengthens it by
+    /// nothing.
+    pub fn resume(&mut self, answer: PromiseId, due_ms: u64, ms: u64) {
+        let left = due_ms.saturating_sub(Powers::wall_ms()).min(ms);
+        self.delay(left, answer);
+    }
+
+    /// When it will be due, in milliseconds since 1970.
+    pub fn delay(&mut self, ms: u64, answer: PromiseId) -> u64 {
         // the clock's part of a millisecond that has begun does not count
         let now = self.start.elapsed().as_micros().div_ceil(1000) as u64;
         let due = now.saturating_add(ms);
         self.asked += 1;
         self.delays.insert((due, self.asked, answer));
         self.by_promise.insert(answer, (due, self.asked));
+        Powers::wall_ms().saturating_add(ms)
     }
 
-    pub fn cancel(&mut self, answer: PromiseId) {
-        if let Some((due, n)) = self.by_promise.remove(&answer) {
-            self.delays.remove(&(due, n, answer));
+    /// False: there was no such delay.
+    pub fn cancel(&mut self, answer: PromiseId) -> bool {
+        match self.by_promise.remove(&answer) {
+            Some((due, n)) => self.delays.remove(&(due, n, answer)),
+            None => false,
         }
     }
 

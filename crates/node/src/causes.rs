@@ -89,6 +89,10 @@ impl Causes {
     pub fn running(&self) -> TurnId {
         self.running
     }
+    /// The turns of a vat, oldest first.
+    pub fn of(&self, vat: passable::VatId) -> Vec<TurnRecord> {
+        self.last.iter().filter(|r| r.id.vat == vat).copied().collect()
+    }
     /// A turn and what led to it, as far as it is remembered.
     pub fn chain(&self, from: TurnId) -> Vec<TurnRecord> {
         let mut out = Vec::new();

@@ -148,6 +148,11 @@ impl Node {
             self.pending -= v.inbox.len() as u64;
         }
         self.dirty.ended(vat, &v);
+        if let Some(root) = v.root
+            && Some(root) != self.main
+        {
+            self.drop_ref(HOST, Ref::Promise(root), false);
+        }
         self.out.push(Effect::EndVat { vat });
         let owed: Vec<PromiseId> = {
             let mut all: Vec<PromiseId> = self.promises.iter().filter(|e| e.1.decider == vat).map(|e| *e.0).collect();
@@ -324,6 +329,7 @@ impl Node {
         if let Some(e) = self.promise_mut(answer) {
             e.decider = new;
         }
+        self.set_root(new, answer);
         let what = match (source, program) {
             (Source::Text(text), _) => What::StartText { text, powers, answer },
             (_, Some(program)) => What::Start { program, powers, answer },

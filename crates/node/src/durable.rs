@@ -114,6 +114,7 @@ fn vat_row(v: &Vat) -> Vec<u8> {
     p.number(v.turns);
     p.number(v.next_seq);
     p.flag(v.paused);
+    p.maybe_promise(v.root);
     // what a turn in flight was told it is told again
     let told = v.current.iter().flat_map(|c| c.dropped.iter().map(|d| d.0));
     let loose: Vec<u64> = told.chain(v.loose.iter().copied()).collect();
@@ -127,7 +128,7 @@ fn vat_row(v: &Vat) -> Vec<u8> {
 fn read_vat(bytes: &[u8]) -> Result<Vat, Bad> {
     let mut g = Get::new(bytes);
     let (name, limits, has_program, program) = (g.text()?, g.limits()?, g.flag()?, g.number()?);
-    let (turns, next_seq, paused) = (g.number()?, g.number()?, g.flag()?);
+    let (turns, next_seq, paused, root) = (g.number()?, g.number()?, g.flag()?, g.maybe_promise()?);
     let n = g.count()?;
     let loose = (0..n).map(|_| g.number()).collect::<Result<_, _>>()?;
     let n = g.count()?;
@@ -142,6 +143,7 @@ fn read_vat(bytes: &[u8]) -> Result<Vat, Bad> {
         loose,
         retired,
         next_seq,
+        root,
         limits,
         program: has_program.then_some(program),
         name,

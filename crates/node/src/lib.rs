@@ -49,6 +49,15 @@ pub enum Event {
     Idle { vat: VatId },
     /// All vats have had nothing to do for a while: circles of garbage among them may be looked for.
     Quiet,
+    /// The operator sends a message to a vat's root; `reply` names who waits for the answer (it is not stored).
+    Call { vat: VatId, body: Data, reply: u64 },
+    /// The first delivery of a vat is given up: processes have died of it.
+    Park { vat: VatId },
+    /// The operator stops a vat, lets it go on, ends it, changes its limits.
+    Pause { vat: VatId },
+    Unpause { vat: VatId },
+    Kill { vat: VatId },
+    Limit { vat: VatId, limits: Limits },
     /// With `Config::manual`: the vat takes the message at this place of its inbox.
     Run { vat: VatId, index: usize },
 }
@@ -69,6 +78,8 @@ pub enum Effect {
     Output { vat: VatId, aborted: bool, lines: Vec<Line> },
     /// An error that nobody handled.
     Report(Report),
+    /// The answer of an `Event::Call`.
+    Reply { to: u64, rejected: bool, value: Data },
     /// What the program's start returned is settled.
     Started { rejected: Option<Data>, nothing_to_start: bool },
 }
@@ -156,6 +167,8 @@ struct Vat {
     retired: Vec<Ref>,
     next_seq: u64,
     limits: Limits,
+    /// What its start answered.
+    root: Option<PromiseId>,
     /// The program it runs; none: a text.
     program: Option<u64>,
     name: String,
@@ -181,6 +194,8 @@ pub struct Node {
     dirty: durable::Dirty,
     /// Numbers of messages that wait on promises.
     next_waiting: u64,
+    /// Who waits for the answers of the operator's calls.
+    replies: IdMap<PromiseId, u64>,
     out: Vec<Effect>,
 }
 
@@ -200,6 +215,7 @@ impl Node {
             search: garbage::Search::default(),
             dirty: durable::Dirty::new(config.durable),
             next_waiting: 1,
+            replies: IdMap::default(),
             out: Vec::new(),
         }
     }
@@ -215,6 +231,17 @@ impl Node {
             Event::Idle { vat } => self.idle(vat),
             Event::Quiet => self.quiet(),
             Event::Run { vat, index } => self.run_at(vat, index),
+            Event::Call { vat, body, reply } => self.call(vat, body, reply),
+            Event::Park { vat } => self.park(vat),
+            Event::Pause { vat } => self.pause(vat, "Error: paused by the operator".to_owned(), TurnId::default()),
+            Event::Unpause { vat } => self.unpause(vat),
+            Event::Kill { vat } => self.end_vat(vat, "the vat was ended by the operator"),
+            Event::Limit { vat, limits } => {
+                self.dirty.vat(vat);
+                if let Some(v) = self.vat_mut(vat) {
+                    v.limits = limits;
+                }
+            }
         }
         std::mem::swap(&mut self.out, out);
     }
@@ -247,6 +274,28 @@ impl Node {
     pub fn promises(&self) -> usize {
         self.promises.len()
     }
+    pub fn limits(&self, vat: VatId) -> Limits {
+        self.vat_ref(vat).map_or(Limits { heap_bytes: 0, instructions: 0 }, |v| v.limits)
+    }
+    pub fn is_paused(&self, vat: VatId) -> bool {
+        self.vat_ref(vat).is_some_and(|v| v.paused)
+    }
+    /// Deliveries that wait for it, and their bytes.
+    pub fn queue(&self, vat: VatId) -> (usize, u64) {
+        self.vat_ref(vat).map_or((0, 0), |v| (v.inbox.len(), v.inbox_bytes))
+    }
+    /// Its exports: number, and who holds each.
+    pub fn exports(&self, vat: VatId) -> Vec<(u64, Vec<VatId>)> {
+        let mut all: Vec<(u64, Vec<VatId>)> = self.vat_ref(vat).map_or(Vec::new(), |v| {
+            v.exports.iter().map(|(n, e)| (*n, e.holders.iter().collect())).collect()
+        });
+        all.sort();
+        all
+    }
+    /// The last turns of a vat that are remembered, oldest first.
+    pub fn log(&self, vat: VatId) -> Vec<TurnRecord> {
+        self.causes.of(vat)
+    }
     /// Its name for people: the file of its program.
     pub fn name(&self, vat: VatId) -> &str {
         self.vat_ref(vat).map_or("?", |v| &v.name)
@@ -272,6 +321,51 @@ impl Node {
         self.vats.get_mut(vat.0 as usize)?.as_deref_mut()
     }
 
+    /// The vat's root is held as long as the vat is there.
+    fn set_root(&mut self, vat: VatId, answer: PromiseId) {
+        if let Some(v) = self.vat_mut(vat) {
+            v.root = Some(answer);
+        }
+        if let Some(e) = self.promise_mut(answer) {
+            e.holders.insert(passable::HOST);
+        }
+    }
+
+    fn call(&mut self, vat: VatId, body: Data, reply: u64) {
+        let Some(root) = self.vat_ref(vat).and_then(|v| v.root) else {
+            let value = Data::error("Error", "there is no such vat");
+            return self.out.push(Effect::Reply { to: reply, rejected: true, value });
+        };
+        let answer = self.new_promise_id();
+        let mut p = Promise::new(refs::NOBODY, passable::HOST);
+        p.listeners.insert(passable::HOST);
+        p.handled = true;
+        self.insert_promise(answer, p);
+        self.replies.insert(answer, reply);
+        let msg = Box::new(passable::Message { target: passable::Target::Promise(root), body, answer: Some(answer) });
+        self.send_to_promise(passable::HOST, root, msg, TurnId::default());
+    }
+
+    fn park(&mut self, vat: VatId) {
+        let Some(v) = self.vat_mut(vat) else { return };
+        let Some(current) = v.current.take() else { return };
+        self.pending -= 1;
+        if current.stored {
+            self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
+        }
+        let text = "Error: parked: the process died each time this delivery ran".to_owned();
+        self.pause(vat, text, TurnId::default());
+    }
+
+    fn unpause(&mut self, vat: VatId) {
+        self.dirty.vat(vat);
+        let Some(v) = self.vat_mut(vat) else { return };
+        if std::mem::replace(&mut v.paused, false) {
+            self.pending += self.vat_ref(vat).map_or(0, |v| v.inbox.len() as u64);
+            self.schedule(vat);
+        }
+    }
+
     fn insert_promise(&mut self, id: PromiseId, p: Promise) -> Option<Promise> {
         self.dirty.promise(id);
         self.promises.insert(id, p)
@@ -291,6 +385,7 @@ impl Node {
         let name = self.programs.name(program);
         let vat = self.make_vat(Some(program), name, limits);
         self.insert_promise(answer, Promise::new(vat, passable::HOST));
+        self.set_root(vat, answer);
         self.enqueue(vat, What::Start { program, powers, answer }, host);
     }
 
@@ -308,6 +403,7 @@ impl Node {
             loose: Vec::new(),
             retired: Vec::new(),
             next_seq: 1,
+            root: None,
             limits,
             program,
             name,

@@ -247,6 +247,9 @@ impl Node {
         for vat in told.iter() {
             if vat != HOST {
                 self.enqueue(vat, What::Notify { promise: p, rejected, value: value.clone() }, origin);
+            } else if let Some(to) = self.replies.remove(&p) {
+                self.out.push(Effect::Reply { to, rejected, value: value.clone() });
+                self.drop_ref(HOST, Ref::Promise(p), false);
             }
         }
         self.release(Ref::Promise(p));

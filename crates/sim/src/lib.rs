@@ -237,7 +237,7 @@ impl World {
             Effect::Output { .. } => {}
             Effect::Report(r) => self.reports.push(r),
             Effect::Started { rejected: Some(reason), .. } => self.ended = Some(Outcome::Rejected(reason.describe())),
-            Effect::Started { rejected: None, .. } => {}
+            Effect::Started { rejected: None, .. } | Effect::Reply { .. } => {}
         }
         None
     }

@@ -17,6 +17,7 @@ mod powers;
 mod reach;
 pub mod program;
 mod start;
+mod stored;
 
 use edge::Edge;
 use engine::cage::{Mem, value};
@@ -32,12 +33,16 @@ pub use engine::code::CodeUnit;
 pub use engine::machine::Quota;
 pub use passable::Ending;
 pub use program::{Program, Shared};
+pub use stored::Changes;
 
 /// One vat.
 pub struct Vat {
     machine: Machine,
     id: VatId,
     quota: Quota,
+    /// Units of the base, and those that `take_changes` has told of.
+    base_units: usize,
+    told_units: usize,
 }
 
 /// Code that is delivered without a start: for scripts, REPLs and tests.
@@ -52,7 +57,12 @@ pub enum Code {
 
 impl Vat {
     pub fn new(shared: &Shared, id: VatId, quota: Quota) -> std::io::Result<Vat> {
-        Ok(Vat { machine: Machine::new(shared.engine(), shared.base(), quota)?, id, quota })
+        Ok(Vat::of(Machine::new(shared.engine(), shared.base(), quota)?, id, quota, shared))
+    }
+
+    fn of(machine: Machine, id: VatId, quota: Quota, shared: &Shared) -> Vat {
+        let told_units = machine.units().len();
+        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units }
     }
 
     /// The vat at rest as bytes.
@@ -62,7 +72,7 @@ impl Vat {
 
     /// A vat from its bytes, in another cage.
     pub fn load(shared: &Shared, id: VatId, saved: &Saved, quota: Quota) -> Result<Vat, engine::cage::heap::ImageError> {
-        Ok(Vat { machine: Machine::load(shared.engine(), shared.base(), saved, quota)?, id, quota })
+        Ok(Vat::of(Machine::load(shared.engine(), shared.base(), saved, quota)?, id, quota, shared))
     }
 
     /// For tests and conformance: see `Machine`.

@@ -38,6 +38,15 @@ impl Program {
     pub fn graph(&self) -> &[ModuleIn] {
         &self.graph
     }
+    /// What its literal specifiers name.
+    pub fn makes(&self) -> Vec<(String, Option<u64>)> {
+        let makes = self.makes.read().unwrap_or_else(|e| e.into_inner());
+        makes.iter().map(|(s, n)| (s.clone(), *n)).collect()
+    }
+    /// One that was stored.
+    pub fn restored(name: String, graph: Vec<ModuleIn>, makes: Vec<(String, Option<u64>)>) -> Program {
+        Program { name, graph, makes: RwLock::new(makes.into_iter().collect()) }
+    }
 }
 
 /// What is wrong with one text.
@@ -85,6 +94,16 @@ impl Shared {
     }
     pub(crate) fn base(&self) -> &Base {
         &self.base
+    }
+
+    /// All programs, by number.
+    pub fn programs(&self) -> Vec<Arc<Program>> {
+        self.programs.read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// Puts stored programs in the place of those that are there.
+    pub fn restore_programs(&self, programs: Vec<Program>) {
+        *self.programs.write().unwrap_or_else(|e| e.into_inner()) = programs.into_iter().map(Arc::new).collect();
     }
 
     /// A program by its number.
