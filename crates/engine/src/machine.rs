@@ -20,6 +20,7 @@ use cage::value::*;
 use cage::{Cage, Heap, Limits, Mem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use syntax::ast::Goal;
 use syntax::diagnostic::{Level, Severity};
 
@@ -73,6 +74,38 @@ pub struct Turn<T> {
     pub output: Vec<OutputLine>,
     /// Rejections that nobody handled by the end of the turn, as text.
     pub unhandled: Vec<String>,
+    /// Instructions it took.
+    pub instructions: u64,
+}
+
+impl<T> Turn<T> {
+    /// With another value where it was committed.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Turn<U> {
+        let outcome = match self.outcome {
+            Outcome::Done(v) => Outcome::Done(f(v)),
+            Outcome::Threw(t) => Outcome::Threw(t),
+            Outcome::Aborted(a) => Outcome::Aborted(a),
+        };
+        Turn { outcome, output: self.output, unhandled: self.unhandled, instructions: self.instructions }
+    }
+}
+
+/// What an embedder does at the end of a turn that is to be committed.
+pub trait Leave {
+    /// All jobs are done: what is to leave the heap is read now.
+    fn leave(&mut self, cx: &mut Cx, m: Mem) -> Res<()>;
+    /// The turn's garbage is gone. May write to old space, but no references.
+    fn collected(&mut self, cx: &mut Cx, m: Mem) -> Res<()>;
+}
+
+/// Nothing leaves.
+impl Leave for () {
+    fn leave(&mut self, _: &mut Cx, _: Mem) -> Res<()> {
+        Ok(())
+    }
+    fn collected(&mut self, _: &mut Cx, _: Mem) -> Res<()> {
+        Ok(())
+    }
 }
 
 /// A machine at rest.
@@ -174,6 +207,26 @@ impl Machine {
         self.cx.clock = Some(clock);
     }
 
+    /// How many markings of the whole heap have ended.
+    pub fn heap_marks(&self) -> u64 {
+        self.cx.heap.marks()
+    }
+
+    /// Bytes of the heap.
+    pub fn heap_bytes(&self) -> u64 {
+        self.cx.heap.heap_bytes()
+    }
+
+    /// A flag that ends the turn that runs, soon after it is set; the host clears it.
+    pub fn set_interrupt(&mut self, flag: Arc<AtomicBool>) {
+        self.cx.interrupt = Some(flag);
+    }
+
+    /// Has `looked` called at each look at the meter, so that a host can measure how long they are apart.
+    pub fn set_looked(&mut self, looked: fn()) {
+        self.cx.looked = Some(looked);
+    }
+
     /// What an operator may want to know of the heap.
     pub fn heap_stats(&self) -> cage::heap::Stats {
         self.cx.heap.stats()
@@ -181,24 +234,30 @@ impl Machine {
 
     /// One turn: `body`, then all the jobs it caused; then commit or rollback.
     pub fn turn<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>) -> Turn<T> {
+        self.turn_with(body, &mut (), false)
+    }
+
+    /// Likewise; `leave` sees what leaves, and `full` asks for a collection of all garbage at the end.
+    pub fn turn_with<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>, leave: &mut dyn Leave, full: bool) -> Turn<T> {
         let m = self.cage.mem();
         let cx = &mut self.cx;
-        cx.fuel = self.quota.instructions;
+        cx.set_units(self.quota.instructions);
         cx.abort = None;
         cx.stack_top = STACK;
         cx.native_depth = 0;
         cx.constructing.clear();
         // a panic is a fault of ours that a damaged heap may reach: it ends the turn, not the host
-        let mut outcome = match catch_unwind(AssertUnwindSafe(|| body(cx, m))) {
-            Ok(Ok(v)) => Outcome::Done(v),
-            Ok(Err(Stop::Throw)) => Outcome::Threw(describe(cx, m)),
-            Ok(Err(Stop::Abort)) => Outcome::Aborted(cx.abort.unwrap_or(Abort::Corrupt)),
-            Err(_) => Outcome::Aborted(Abort::Corrupt),
+        let run = |cx: &mut Cx| match body(cx, m) {
+            Ok(v) => Outcome::Done(v),
+            Err(Stop::Throw) => Outcome::Threw(describe(cx, m)),
+            Err(Stop::Abort) => Outcome::Aborted(cx.abort.unwrap_or(Abort::Corrupt)),
         };
+        let mut outcome = catch_unwind(AssertUnwindSafe(|| run(cx))).unwrap_or(Outcome::Aborted(Abort::Corrupt));
         cx.thrown = UNDEF;
         let mut unhandled = Vec::new();
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled))).unwrap_or(Err(Abort::Corrupt))
+            && let Err(why) =
+                catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, leave, full))).unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);
         }
@@ -208,13 +267,14 @@ impl Machine {
             self.after_rollback();
         }
         let output = std::mem::take(&mut self.cx.output);
-        Turn { outcome, output, unhandled }
+        let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
+        Turn { outcome, output, unhandled, instructions }
     }
 
     /// Looks at the heap between turns; changes nothing that is stored.
     pub fn look(&mut self, body: impl FnOnce(&mut Cx, Mem)) {
         let m = self.cage.mem();
-        self.cx.fuel = self.quota.instructions;
+        self.cx.set_units(self.quota.instructions);
         self.cx.abort = None;
         body(&mut self.cx, m);
         // what looking allocated is forgotten
@@ -243,7 +303,12 @@ impl Machine {
             Ok(unit) => self.run_unit(unit),
             Err(errors) => {
                 let first = errors.into_iter().next().map_or_else(String::new, |d| d.message);
-                Turn { outcome: Outcome::Threw(format!("SyntaxError: {first}")), output: Vec::new(), unhandled: Vec::new() }
+                Turn {
+                    outcome: Outcome::Threw(format!("SyntaxError: {first}")),
+                    output: Vec::new(),
+                    unhandled: Vec::new(),
+                    instructions: 0,
+                }
             }
         }
     }
@@ -263,20 +328,28 @@ impl Machine {
 }
 
 /// Jobs, unhandled rejections, collection, commit.
-fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>) -> Result<(), Abort> {
+fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>, leave: &mut dyn Leave, full: bool) -> Result<(), Abort> {
     let done = (|| {
         promise::run_jobs(cx, m)?;
+        // a rejected promise that leaves is for its receiver to handle
+        leave.leave(cx, m)?;
         for v in promise::take_unhandled(cx, m)? {
             unhandled.push(crate::builtins::error::describe(cx, m, v));
         }
         Ok(())
     })();
-    match done {
-        Ok(()) => {}
-        Err(Stop::Throw) => return Err(Abort::Corrupt),
-        Err(Stop::Abort) => return Err(cx.abort.unwrap_or(Abort::Corrupt)),
+    let ended = |cx: &Cx, r: Res<()>| match r {
+        Ok(()) => Ok(()),
+        Err(Stop::Throw) => Err(Abort::Corrupt),
+        Err(Stop::Abort) => Err(cx.abort.unwrap_or(Abort::Corrupt)),
+    };
+    ended(cx, done)?;
+    if full {
+        cx.heap.collect_full(m, STACK, &mut []).map_err(|_| Abort::Heap)?;
     }
     cx.heap.turn_end(m, &mut []).map_err(|_| Abort::Heap)?;
+    let done = leave.collected(cx, m);
+    ended(cx, done)?;
     cx.heap.commit(m);
     interp::forget_caches(cx, m);
     Ok(())

@@ -51,6 +51,8 @@ pub const SEND: i32 = 6;
 pub const DELIVER: i32 = 7;
 /// Job: program function in word 3 is called with the argument in word 4 (handlers of HandledPromise).
 pub const CALLBACK: i32 = 8;
+/// Reaction: the target is an answer TUPLE (see `send`).
+pub const ANSWER: i32 = 9;
 
 #[inline(always)]
 pub fn is_promise(m: Mem, v: Value) -> bool {
@@ -168,11 +170,14 @@ fn ripen(cx: &mut Cx, m: Mem, r: Value, state: i32, value: Value) {
     enqueue(cx, m, r);
 }
 
-fn react(cx: &mut Cx, m: Mem, p: Value, r: Value) {
+fn react(cx: &mut Cx, m: Mem, p: Value, r: Value) -> Res<()> {
     let s = as_int(word(m, p, 2));
     if s & STATE == PENDING {
         link(cx, m, word(m, p, 4), r);
         set_word(cx, m, p, 4, r);
+        if is_cell(word(m, p, 5)) {
+            listen(cx, m, p)?;
+        }
     } else {
         let v = word(m, p, 3);
         ripen(cx, m, r, s & STATE, v);
@@ -180,13 +185,30 @@ fn react(cx: &mut Cx, m: Mem, p: Value, r: Value) {
     if s & HANDLED == 0 {
         set_word(cx, m, p, 2, int(s | HANDLED));
     }
+    Ok(())
+}
+
+/// Asks what becomes of `p`, which is decided elsewhere; it is held until that is told.
+fn listen(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
+    let r = word(m, p, 5);
+    let flags = as_int(word(m, r, 4));
+    if flags & crate::send::LISTENED != 0 {
+        return Ok(());
+    }
+    set_word(cx, m, r, 4, int(flags | crate::send::LISTENED));
+    set_word(cx, m, r, 5, p);
+    crate::send::push_out(cx, m, &[int(crate::send::OUT_LISTEN), r])
+}
+
+/// Likewise if something waits on `p` already.
+pub fn listen_if_waited(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
+    if is_cell(word(m, p, 4)) { listen(cx, m, p) } else { Ok(()) }
 }
 
 /// Puts a reaction of `kind` on `p`.
 pub fn add_reaction(cx: &mut Cx, m: Mem, p: Value, kind: i32, target: Value, a: Value, b: Value) -> Res<()> {
     let r = reaction(cx, m, kind, target, a, b)?;
-    react(cx, m, p, r);
-    Ok(())
+    react(cx, m, p, r)
 }
 
 fn settle(cx: &mut Cx, m: Mem, p: Value, state: i32, v: Value) -> Res<()> {
@@ -403,6 +425,9 @@ pub fn run_jobs(cx: &mut Cx, m: Mem) -> Res<()> {
     Ok(())
 }
 
+/// What a job costs beside what it runs: its reaction, its promise, the queue.
+const JOB: u64 = 48;
+
 /// False: there was none.
 pub fn run_one_job(cx: &mut Cx, m: Mem) -> Res<bool> {
     interp::safepoint(cx, m, cx.stack_top)?;
@@ -410,7 +435,7 @@ pub fn run_one_job(cx: &mut Cx, m: Mem) -> Res<bool> {
         roots::set(cx, m, R_JOB, UNDEF);
         return Ok(false);
     };
-    cx.charge(4)?;
+    cx.charge(JOB)?;
     roots::set(cx, m, R_JOB, job);
     if run_job(cx, m, job)? == Err(()) {
         // what a job throws is a result of its own; an exception here is an engine's fault
@@ -435,6 +460,7 @@ fn run_job(cx: &mut Cx, m: Mem, job: Value) -> Res<Result<(), ()>> {
         SETTLE => resolve(cx, m, target, arg),
         FOLLOW => follow(cx, m, target, handler),
         THENABLE => run_thenable(cx, m, target, handler, arg),
+        ANSWER => crate::send::answer_out(cx, m, target, info >> 8, arg),
         SEND if rejected => crate::send::broken(cx, m, target, arg),
         SEND | DELIVER => crate::send::deliver(cx, m, target, handler, arg),
         CALLBACK => interp::call_job(cx, m, handler, UNDEF, &[arg]).map(|_| ()),
@@ -455,6 +481,9 @@ fn follow(cx: &mut Cx, m: Mem, p: Value, next: Value) -> Res<()> {
         set_word(cx, m, p, 3, next);
         let waiting = take_sends(cx, m, p)?;
         crate::send::forward(cx, m, waiting, next)?;
+        for (_, answer) in take(cx, m, p, ANSWER)? {
+            crate::send::answer_as(cx, m, answer, next)?;
+        }
     }
     add_reaction(cx, m, next, SETTLE, p, UNDEF, UNDEF)
 }
@@ -473,7 +502,12 @@ fn leads_to(cx: &mut Cx, m: Mem, from: Value, p: Value) -> Res<bool> {
 }
 
 /// Takes the reactions that are messages off a pending promise: (message, result) in order.
-fn take_sends(cx: &mut Cx, m: Mem, p: Value) -> Res<Vec<(Value, Value)>> {
+pub fn take_sends(cx: &mut Cx, m: Mem, p: Value) -> Res<Vec<(Value, Value)>> {
+    take(cx, m, p, SEND)
+}
+
+/// Takes the reactions of a kind off a pending promise: (word 3, target) in order.
+fn take(cx: &mut Cx, m: Mem, p: Value, kind: i32) -> Res<Vec<(Value, Value)>> {
     let last = word(m, p, 4);
     let mut sends = Vec::new();
     if !is_cell(last) {
@@ -483,7 +517,7 @@ fn take_sends(cx: &mut Cx, m: Mem, p: Value) -> Res<Vec<(Value, Value)>> {
     loop {
         cx.charge(1)?;
         let next = word(m, r, 5);
-        if as_int(word(m, r, 1)) == SEND {
+        if as_int(word(m, r, 1)) == kind {
             sends.push((word(m, r, 3), word(m, r, 2)));
         } else {
             link(cx, m, kept, r);
@@ -569,9 +603,9 @@ pub fn take_unhandled(cx: &mut Cx, m: Mem) -> Res<Vec<Value>> {
         return Ok(Vec::new());
     }
     roots::set(cx, m, R_UNHANDLED, UNDEF);
-    let n = array::dense_len(m, list);
-    cx.charge(n as u64)?;
-    let open = (0..n).map(|i| array::element(m, list, i)).filter(|p| is_promise(m, *p) && as_int(word(m, *p, 2)) & HANDLED == 0);
+    let all = array::values(cx, m, list)?;
+    cx.charge(all.len() as u64)?;
+    let open = all.into_iter().filter(|p| is_promise(m, *p) && as_int(word(m, *p, 2)) & HANDLED == 0);
     Ok(open.map(|p| result(m, p)).collect())
 }
 

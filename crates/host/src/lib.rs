@@ -6,6 +6,8 @@
 //! Must never know: how the engine works.
 pub mod bundle;
 pub mod output;
+mod pool;
+mod powers;
 pub mod repl;
 pub mod run;
 

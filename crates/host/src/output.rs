@@ -6,7 +6,8 @@
 //! - data goes to stdout, all else to stderr;
 //! - on a terminal, control and bidirectional characters of programs' text are escaped.
 use crate::bundle::Fault;
-use engine::cx::{Abort, OutputLine};
+use node::{Report, Trouble};
+use passable::{Aborted, Line, VatId};
 use std::io::{IsTerminal, Write};
 
 /// Lines of an aborted turn that are shown.
@@ -27,7 +28,7 @@ pub fn safe(text: &str) -> String {
 }
 
 /// Writes the lines of a committed turn.
-pub fn release(lines: &[OutputLine]) -> std::io::Result<()> {
+pub fn release(lines: &[Line]) -> std::io::Result<()> {
     let (out, err) = (std::io::stdout(), std::io::stderr());
     let (tty_out, tty_err) = (out.is_terminal(), err.is_terminal());
     let mut out = std::io::BufWriter::new(out.lock());
@@ -63,7 +64,7 @@ pub fn written(result: std::io::Result<()>) -> bool {
 }
 
 /// Shows on stderr what an aborted turn had printed, marked.
-pub fn aborted_lines(lines: &[OutputLine]) {
+pub fn aborted_lines(lines: &[Line]) {
     for l in lines.iter().take(MAX_ABORTED_LINES) {
         eprintln!("[aborted turn] {}", safe(&l.text));
     }
@@ -72,21 +73,12 @@ pub fn aborted_lines(lines: &[OutputLine]) {
     }
 }
 
-/// The text of an aborted turn's error.
-pub fn abort_text(why: Abort) -> String {
-    match why {
-        Abort::Interrupted => "Error: interrupted".to_owned(),
-        Abort::Corrupt => "Error: the heap is damaged".to_owned(),
-        _ => format!("RangeError: {}", why.message()),
-    }
-}
-
-fn remedy(why: Abort) -> &'static str {
-    match why {
-        Abort::Instructions => "give the turn more with --max-instructions, or split the work over turns",
-        Abort::Heap => "give the vat more with --max-heap, or keep less",
-        Abort::Depth => "recurse less deeply, or use a loop",
-        Abort::NativeDepth => "getters, toString and toJSON that call each other nest too deeply",
+fn remedy(message: &str) -> &'static str {
+    match message {
+        "limit: instructions per turn" => "give the turn more with --max-instructions, or split the work over turns",
+        "limit: heap bytes" => "give the vat more with --max-heap, or keep less",
+        "limit: call depth" => "recurse less deeply, or use a loop",
+        "limit: nested native calls" => "getters, toString and toJSON that call each other nest too deeply",
         _ => "run it again; if it happens again, report it",
     }
 }
@@ -113,10 +105,35 @@ pub fn unhandled(text: &str) {
 }
 
 /// Reports an aborted turn.
-pub fn aborted(why: Abort) {
+pub fn aborted(why: &Aborted) {
     eprintln!("error[E-LIMIT]: the turn was aborted and its effects undone");
-    eprintln!("  help: {}", remedy(why));
-    eprintln!("{}", abort_text(why));
+    eprintln!("  help: {}", remedy(&why.message));
+    eprintln!("{}", safe(&why.text()));
+}
+
+/// A program that cannot be started.
+pub fn nothing_to_start(file: &str) {
+    eprintln!("error[E-START]: {} exports no function to start", safe(file));
+    eprintln!("  help: make its `default` export (or, if it has none, `start`) a function; it is called with `powers`");
+}
+
+/// Reports an error that nobody in any vat handled, with what led to it.
+pub fn report(r: &Report, name: impl Fn(VatId) -> String) {
+    let message = r.text.strip_prefix("RangeError: ").unwrap_or(&r.text);
+    let (code, what, help) = match r.kind {
+        Trouble::Unhandled => ("E-UNHANDLED", "a promise was rejected and nobody handled it", "add `.catch(…)`, or await it inside try and catch"),
+        Trouble::Uncaught => ("E-UNCAUGHT", "an exception was not caught; the turn's effects before it stand", "catch it in the program, or mend what throws it"),
+        Trouble::Limit => ("E-LIMIT", "the turn was aborted and its effects undone", remedy(message)),
+        Trouble::Paused => ("E-PAUSED", "the vat is paused: it takes no more deliveries", "its state cannot be trusted, or it could not even be told of an error; start it again"),
+    };
+    eprintln!("error[{code}]: {what}");
+    for (i, c) in r.causes.iter().enumerate() {
+        let vat = c.id.vat.0;
+        let (lead, name) = (if i == 0 { "in" } else { "because of" }, name(c.id.vat));
+        eprintln!("  {lead} vat {vat} ({}), turn {}: {}", safe(&name), c.id.turn, safe(&c.cause.to_string()));
+    }
+    eprintln!("  help: {help}");
+    eprintln!("{}", safe(&r.text));
 }
 
 /// Reports source faults as text.

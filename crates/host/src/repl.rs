@@ -11,7 +11,8 @@ use rustyline::error::ReadlineError;
 use std::io::{BufRead, IsTerminal};
 use syntax::ast::Goal;
 use syntax::diagnostic::Level;
-use vat::{Delivery, Ending, Shared, Vat};
+use passable::Ending;
+use vat::{Code, Shared, Vat};
 
 const HELP: &str = "\
 An entry is a script of one turn. Top-level let and const are local to it: share through globalThis.
@@ -21,7 +22,7 @@ An entry is a script of one turn. Top-level let and const are local to it: share
 
 /// Reads entries until the end of input.
 pub fn run(options: &Options) -> i32 {
-    let mut vat = match Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota)) {
+    let mut vat = match Shared::new(options.unlocked).and_then(|s| Vat::new(&s, passable::VatId(1), options.quota)) {
         Ok(v) => v,
         Err(e) => {
             eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
@@ -105,7 +106,7 @@ fn eval(vat: &mut Vat, entry: &str, level: Level) -> bool {
     }
     match crate::bundle::compile(std::path::Path::new("repl"), entry, Goal::Script, Some(level), true) {
         Ok(unit) => {
-            let t = vat.deliver(Delivery::Entry(unit));
+            let t = vat.run(Code::Entry(unit));
             let fine = report(&t);
             match &t.ending {
                 Ending::Value(text) => output::data(&format!("{}\n", output::safe(text))) && fine,

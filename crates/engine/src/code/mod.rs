@@ -114,6 +114,9 @@ pub struct ModuleTable {
     /// Requests of `export *`.
     pub stars: Vec<u32>,
     pub has_top_level_await: bool,
+    /// What calls and sends of a method `make` name by a literal relative path as their first argument, in order: a
+    /// bundler captures these.
+    pub makes: Vec<String>,
 }
 
 #[derive(Debug, Clone)]

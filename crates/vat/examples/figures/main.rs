@@ -8,7 +8,8 @@ mod images;
 use engine::machine::{Machine, compile_source};
 use engine::syntax::{ast::Goal, diagnostic::Level};
 use std::time::Duration;
-use vat::{CodeUnit, Delivery, Ending, TurnOutcome, Vat};
+use passable::TurnOutcome;
+use vat::{Code, CodeUnit, Ending, Vat};
 
 /// Natives nest on the Rust stack.
 const STACK: usize = 64 << 20;
@@ -26,8 +27,9 @@ fn part(words: &[String]) {
         Some("cages") => heap::cages(),
         Some("records") => heap::records(),
         Some("keys") => heap::keys(),
-        Some("images") => images::run(count.unwrap_or(10_000)),
-        _ => panic!("PART is cages, records, keys or images [N]"),
+        Some("work") => heap::work(),
+        Some("images") => images::run(count.unwrap_or(10_000), words.get(2).and_then(|n| n.parse().ok()).unwrap_or(1 << 32)),
+        _ => panic!("PART is cages, records, keys, work or images [N [FIRST SEED]]"),
     }
 }
 
@@ -45,7 +47,7 @@ fn unit(source: &str) -> CodeUnit {
 
 /// One turn that must end well.
 fn run(vat: &mut Vat, source: &str) -> TurnOutcome {
-    let t = vat.deliver(Delivery::Script(unit(source)));
+    let t = vat.run(Code::Script(unit(source)));
     assert!(matches!(t.ending, Ending::Done), "{:?} in {source}", t.ending);
     t
 }

@@ -1,0 +1,332 @@
+#![forbid(unsafe_code)]
+//! The vats of a host and the messages between them: a pure state machine, `step(Event)` → `Effect`s.
+//!
+//! In: outcomes of turns, answers of powers. Out: turns to run, requests of powers, lines to release, errors to report.
+//!
+//! Invariants
+//! - at most one turn of a vat is in flight; what a turn sent exists for others from its `TurnDone` on, whole;
+//! - a message to an object goes into the inbox of its vat at the moment it is sent; one to an unresolved promise waits
+//!   here, and goes on at the moment the promise is resolved. Inboxes are queues. So the order of arrival is causal: of two
+//!   messages to one vat the one whose sending could have caused the other comes first. That is more than O1 (what one vat sends
+//!   on one reference arrives in that order, across resolutions) and O2 (what is sent on a reference before it is
+//!   passed on arrives before what the receiver sends on it);
+//! - a vat can name only what it holds: objects it exported, and references that came to it;
+//! - a reference is held by vats, by queued messages and by what promises became; an export that nothing holds is
+//!   given back to its vat;
+//! - every queue is bounded: a full one rejects the new message.
+//!
+//! Must never know: clocks, threads, files, engines. It runs no JavaScript.
+mod causes;
+mod done;
+mod garbage;
+mod refs;
+mod route;
+
+pub use causes::{Cause, TurnRecord};
+use passable::{Data, Delivery, Limits, Line, PromiseId, Ref, TurnId, TurnOutcome, VatId, What};
+pub use refs::IdMap;
+use refs::{Export, Promise};
+use std::collections::VecDeque;
+
+/// Messages that an inbox, or an unresolved promise, holds at most.
+pub const MAX_QUEUE_MESSAGES: usize = 1_000_000;
+/// Bytes of messages that an inbox, or an unresolved promise, holds at most.
+pub const MAX_QUEUE_BYTES: u64 = 256 << 20;
+
+/// What happens to the node.
+#[derive(Debug)]
+pub enum Event {
+    /// A program begins in a vat of its own.
+    Start { program: u64, powers: Data, limits: Limits },
+    /// The turn that was asked for is over; with the delivery as it was given.
+    TurnDone { vat: VatId, delivery: Delivery, outcome: TurnOutcome },
+    /// A vat could not be made.
+    VatFailed { vat: VatId, why: String },
+    /// A request of a power is answered.
+    Answer { promise: PromiseId, rejected: bool, value: Data },
+    /// A vat has had nothing to do for a while.
+    Idle { vat: VatId },
+    /// All vats have had nothing to do for a while: circles of garbage among them may be looked for.
+    Quiet,
+    /// With `Config::manual`: the vat takes the message at this place of its inbox.
+    Run { vat: VatId, index: usize },
+}
+
+/// What is to be done, in order.
+#[derive(Debug)]
+pub enum Effect {
+    MakeVat { vat: VatId, limits: Limits },
+    RunTurn { vat: VatId, delivery: Delivery },
+    /// The vat is no more.
+    EndVat { vat: VatId },
+    Now { answer: PromiseId },
+    Delay { ms: u64, answer: PromiseId },
+    Random { bytes: u32, answer: PromiseId },
+    /// Nobody waits for the answer any longer.
+    Cancel { answer: PromiseId },
+    /// Lines of a turn.
+    Output { vat: VatId, aborted: bool, lines: Vec<Line> },
+    /// An error that nobody handled.
+    Report(Report),
+    /// What the program's start returned is settled.
+    Started { rejected: Option<Data>, nothing_to_start: bool },
+}
+
+/// An error that nobody handled, for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub kind: Trouble,
+    pub vat: VatId,
+    /// `Name: message` or `Uncaught: value`.
+    pub text: String,
+    /// The turn, then what caused it, and so on.
+    pub causes: Vec<TurnRecord>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A promise was rejected and nobody handled it.
+    Unhandled,
+    /// An exception nobody caught.
+    Uncaught,
+    /// A turn was aborted at a limit.
+    Limit,
+    /// The vat takes no more deliveries: its heap is damaged, or it could not even take a rejection.
+    Paused,
+}
+
+/// Which program a literal specifier names: pure.
+pub trait Programs: Send {
+    /// The number of the program that modules of program `maker` mean by `specifier`; else why there is none.
+    fn named_by(&self, maker: u64, specifier: &str) -> Result<u64, String>;
+    /// A name for people.
+    fn name(&self, program: u64) -> String;
+}
+
+/// How a node behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Config {
+    /// No turn is begun but by `Event::Run`: for schedulers that choose.
+    pub manual: bool,
+}
+
+/// A delivery that waits.
+#[derive(Debug)]
+pub struct Queued {
+    pub what: What,
+    /// The turn that sent it; vat 0: the host.
+    pub origin: TurnId,
+    /// A rejection in place of a resolution that the vat could not take.
+    last_chance: bool,
+    bytes: u64,
+}
+
+/// What a vat is now working on.
+struct Current {
+    last_chance: bool,
+    /// The promise of a start's answer.
+    start: Option<PromiseId>,
+}
+
+struct Vat {
+    inbox: VecDeque<Queued>,
+    inbox_bytes: u64,
+    current: Option<Current>,
+    paused: bool,
+    turns: u64,
+    exports: IdMap<u64, Export>,
+    /// Exports that may be held no longer.
+    loose: Vec<u64>,
+    /// References whose objects are no more.
+    retired: Vec<Ref>,
+    limits: Limits,
+    /// The program it runs; none: a text.
+    program: Option<u64>,
+    name: String,
+}
+
+/// See the head.
+pub struct Node {
+    config: Config,
+    programs: Box<dyn Programs>,
+    /// By number; dead ones are `None`.
+    vats: Vec<Option<Box<Vat>>>,
+    promises: IdMap<PromiseId, Promise>,
+    next_promise: u64,
+    /// The promise of what the program's start returned.
+    main: Option<PromiseId>,
+    nothing_to_start: bool,
+    /// Requests of powers that are not answered and somebody waits for.
+    open_requests: u64,
+    /// Deliveries that wait in inboxes or are in flight.
+    pending: u64,
+    causes: causes::Causes,
+    search: garbage::Search,
+    out: Vec<Effect>,
+}
+
+impl Node {
+    pub fn new(config: Config, programs: Box<dyn Programs>) -> Node {
+        Node {
+            config,
+            programs,
+            vats: vec![None],
+            promises: IdMap::default(),
+            next_promise: 1,
+            main: None,
+            nothing_to_start: false,
+            open_requests: 0,
+            pending: 0,
+            causes: causes::Causes::default(),
+            search: garbage::Search::default(),
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes an event; effects are appended to `out`.
+    pub fn step(&mut self, event: Event, out: &mut Vec<Effect>) {
+        std::mem::swap(&mut self.out, out);
+        match event {
+            Event::Start { program, powers, limits } => self.start(program, powers, limits),
+            Event::TurnDone { vat, delivery, outcome } => self.turn_done(vat, delivery, outcome),
+            Event::VatFailed { vat, why } => self.vat_failed(vat, &why),
+            Event::Answer { promise, rejected, value } => self.power_answer(promise, rejected, value),
+            Event::Idle { vat } => self.idle(vat),
+            Event::Quiet => self.quiet(),
+            Event::Run { vat, index } => self.run_at(vat, index),
+        }
+        std::mem::swap(&mut self.out, out);
+    }
+
+    /// Nothing waits, nothing runs, and no power owes an answer that somebody waits for.
+    pub fn is_done(&self) -> bool {
+        self.pending == 0 && self.open_requests == 0
+    }
+
+    /// Nothing waits and nothing runs.
+    pub fn is_quiet(&self) -> bool {
+        self.pending == 0
+    }
+
+    /// Living vats.
+    pub fn vats(&self) -> impl Iterator<Item = VatId> + '_ {
+        self.vats.iter().enumerate().filter(|v| v.1.is_some()).map(|v| VatId(v.0 as u32))
+    }
+
+    /// What waits for a vat, in order of arrival; empty while a turn of it is in flight.
+    pub fn waiting(&self, vat: VatId) -> impl Iterator<Item = &Queued> {
+        let ready = self.vat_ref(vat).filter(|v| v.current.is_none() && !v.paused);
+        ready.into_iter().flat_map(|v| v.inbox.iter())
+    }
+
+    /// How many exports of a vat others hold, and how many promises are open: for tests and operators.
+    pub fn held(&self, vat: VatId) -> usize {
+        self.vat_ref(vat).map_or(0, |v| v.exports.len())
+    }
+    pub fn promises(&self) -> usize {
+        self.promises.len()
+    }
+    /// Its name for people: the file of its program.
+    pub fn name(&self, vat: VatId) -> &str {
+        self.vat_ref(vat).map_or("?", |v| &v.name)
+    }
+    /// The turn that sent what this turn received, while it is remembered.
+    pub fn cause(&self, id: TurnId) -> TurnId {
+        self.causes.chain(id).first().map_or(TurnId::default(), |r| r.by)
+    }
+    /// Turns of a vat so far.
+    pub fn turns(&self, vat: VatId) -> u64 {
+        self.vat_ref(vat).map_or(0, |v| v.turns)
+    }
+
+    fn vat_ref(&self, vat: VatId) -> Option<&Vat> {
+        self.vats.get(vat.0 as usize)?.as_deref()
+    }
+    fn vat_mut(&mut self, vat: VatId) -> Option<&mut Vat> {
+        self.vats.get_mut(vat.0 as usize)?.as_deref_mut()
+    }
+
+    fn new_promise_id(&mut self) -> PromiseId {
+        let n = self.next_promise;
+        self.next_promise += 1;
+        PromiseId { vat: passable::HOST, n }
+    }
+
+    fn start(&mut self, program: u64, powers: Data, limits: Limits) {
+        let answer = self.new_promise_id();
+        self.main = Some(answer);
+        let host = TurnId::default();
+        let name = self.programs.name(program);
+        let vat = self.make_vat(Some(program), name, limits);
+        self.promises.insert(answer, Promise::new(vat, passable::HOST));
+        self.enqueue(vat, What::Start { program, powers, answer }, host);
+    }
+
+    /// A new vat, with an empty inbox.
+    fn make_vat(&mut self, program: Option<u64>, name: String, limits: Limits) -> VatId {
+        let vat = VatId(self.vats.len() as u32);
+        self.vats.push(Some(Box::new(Vat {
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            current: None,
+            paused: false,
+            turns: 0,
+            exports: IdMap::default(),
+            loose: Vec::new(),
+            retired: Vec::new(),
+            limits,
+            program,
+            name,
+        })));
+        self.out.push(Effect::MakeVat { vat, limits });
+        vat
+    }
+
+    /// Puts a delivery into an inbox; the references in it are held until it is consumed.
+    fn enqueue(&mut self, to: VatId, what: What, origin: TurnId) {
+        let bytes = route::size(&what);
+        if !matches!(what, What::Trace { .. } | What::Collect) {
+            self.disturb();
+        }
+        self.retain_all(&what);
+        let Some(v) = self.vat_mut(to) else { return };
+        v.inbox.push_back(Queued { what, origin, last_chance: false, bytes });
+        v.inbox_bytes += bytes;
+        self.pending += 1;
+        self.schedule(to);
+    }
+
+    /// Begins the next turn of a vat, if there is one to begin.
+    fn schedule(&mut self, vat: VatId) {
+        if !self.config.manual {
+            self.run_at(vat, 0);
+        }
+    }
+
+    fn run_at(&mut self, vat: VatId, index: usize) {
+        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return };
+        if v.current.is_some() || v.paused {
+            return;
+        }
+        let Some(queued) = (if index == 0 { v.inbox.pop_front() } else { v.inbox.remove(index) }) else { return };
+        v.inbox_bytes -= queued.bytes;
+        v.turns += 1;
+        let (mut dropped, retired) = (Vec::new(), std::mem::take(&mut v.retired));
+        for n in std::mem::take(&mut v.loose) {
+            if let Some(e) = v.exports.get(&n)
+                && e.is_loose()
+            {
+                let recognised = e.is_recognised();
+                if !recognised {
+                    v.exports.remove(&n);
+                }
+                dropped.push((n, recognised));
+            }
+        }
+        let id = TurnId { vat, turn: v.turns };
+        self.causes.begin(id, queued.origin, &queued.what);
+        v.current = Some(Current { last_chance: queued.last_chance, start: done::start_answer(&queued.what) });
+        let delivery = Delivery { what: queued.what, dropped, retired };
+        self.out.push(Effect::RunTurn { vat, delivery });
+    }
+}
