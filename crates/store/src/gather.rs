@@ -14,15 +14,26 @@ const SHORT_BYTES: usize = 30;
 /// Bytes of the key, zeros, its length, its table.
 type ShortKey = [u64; 4];
 
+/// Made in registers: words put together in memory byte by byte and loaded whole would wait for the stores.
 #[inline]
 fn short(table: u8, key: &[u8]) -> ShortKey {
-    let mut bytes = [0; 32];
-    bytes[..key.len()].copy_from_slice(key);
-    bytes[30] = key.len() as u8;
-    bytes[31] = table;
-    let (words, _) = bytes.as_chunks::<8>();
-    let word = |at: usize| u64::from_le_bytes(words[at]);
-    [word(0), word(1), word(2), word(3)]
+    debug_assert!(key.len() <= SHORT_BYTES, "the caller looks at the length");
+    let end = (key.len() as u64) << 48 | u64::from(table) << 56;
+    [word(key, 0), word(key, 8), word(key, 16), word(key, 24) | end]
+}
+
+/// The eight bytes of `key` at `at`, zeros behind its end.
+#[inline]
+fn word(key: &[u8], at: usize) -> u64 {
+    if let Some(whole) = key.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        return u64::from_le_bytes(*whole);
+    }
+    let left = key.len().saturating_sub(at);
+    match key.last_chunk::<8>() {
+        // The last eight bytes, without those before `at`.
+        Some(last) if left > 0 => u64::from_le_bytes(*last) >> (8 * (8 - left)),
+        _ => key.iter().skip(at).rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 fn parts(key: &ShortKey) -> (u8, [u8; SHORT_BYTES], usize) {
@@ -67,8 +78,17 @@ impl Hasher for Folded {
 }
 
 /// A short key, hashed word by word.
-#[derive(PartialEq, Eq)]
+#[derive(Eq)]
 struct Short(ShortKey);
+
+impl PartialEq for Short {
+    /// Word by word: a comparison of memory would wait for the stores of a key that was made a moment ago.
+    #[inline]
+    fn eq(&self, other: &Short) -> bool {
+        let (one, two) = (&self.0, &other.0);
+        (one[0] ^ two[0]) | (one[1] ^ two[1]) | (one[2] ^ two[2]) | (one[3] ^ two[3]) == 0
+    }
+}
 
 impl Hash for Short {
     #[inline]
@@ -141,6 +161,16 @@ impl RowSink for Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_key_comes_back() {
+        let key: Vec<u8> = (1..=SHORT_BYTES as u8).collect();
+        for length in 0..=SHORT_BYTES {
+            let (table, bytes, found) = parts(&short(200, &key[..length]));
+            assert_eq!((table, &bytes[..found]), (200, &key[..length]));
+            assert!(bytes[found..].iter().all(|byte| *byte == 0));
+        }
+    }
 
     #[test]
     fn gathering_leaves_what_applying_leaves() {

@@ -14,6 +14,27 @@
 //! `FileStore` is a redo log and copy-on-write extents over a `Disk`; `MemStore` keeps all in memory. `suite` runs over both, and over
 //! whatever implements `Store` later. `docs/store-format.md` draws the bytes.
 //!
+//! ```
+//! use std::sync::Arc;
+//! use store::{Batch, FileStore, Opening, Options, Store, disk::SimDisk};
+//!
+//! let disk = SimDisk::new();
+//! let opening = Opening { identity: [1; 32], random: [2; 32] };
+//! let store = FileStore::open(Arc::new(disk.clone()), opening, Options::default())?;
+//! let mut turn = Batch::new();
+//! turn.write(7, 4096, b"a changed block of heap 7").put(0, b"outbox/1", b"a message");
+//! store.reserve(turn.log_bytes() as u64)?;
+//! let number = store.append(&turn)?;
+//! assert!(store.sync()? >= number, "from here on the message may leave");
+//! drop(store);
+//!
+//! disk.crash(store::disk::Crash { seed: 3, misdirect: false });
+//! let store = FileStore::open(Arc::new(disk), opening, Options::default())?;
+//! assert_eq!(store.opened().sequence, number);
+//! assert_eq!(store.get(0, b"outbox/1").as_deref(), Some(&b"a message"[..]));
+//! # Ok::<(), store::Error>(())
+//! ```
+//!
 //! Must never know: JavaScript, vats, sockets, a clock, a source of randomness. Only `Background` has a thread.
 
 mod background;

@@ -153,7 +153,7 @@ pub(crate) fn recover(segments: &Segments, superblock: &Super, faults: Faults, s
         if index > 0 || !begun {
             let fits = segment.head.first == run.frame + 1 && segment.head.before == run.crc && segment.head.epoch >= run.epoch;
             if !fits && !faults.stale_frame_adopted() {
-                return Err(missing(&run, &file_name(segment.file), segment.head.first - 1));
+                return Err(missing(&run, &file_name(segment.file), segment.head.first.saturating_sub(1)));
             }
             run.offset = SEGMENT_HEAD_BYTES as u32;
         }
@@ -201,6 +201,8 @@ fn walk(
         if !head.is_whole(frame) && !faults.torn_tail_accepted() {
             return Ok(());
         }
+        // Places in a segment are 32 bits; no segment that we make is longer.
+        let Some(end) = run.offset.checked_add(padded(length) as u32) else { return Ok(()) };
         let at = FrameAt { file: segment.file, offset: run.offset, length: head.length };
         if !sink.frame(&head, &frame[FRAME_HEAD_BYTES..], at, &live) {
             if faults.any() {
@@ -213,7 +215,7 @@ fn walk(
         run.crc = head.crc;
         run.epoch = head.epoch;
         run.sequence += u64::from(head.batches);
-        run.offset += padded(length) as u32;
+        run.offset = end;
     }
 }
 
