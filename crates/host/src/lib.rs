@@ -5,10 +5,15 @@
 //!
 //! Must never know: how the engine works.
 pub mod bundle;
+mod control;
+mod journal;
+mod json;
 pub mod output;
 mod pool;
 mod powers;
 pub mod repl;
 pub mod run;
+mod signals;
+pub mod state;
 
 pub use vat::Quota;

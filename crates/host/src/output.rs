@@ -158,3 +158,43 @@ pub fn fault_text(f: &Fault) -> String {
     }
     out
 }
+
+/// A store that does not open, or does not do what it was asked.
+pub fn store_error(e: &store::Error) {
+    eprintln!("error[{}]: {}", e.code(), safe(e.cause()));
+    eprintln!("  help: {}", e.remedy());
+}
+
+/// A failed write or sync: what is on the disk is not known, so the process ends, and what it did since is forgotten.
+pub fn store_failed(e: &store::Error) -> ! {
+    store_error(e);
+    eprintln!("the process ends; what was durable stays: type the same command again");
+    std::process::exit(1)
+}
+
+/// The state cannot be kept any longer.
+pub fn fatal(code: &str, what: &str) -> ! {
+    eprintln!("error[{code}]: {}", safe(what));
+    eprintln!("  help: type the same command again; if it happens again, restore the store from a backup");
+    std::process::exit(1)
+}
+
+pub fn disk_full(e: &store::Error) {
+    store_error(e);
+    eprintln!("no turn begins until there is room again");
+}
+
+/// A state that does not fit.
+pub fn misfit(e: &crate::journal::Misfit) {
+    eprintln!("error[{}]: {}", e.code, safe(&e.what));
+    eprintln!("  help: {}", e.help);
+}
+
+/// The program's files are not those that the state was made by.
+pub fn changed(folder: &std::path::Path, files: &[String]) {
+    eprintln!("error[E-CHANGED]: the program has changed since the state in {} was made; nothing was run", folder.display());
+    for f in files {
+        eprintln!("  changed: {}", safe(f));
+    }
+    eprintln!("  help: --continue goes on with the code as it was; --fresh moves the old state aside and begins anew");
+}

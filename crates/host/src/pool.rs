@@ -42,13 +42,16 @@ struct Slot {
     ran: u64,
     /// Counts turns of all vats: which one ran longest ago.
     last: u64,
+    /// Bytes of its heap after its last turn, and the last error that nobody handled: for operators.
+    heap_bytes: u64,
+    last_error: Option<String>,
     /// Its next delivery was begun by a process that did not end well: the attempt is counted before it runs.
     suspect: bool,
 }
 
 impl Slot {
     fn new(limits: Limits) -> Slot {
-        Slot { vat: None, limits, stored: false, ran: 0, last: 0, suspect: false }
+        Slot { vat: None, limits, stored: false, ran: 0, last: 0, heap_bytes: 0, last_error: None, suspect: false }
     }
 }
 
@@ -121,8 +124,11 @@ impl node::Programs for Named {
 }
 
 /// Runs a job to its end; the exit code.
-pub fn run(job: Job) -> i32 {
+pub fn run(job: Job, server: Option<std::os::unix::net::UnixListener>) -> i32 {
     let pool = Pool::new(job.shared, job.node, job.journal, job.serves);
+    if let Some(listener) = server {
+        crate::control::serve(&pool, listener);
+    }
     pool.begin(job.start, job.unclean)
 }
 
@@ -292,6 +298,9 @@ impl Pool {
             Effect::Output { lines, .. } => leave(w, Out::Aborted(lines)),
             Effect::Report(r) => {
                 w.failed = true;
+                if let Some(s) = w.slots.get_mut(&r.vat) {
+                    s.last_error = Some(r.text.clone());
+                }
                 let names = r.causes.iter().map(|c| (c.id.vat, w.node.name(c.id.vat).to_owned())).collect();
                 leave(w, Out::Report { report: Box::new(r), names });
             }
@@ -399,6 +408,7 @@ impl Pool {
                 if let Some(slot) = w.slots.get_mut(&id) {
                     slot.vat = Some(vat);
                     slot.stored = true;
+                    slot.heap_bytes = outcome.heap_bytes;
                     if !matches!(delivery.what, passable::What::Collect | passable::What::Trace { .. }) {
                         slot.ran = tick;
                     }
@@ -577,6 +587,17 @@ impl Pool {
         self.commit.notify_all();
     }
 
+    /// From a vat's next waking on; where it is in memory it wakes anew.
+    pub(crate) fn set_limits(&self, w: &mut World, vat: VatId, limits: Limits) {
+        let durable = w.journal.is_some();
+        if let Some(s) = w.slots.get_mut(&vat) {
+            s.limits = limits;
+            if durable && s.vat.take().is_some() {
+                w.resident -= 1;
+            }
+        }
+    }
+
     /// The process is asked to end: turns in hand are finished, no other begins.
     pub(crate) fn ask_to_end(self: &Arc<Self>, code: i32) {
         let mut w = self.lock();
@@ -606,6 +627,15 @@ impl Pool {
 }
 
 impl World {
+    pub(crate) fn is_resident(&self, vat: VatId) -> bool {
+        self.slots.get(&vat).is_some_and(|s| s.vat.is_some())
+    }
+    pub(crate) fn heap_bytes(&self, vat: VatId) -> u64 {
+        self.slots.get(&vat).map_or(0, |s| s.heap_bytes)
+    }
+    pub(crate) fn last_error(&self, vat: VatId) -> Option<String> {
+        self.slots.get(&vat)?.last_error.clone()
+    }
     /// No turn may begin.
     fn waits(&self) -> bool {
         self.closing.is_some() || self.full || self.journal.as_ref().is_some_and(Journal::is_full)

@@ -124,11 +124,14 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
         }
     };
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
-    crate::pool::run(shared, program, args, limits)
+    let powers = vat::powers_data(&passable::Power::ALL, args);
+    let node = node::Node::new(node::Config::default(), Box::new(crate::pool::Named(shared.clone())));
+    let start = Some(node::Event::Start { program, powers, limits });
+    crate::pool::run(crate::pool::Job { shared, node, journal: None, start, unclean: false, serves: false }, None)
 }
 
 /// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.
-fn exit_code(faults: &[Fault], named: &Path) -> i32 {
+pub(crate) fn exit_code(faults: &[Fault], named: &Path) -> i32 {
     let named = vat::program::normal(&named.display().to_string());
     let unread = |f: &Fault| f.file == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
     if faults.iter().any(unread) { 2 } else { 1 }
