@@ -52,6 +52,8 @@ pub struct Machine {
     cx: Cx,
     cage: Cage,
     quota: Quota,
+    /// Each committed turn tells its delta.
+    record: bool,
 }
 
 /// How a turn ended.
@@ -76,6 +78,9 @@ pub struct Turn<T> {
     pub unhandled: Vec<String>,
     /// Instructions it took.
     pub instructions: u64,
+    /// What makes the image of the commit before it the image of this one (`cage::apply_delta`, `cage::image_patches`); empty
+    /// unless the machine records and the turn was committed.
+    pub delta: Vec<u8>,
 }
 
 impl<T> Turn<T> {
@@ -86,7 +91,8 @@ impl<T> Turn<T> {
             Outcome::Threw(t) => Outcome::Threw(t),
             Outcome::Aborted(a) => Outcome::Aborted(a),
         };
-        Turn { outcome, output: self.output, unhandled: self.unhandled, instructions: self.instructions }
+        let Turn { output, unhandled, instructions, delta, .. } = self;
+        Turn { outcome, output, unhandled, instructions, delta }
     }
 }
 
@@ -132,6 +138,18 @@ impl Base {
         let image = cage::heap::Base::new(&bytes).map_err(std::io::Error::other)?;
         Ok(Base { image, units: cx.units, bytes })
     }
+
+    /// The units that every machine on this base begins with.
+    pub fn units(&self) -> &[Arc<LoadedUnit>] {
+        &self.units
+    }
+}
+
+impl Saved {
+    /// All units, those of the base first.
+    pub fn units(&self) -> &[Arc<LoadedUnit>] {
+        &self.units
+    }
 }
 
 fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
@@ -158,20 +176,68 @@ impl Machine {
         let mut cage = Cage::new()?;
         let heap = Heap::on_base(&mut cage, &base.image, &KINDS, Limits { heap_bytes: quota.heap_bytes })?;
         let cx = Cx::new(engine, heap, base.units.clone());
-        let mut machine = Machine { cx, cage, quota };
+        let mut machine = Machine { cx, cage, quota, record: false };
         machine.refill();
         Ok(machine)
     }
 
     /// A machine as it was saved, in another cage.
     pub fn load(engine: &Arc<Engine>, base: &Base, saved: &Saved, quota: Quota) -> Result<Machine, ImageError> {
+        Machine::restore(engine, base, &saved.image, saved.units.clone(), quota)
+    }
+
+    /// A machine from its parts: the image, whose checksums must be right (`cage::heap::seal`), and the units it added to those of
+    /// its base, in the order of `units`.
+    pub fn wake(
+        engine: &Arc<Engine>,
+        base: &Base,
+        image: &[u8],
+        units: Vec<Arc<LoadedUnit>>,
+        quota: Quota,
+    ) -> Result<Machine, ImageError> {
+        let all = base.units.iter().cloned().chain(units).collect();
+        let machine = Machine::restore(engine, base, image, all, quota)?;
+        if known_units(machine.cage.mem()) != machine.cx.units.len() {
+            return Err(ImageError::Bookkeeping { what: "it was not saved with these code units", region: 0 });
+        }
+        Ok(machine)
+    }
+
+    fn restore(
+        engine: &Arc<Engine>,
+        base: &Base,
+        image: &[u8],
+        units: Vec<Arc<LoadedUnit>>,
+        quota: Quota,
+    ) -> Result<Machine, ImageError> {
         let mut cage = Cage::new().map_err(ImageError::Io)?;
         let limits = Limits { heap_bytes: quota.heap_bytes };
-        let heap = Heap::load_on(&mut cage, &base.image, &saved.image, &KINDS, limits)?;
-        let cx = Cx::new(engine, heap, saved.units.clone());
-        let mut machine = Machine { cx, cage, quota };
+        let heap = Heap::load_on(&mut cage, &base.image, image, &KINDS, limits)?;
+        let cx = Cx::new(engine, heap, units);
+        let mut machine = Machine { cx, cage, quota, record: false };
         machine.refill();
         Ok(machine)
+    }
+
+    /// How many units the machine knows, those of its base included. Between turns the number never falls.
+    pub fn unit_count(&self) -> usize {
+        self.cx.units.len()
+    }
+
+    /// All units, those of the base first.
+    pub fn units(&self) -> &[Arc<LoadedUnit>] {
+        &self.cx.units
+    }
+
+    /// How many of `units` are the base's.
+    pub fn base_units(base: &Base) -> usize {
+        base.units.len()
+    }
+
+    /// Whether each committed turn tells its delta (`Turn::delta`), so that an image elsewhere can follow. Turn it on before the
+    /// first turn that the image does not hold.
+    pub fn set_record(&mut self, on: bool) {
+        self.record = on;
     }
 
     /// The stored bytes, between turns.
@@ -255,9 +321,11 @@ impl Machine {
         let mut outcome = catch_unwind(AssertUnwindSafe(|| run(cx))).unwrap_or(Outcome::Aborted(Abort::Corrupt));
         cx.thrown = UNDEF;
         let mut unhandled = Vec::new();
+        let mut delta = Vec::new();
+        let record = self.record.then_some(&mut delta);
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) =
-                catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, leave, full))).unwrap_or(Err(Abort::Corrupt))
+            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, leave, full, record)))
+                .unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);
         }
@@ -268,7 +336,7 @@ impl Machine {
         }
         let output = std::mem::take(&mut self.cx.output);
         let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
-        Turn { outcome, output, unhandled, instructions }
+        Turn { outcome, output, unhandled, instructions, delta }
     }
 
     /// Looks at the heap between turns; changes nothing that is stored.
@@ -287,9 +355,7 @@ impl Machine {
         let cx = &mut self.cx;
         interp::drop_caches(cx, m);
         // units that only this turn added are forgotten with it
-        let list = roots::get(m, roots::R_UNITS);
-        let known = if is_obj(list) { crate::array::length(m, list) as usize } else { 0 };
-        cx.units.truncate(known);
+        cx.units.truncate(known_units(m));
     }
 
     /// Compiles a script.
@@ -308,6 +374,7 @@ impl Machine {
                     output: Vec::new(),
                     unhandled: Vec::new(),
                     instructions: 0,
+                    delta: Vec::new(),
                 }
             }
         }
@@ -327,8 +394,21 @@ impl Machine {
     }
 }
 
+/// How many units the heap has the constants of.
+fn known_units(m: Mem) -> usize {
+    let list = roots::get(m, roots::R_UNITS);
+    if is_obj(list) { crate::array::length(m, list) as usize } else { 0 }
+}
+
 /// Jobs, unhandled rejections, collection, commit.
-fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>, leave: &mut dyn Leave, full: bool) -> Result<(), Abort> {
+fn finish(
+    cx: &mut Cx,
+    m: Mem,
+    unhandled: &mut Vec<String>,
+    leave: &mut dyn Leave,
+    full: bool,
+    delta: Option<&mut Vec<u8>>,
+) -> Result<(), Abort> {
     let done = (|| {
         promise::run_jobs(cx, m)?;
         // a rejected promise that leaves is for its receiver to handle
@@ -350,8 +430,14 @@ fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>, leave: &mut dyn Leav
     cx.heap.turn_end(m, &mut []).map_err(|_| Abort::Heap)?;
     let done = leave.collected(cx, m);
     ended(cx, done)?;
-    cx.heap.commit(m);
     interp::forget_caches(cx, m);
+    // last: what is committed cannot fail any more, and a delta that is lost would part the image from the heap
+    match delta {
+        Some(out) => {
+            cx.heap.delta(m, out);
+        }
+        None => cx.heap.commit(m),
+    }
     Ok(())
 }
 

@@ -121,10 +121,20 @@ pub fn nothing_to_start(file: &str) {
 pub fn report(r: &Report, name: impl Fn(VatId) -> String) {
     let message = r.text.strip_prefix("RangeError: ").unwrap_or(&r.text);
     let (code, what, help) = match r.kind {
-        Trouble::Unhandled => ("E-UNHANDLED", "a promise was rejected and nobody handled it", "add `.catch(…)`, or await it inside try and catch"),
-        Trouble::Uncaught => ("E-UNCAUGHT", "an exception was not caught; the turn's effects before it stand", "catch it in the program, or mend what throws it"),
+        Trouble::Unhandled => {
+            ("E-UNHANDLED", "a promise was rejected and nobody handled it", "add `.catch(…)`, or await it inside try and catch")
+        }
+        Trouble::Uncaught => (
+            "E-UNCAUGHT",
+            "an exception was not caught; the turn's effects before it stand",
+            "catch it in the program, or mend what throws it",
+        ),
         Trouble::Limit => ("E-LIMIT", "the turn was aborted and its effects undone", remedy(message)),
-        Trouble::Paused => ("E-PAUSED", "the vat is paused: it takes no more deliveries", "its state cannot be trusted, or it could not even be told of an error; start it again"),
+        Trouble::Paused => (
+            "E-PAUSED",
+            "the vat is paused: it takes no more deliveries",
+            "its state cannot be trusted, or it could not even be told of an error; start it again",
+        ),
     };
     eprintln!("error[{code}]: {what}");
     for (i, c) in r.causes.iter().enumerate() {

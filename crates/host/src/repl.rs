@@ -7,11 +7,11 @@
 //! - an error never ends the loop.
 use crate::output;
 use crate::run::{Options, report};
+use passable::Ending;
 use rustyline::error::ReadlineError;
 use std::io::{BufRead, IsTerminal};
 use syntax::ast::Goal;
 use syntax::diagnostic::Level;
-use passable::Ending;
 use vat::{Code, Shared, Vat};
 
 const HELP: &str = "\

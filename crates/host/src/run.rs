@@ -8,11 +8,11 @@
 use crate::bundle::{self, Fault};
 use crate::output;
 use crate::pool::STACK_BYTES;
+use passable::{Ending, TurnOutcome, VatId};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use syntax::ast::Goal;
 use syntax::diagnostic::Level;
-use passable::{Ending, TurnOutcome, VatId};
-use std::sync::Arc;
 use vat::{Code, Quota, Shared, Vat};
 
 /// How to run.
@@ -22,7 +22,6 @@ pub struct Options {
     pub unlocked: bool,
     pub quota: Quota,
 }
-
 
 /// Runs `body` on a thread with a stack for turns.
 pub fn on_big_stack<T: Send>(body: impl FnOnce() -> T + Send) -> T {

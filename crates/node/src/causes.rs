@@ -18,9 +18,15 @@ const NAME_BYTES: usize = 22;
 pub enum Cause {
     Start,
     /// A message: its form (0 get, 1 method, 2 apply) and the first bytes of the name.
-    Message { form: u8, len: u8, name: [u8; NAME_BYTES] },
+    Message {
+        form: u8,
+        len: u8,
+        name: [u8; NAME_BYTES],
+    },
     /// A promise became something.
-    Resolution { rejected: bool },
+    Resolution {
+        rejected: bool,
+    },
     Collection,
 }
 

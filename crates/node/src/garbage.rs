@@ -48,7 +48,8 @@ impl Node {
         for r in waiting {
             self.mark(r);
         }
-        let of_host: Vec<PromiseId> = self.promises.iter().filter(|e| e.1.holders.contains(passable::HOST)).map(|e| *e.0).collect();
+        let of_host: Vec<PromiseId> =
+            self.promises.iter().filter(|e| e.1.holders.contains(passable::HOST)).map(|e| *e.0).collect();
         for p in of_host {
             self.mark(Ref::Promise(p));
         }
@@ -65,7 +66,9 @@ impl Node {
         let mut held = Vec::new();
         for v in self.vats() {
             let Some(other) = self.vat_ref(v) else { continue };
-            held.extend(other.exports.iter().filter(|e| e.1.holders.contains(vat)).map(|e| Ref::Object(ObjectId { vat: v, n: *e.0 })));
+            held.extend(
+                other.exports.iter().filter(|e| e.1.holders.contains(vat)).map(|e| Ref::Object(ObjectId { vat: v, n: *e.0 })),
+            );
         }
         held.extend(self.promises.iter().filter(|e| e.1.holders.contains(vat)).map(|e| Ref::Promise(*e.0)));
         for r in held {
@@ -79,7 +82,8 @@ impl Node {
             match r {
                 Ref::Power(_) => {}
                 Ref::Object(o) => {
-                    if self.search.objects.entry(o.vat).or_default().insert(o.n) && self.vat_ref(o.vat).is_some_and(|v| !v.paused) {
+                    if self.search.objects.entry(o.vat).or_default().insert(o.n) && self.vat_ref(o.vat).is_some_and(|v| !v.paused)
+                    {
                         self.search.ask.insert(o.vat);
                     }
                 }

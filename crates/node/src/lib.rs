@@ -65,23 +65,48 @@ pub enum Event {
 /// What is to be done, in order.
 #[derive(Debug)]
 pub enum Effect {
-    MakeVat { vat: VatId, limits: Limits },
-    RunTurn { vat: VatId, delivery: Delivery },
+    MakeVat {
+        vat: VatId,
+        limits: Limits,
+    },
+    RunTurn {
+        vat: VatId,
+        delivery: Delivery,
+    },
     /// The vat is no more.
-    EndVat { vat: VatId },
-    Now { answer: PromiseId },
-    Delay { ms: u64, answer: PromiseId },
-    Random { bytes: u32, answer: PromiseId },
+    EndVat {
+        vat: VatId,
+    },
+    Now {
+        answer: PromiseId,
+    },
+    Delay {
+        ms: u64,
+        answer: PromiseId,
+    },
+    Random {
+        bytes: u32,
+        answer: PromiseId,
+    },
     /// Nobody waits for the answer any longer.
-    Cancel { answer: PromiseId },
+    Cancel {
+        answer: PromiseId,
+    },
     /// Lines of a turn.
-    Output { vat: VatId, aborted: bool, lines: Vec<Line> },
+    Output {
+        vat: VatId,
+        aborted: bool,
+        lines: Vec<Line>,
+    },
     /// An error that nobody handled.
     Report(Report),
     /// The answer of an `Event::Call`.
     Reply { to: u64, rejected: bool, value: Data },
     /// What the program's start returned is settled.
-    Started { rejected: Option<Data>, nothing_to_start: bool },
+    Started {
+        rejected: Option<Data>,
+        nothing_to_start: bool,
+    },
 }
 
 /// An error that nobody handled, for the operator.

@@ -194,15 +194,23 @@ pub enum Item<'a> {
     Number(f64),
     String(Text<'a>),
     /// Limbs as bytes, eight each.
-    BigInt { negative: bool, limbs: &'a [u8] },
+    BigInt {
+        negative: bool,
+        limbs: &'a [u8],
+    },
     Registered(Text<'a>),
     WellKnown(Text<'a>),
     Array(usize),
     Record(usize),
-    Error { name: Text<'a>, message: Text<'a> },
+    Error {
+        name: Text<'a>,
+        message: Text<'a>,
+    },
     Slot(usize),
     Again(usize),
-    Settled { rejected: bool },
+    Settled {
+        rejected: bool,
+    },
 }
 
 /// Reads values in preorder.

@@ -51,23 +51,42 @@ pub enum Source {
 pub enum Op {
     Send(Box<Message>),
     /// A promise that this vat decides is resolved.
-    Resolve { promise: PromiseId, to: Resolution },
+    Resolve {
+        promise: PromiseId,
+        to: Resolution,
+    },
     /// This vat wants to hear what the promise becomes.
     Listen(PromiseId),
     /// This vat no longer holds the reference. `recognised`: it would still recognise the object as a weak key.
-    Drop { what: Ref, recognised: bool },
+    Drop {
+        what: Ref,
+        recognised: bool,
+    },
     /// An export that nobody held any longer is no more.
     Retired(u64),
     /// References that a `What::Trace` reached.
     Reached(Vec<Ref>),
     /// `timer.now()`
-    Now { answer: PromiseId },
+    Now {
+        answer: PromiseId,
+    },
     /// `timer.delay(ms)`
-    Delay { ms: u64, answer: PromiseId },
+    Delay {
+        ms: u64,
+        answer: PromiseId,
+    },
     /// `random.bytes(n)`
-    Random { bytes: u32, answer: PromiseId },
+    Random {
+        bytes: u32,
+        answer: PromiseId,
+    },
     /// `vats.make…(…)`
-    MakeVat { source: Source, powers: Data, limits: Limits, answer: PromiseId },
+    MakeVat {
+        source: Source,
+        powers: Data,
+        limits: Limits,
+        answer: PromiseId,
+    },
 }
 
 /// Why a turn was aborted: its effects are undone.

@@ -22,10 +22,20 @@ pub struct In<'a> {
 
 /// A container that is being filled; it is in its parent already.
 enum Frame {
-    Array { a: Value, left: usize },
-    Record { o: Value, left: usize },
+    Array {
+        a: Value,
+        left: usize,
+    },
+    Record {
+        o: Value,
+        left: usize,
+    },
     /// One value settles it.
-    Promise { p: Value, rejected: bool, left: usize },
+    Promise {
+        p: Value,
+        rejected: bool,
+        left: usize,
+    },
 }
 
 impl Frame {

@@ -14,8 +14,8 @@ mod edge;
 mod encode;
 mod known;
 mod powers;
-mod reach;
 pub mod program;
+mod reach;
 mod start;
 mod stored;
 
@@ -112,7 +112,8 @@ impl Vat {
         if let What::Trace { exports } = &d.what {
             let mut reached = Vec::new();
             self.machine.look(|cx, m| reached = reach::refs(cx, m, exports));
-            let t = Turn { outcome: Outcome::Done(Ending::Done), output: Vec::new(), unhandled: Vec::new(), instructions: 0 };
+            let t =
+                Turn { outcome: Outcome::Done(Ending::Done), output: vec![], unhandled: vec![], instructions: 0, delta: vec![] };
             return self.outcome(t, vec![passable::Op::Reached(reached)]);
         }
         let arrived = RefCell::new(Vec::new());
@@ -133,9 +134,7 @@ impl Vat {
                     Some(p) => start::program(cx, m, p.graph(), powers, *answer, recent),
                     None => Err(cx.error(m, engine::cx::ErrorKind::Error, "the program is not known")),
                 },
-                What::StartText { text, powers, answer } => {
-                    start::text(cx, m, shared, text, powers, *answer, recent)
-                }
+                What::StartText { text, powers, answer } => start::text(cx, m, shared, text, powers, *answer, recent),
                 What::Collect | What::Trace { .. } => Ok(Ending::Done),
             }
         };

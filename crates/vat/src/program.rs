@@ -11,7 +11,11 @@
 use engine::engine::{Engine, LoadedUnit};
 use engine::machine::{Base, compile_source};
 use engine::module::ModuleIn;
-use engine::syntax::{self, ast::{Goal, Span}, diagnostic::{Diagnostic, Level, Severity}};
+use engine::syntax::{
+    self,
+    ast::{Goal, Span},
+    diagnostic::{Diagnostic, Level, Severity},
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
@@ -141,7 +145,9 @@ impl Shared {
             format!("{}:{}: {}", at.line, at.column, first.message)
         })?;
         if let Some(r) = unit.module.requests.first() {
-            return Err(format!("a source given as text cannot import '{r}': only `drses:` modules, of which there are none yet"));
+            return Err(format!(
+                "a source given as text cannot import '{r}': only `drses:` modules, of which there are none yet"
+            ));
         }
         Ok(vec![ModuleIn { unit: self.link(unit)?, requests: Vec::new() }])
     }
@@ -205,8 +211,11 @@ impl Bundler<'_> {
     fn compile(&mut self, file: &str) -> Result<Arc<LoadedUnit>, Fault> {
         let source = self.texts.read(file)?;
         let level = level_of(&source, self.asked);
-        let unit = compile_source(&source, file, Goal::Module, level, false)
-            .map_err(|diagnostics| Fault { file: file.to_owned(), source, diagnostics })?;
+        let unit = compile_source(&source, file, Goal::Module, level, false).map_err(|diagnostics| Fault {
+            file: file.to_owned(),
+            source,
+            diagnostics,
+        })?;
         self.shared.link(unit).map_err(|why| fault(file, "E-CODE", why, "make the program smaller"))
     }
 
@@ -274,7 +283,8 @@ impl Bundler<'_> {
             return None;
         }
         let dir = file.rfind('/').map_or("", |at| &file[..at]);
-        let target = normal(&if dir.is_empty() && !file.starts_with('/') { specifier.to_owned() } else { format!("{dir}/{specifier}") });
+        let target =
+            normal(&if dir.is_empty() && !file.starts_with('/') { specifier.to_owned() } else { format!("{dir}/{specifier}") });
         if !self.texts.exists(&target) {
             let message = format!("{file}: cannot {what} '{specifier}': there is no file {target}");
             self.faults.push(fault(file, "E-IMPORT", message, "check the specifier; the file name's extension belongs to it"));
@@ -304,9 +314,13 @@ pub fn normal(path: &str) -> String {
 mod tests {
     #[test]
     fn paths_are_made_plain() {
-        for (path, plain) in
-            [("./a.js", "a.js"), ("x/./y/../a.js", "x/a.js"), ("../a.js", "../a.js"), ("/x//a.js", "/x/a.js"), ("x/../../a.js", "../a.js")]
-        {
+        for (path, plain) in [
+            ("./a.js", "a.js"),
+            ("x/./y/../a.js", "x/a.js"),
+            ("../a.js", "../a.js"),
+            ("/x//a.js", "/x/a.js"),
+            ("x/../../a.js", "../a.js"),
+        ] {
             assert_eq!(super::normal(path), plain);
         }
     }

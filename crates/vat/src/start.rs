@@ -13,14 +13,7 @@ use engine::{cage::Mem, interp, promise, send};
 use passable::{Data, Ending, PromiseId, Ref};
 
 /// Runs a linked program.
-pub fn program(
-    cx: &mut Cx,
-    m: Mem,
-    graph: &[ModuleIn],
-    powers: &Data,
-    answer: PromiseId,
-    recent: &mut Vec<Ref>,
-) -> Res<Ending> {
+pub fn program(cx: &mut Cx, m: Mem, graph: &[ModuleIn], powers: &Data, answer: PromiseId, recent: &mut Vec<Ref>) -> Res<Ending> {
     let powers = decode::value(cx, m, &mut decode::In::new(powers), recent)?;
     // while modules run the powers hang on the answer: a collection may move them
     let answer = edge::answer(cx, m, answer)?;
@@ -33,7 +26,8 @@ pub fn program(
     match promise::caught(cx, r)? {
         Ok(Some(v)) => send::answer_with(cx, m, answer, v).map(|()| Ending::Done),
         Ok(None) => {
-            let why = "the module exports no function to start: make its `default` export (or, if it has none, `start`) a function";
+            let why =
+                "the module exports no function to start: make its `default` export (or, if it has none, `start`) a function";
             let e = error::make(cx, m, ErrorKind::Type, why)?;
             send::answer_out(cx, m, answer, promise::REJECTED, e).map(|()| Ending::NoStart)
         }

@@ -9,9 +9,9 @@ use engine::module::ModuleIn;
 use engine::syntax::ast::Goal;
 use engine::syntax::diagnostic::Level;
 use libtest_mimic::{Arguments, Failed, Trial};
+use passable::{TurnOutcome, VatId};
 use std::path::Path;
 use std::sync::OnceLock;
-use passable::{TurnOutcome, VatId};
 use vat::{Code, Ending, Quota, Shared, Vat};
 
 #[derive(Clone, Copy, PartialEq)]

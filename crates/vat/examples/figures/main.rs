@@ -7,8 +7,8 @@ mod images;
 
 use engine::machine::{Machine, compile_source};
 use engine::syntax::{ast::Goal, diagnostic::Level};
-use std::time::Duration;
 use passable::TurnOutcome;
+use std::time::Duration;
 use vat::{Code, CodeUnit, Ending, Vat};
 
 /// Natives nest on the Rust stack.

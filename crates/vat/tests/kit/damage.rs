@@ -5,11 +5,11 @@
 use engine::cage::heap::seal;
 use engine::machine::{Saved, compile_source};
 use engine::syntax::{ast::Goal, diagnostic::Level};
+use passable::VatId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use passable::VatId;
 use vat::{Code, CodeUnit, Ending, Quota, Shared, Vat};
 
 const SETUP: &str = "

@@ -14,13 +14,29 @@ pub(super) struct Effects {
     pub writes_on_fall: Option<u32>,
 }
 
+impl Effects {
+    /// All registers it reads or writes.
+    pub(super) fn registers(&self) -> impl Iterator<Item = u32> {
+        let jumped = self.jumps.iter().filter_map(|j| j.1);
+        self.reads.iter().chain(&self.writes).copied().chain(jumped).chain(self.writes_on_fall)
+    }
+}
+
 /// `at` begins an instruction of `words`, which was found whole.
 pub(super) fn effects(words: &[u32], at: usize) -> Effects {
     let [o, a, b, c] = words[at].to_le_bytes();
     let (a, b, c) = (u32::from(a), u32::from(b), u32::from(c));
     let mut e = Effects { falls: true, ..Effects::default() };
     match o {
-        op::LDI..=op::LDD | op::GETCAP | op::GETCAPB | op::NEWENV | op::GETG | op::HASG | op::NEWOBJ | op::NEWTARGET | op::REST => {
+        op::LDI..=op::LDD
+        | op::GETCAP
+        | op::GETCAPB
+        | op::NEWENV
+        | op::GETG
+        | op::HASG
+        | op::NEWOBJ
+        | op::NEWTARGET
+        | op::REST => {
             e.writes.push(a);
         }
         op::ARGS | op::ASYNC => e.writes.push(a),
