@@ -45,8 +45,27 @@ struct Run {
     /// FILE and ARGS are SES scripts
     #[arg(long)]
     script: bool,
+    /// Keep the program's state in this folder: from now on the same command resumes it
+    #[arg(long, value_name = "DIR", conflicts_with = "script")]
+    state: Option<PathBuf>,
+    /// The program's files have changed: go on with the code as it was
+    #[arg(long = "continue", requires = "state", conflicts_with = "fresh")]
+    go_on: bool,
+    /// Move the old state aside and begin anew
+    #[arg(long, requires = "state")]
+    fresh: bool,
     #[command(flatten)]
     machine: MachineOptions,
+}
+
+impl Run {
+    fn changed(&self) -> host::state::Changed {
+        match (self.go_on, self.fresh) {
+            (true, _) => host::state::Changed::Continue,
+            (_, true) => host::state::Changed::Fresh,
+            _ => host::state::Changed::Refuse,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -124,7 +143,10 @@ fn run(r: &Run) -> i32 {
             let files: Vec<PathBuf> = std::iter::once(r.file.clone()).chain(r.args.iter().map(PathBuf::from)).collect();
             host::run::scripts(&files, &options)
         } else {
-            host::run::program(&r.file, &r.args, &options)
+            match &r.state {
+                Some(dir) => host::state::run(&r.file, &r.args, dir, r.changed(), false, &options),
+                None => host::run::program(&r.file, &r.args, &options),
+            }
         }
     })
 }

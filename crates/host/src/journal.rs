@@ -104,7 +104,7 @@ impl Journal {
             batch.write(rows::space(vat), offset, bytes);
         }).map_err(|e| e.to_string())?;
         for (i, unit) in changes.units.iter().enumerate() {
-            let hash = unit.hash();
+            let hash = *unit.hash();
             if self.known_code.insert(hash) {
                 batch.put(rows::CODE, &hash, &unit.unit.to_bytes());
             }
@@ -225,7 +225,7 @@ impl Journal {
             p.text(&program.name);
             p.number(program.graph().len() as u64);
             for module in program.graph() {
-                let hash = module.unit.hash();
+                let hash = *module.unit.hash();
                 if self.known_code.insert(hash) {
                     self.waiting.batch.put(rows::CODE, &hash, &module.unit.unit.to_bytes());
                 }

@@ -43,6 +43,8 @@ pub struct Vat {
     /// Units of the base, and those that `take_changes` has told of.
     base_units: usize,
     told_units: usize,
+    /// What the last turn changed, until it is taken.
+    delta: Vec<u8>,
 }
 
 /// Code that is delivered without a start: for scripts, REPLs and tests.
@@ -62,7 +64,7 @@ impl Vat {
 
     fn of(machine: Machine, id: VatId, quota: Quota, shared: &Shared) -> Vat {
         let told_units = machine.units().len();
-        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units }
+        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units, delta: Vec::new() }
     }
 
     /// The vat at rest as bytes.
@@ -143,13 +145,14 @@ impl Vat {
         self.outcome(t, ops)
     }
 
-    fn outcome(&mut self, t: Turn<Ending>, ops: Vec<passable::Op>) -> TurnOutcome {
+    fn outcome(&mut self, mut t: Turn<Ending>, ops: Vec<passable::Op>) -> TurnOutcome {
         let ending = match t.outcome {
             Outcome::Done(e) => e,
             Outcome::Threw(text) => Ending::Threw(text),
             Outcome::Aborted(why) => Ending::Aborted(aborted(why)),
             _ => Ending::Aborted(aborted(Abort::Corrupt)),
         };
+        self.delta = std::mem::take(&mut t.delta);
         let ops = if matches!(ending, Ending::Aborted(_)) { Vec::new() } else { ops };
         TurnOutcome {
             ending,

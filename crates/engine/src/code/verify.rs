@@ -13,7 +13,6 @@
 use super::effects_of::{Effects, effects};
 use super::tables;
 use crate::code::{CodeUnit, Const, FuncInfo, op};
-use cage::value::DOUBLES;
 use std::collections::BTreeSet;
 
 /// Registers that certainly hold a value.
@@ -170,7 +169,7 @@ impl Function<'_> {
         let ok = match o {
             op::LDV => b <= 5,
             // anything higher would be a reference
-            op::LDD => u64::from(words[at + 1]) | u64::from(words[at + 2]) << 32 < DOUBLES,
+            op::LDD => cage::value::is_number(u64::from(words[at + 1]) | u64::from(words[at + 2]) << 32),
             op::GETCAP | op::GETCAPB | op::SETCAPB | op::GETG | op::SETG | op::HASG => usize::from(b) < captures,
             op::CLOSURE => {
                 let callee = self.unit.functions.get(words[at + 1] as usize);
