@@ -45,6 +45,9 @@ struct Run {
     /// FILE and ARGS are SES scripts
     #[arg(long)]
     script: bool,
+    /// Tell errors as JSON on stderr, one object a line
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     machine: MachineOptions,
 }
@@ -119,6 +122,9 @@ fn main() {
 
 fn run(r: &Run) -> i32 {
     let options = r.machine.options();
+    if r.json {
+        host::output::tell_as_json();
+    }
     host::run::on_big_stack(|| {
         if r.script {
             let files: Vec<PathBuf> = std::iter::once(r.file.clone()).chain(r.args.iter().map(PathBuf::from)).collect();

@@ -29,3 +29,4 @@ pub mod send;
 pub mod shape;
 pub mod string;
 pub mod table;
+pub mod trace;

@@ -13,6 +13,7 @@ use crate::cx::{Abort, Cx, OutputLine, Res, Stop};
 use crate::engine::{Engine, LoadedUnit};
 use crate::kinds::KINDS;
 use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
+use crate::trace::{self, Trace};
 use crate::{builtins, harden, interp, promise, realm};
 use cage::heap::ImageError;
 use cage::layout::STACK;
@@ -73,6 +74,8 @@ pub struct Turn<T> {
     pub output: Vec<OutputLine>,
     /// Rejections that nobody handled by the end of the turn, as text.
     pub unhandled: Vec<String>,
+    /// Where the last exceptions that left all frames came from, these rejections among them.
+    pub traces: Vec<Trace>,
     /// Instructions it took.
     pub instructions: u64,
 }
@@ -85,7 +88,7 @@ impl<T> Turn<T> {
             Outcome::Threw(t) => Outcome::Threw(t),
             Outcome::Aborted(a) => Outcome::Aborted(a),
         };
-        Turn { outcome, output: self.output, unhandled: self.unhandled, instructions: self.instructions }
+        Turn { outcome, output: self.output, unhandled: self.unhandled, traces: self.traces, instructions: self.instructions }
     }
 }
 
@@ -235,6 +238,7 @@ impl Machine {
         cx.stack_top = STACK;
         cx.native_depth = 0;
         cx.constructing.clear();
+        cx.left.clear();
         // a panic is a fault of ours that a damaged heap may reach: it ends the turn, not the host
         let mut outcome = match catch_unwind(AssertUnwindSafe(|| body(cx, m))) {
             Ok(Ok(v)) => Outcome::Done(v),
@@ -243,21 +247,22 @@ impl Machine {
             Err(_) => Outcome::Aborted(Abort::Corrupt),
         };
         cx.thrown = UNDEF;
-        let mut unhandled = Vec::new();
+        let (mut unhandled, mut traces) = (Vec::new(), Vec::new());
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) =
-                catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, leave, full))).unwrap_or(Err(Abort::Corrupt))
+            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, &mut traces, leave, full)))
+                .unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);
         }
         if let Outcome::Aborted(_) = outcome {
             unhandled.clear();
+            traces.clear();
             cx.heap.rollback(m);
             self.after_rollback();
         }
         let output = std::mem::take(&mut self.cx.output);
         let instructions = self.quota.instructions.saturating_sub(self.cx.fuel);
-        Turn { outcome, output, unhandled, instructions }
+        Turn { outcome, output, unhandled, traces, instructions }
     }
 
     /// Looks at the heap between turns; changes nothing that is stored.
@@ -296,6 +301,7 @@ impl Machine {
                     outcome: Outcome::Threw(format!("SyntaxError: {first}")),
                     output: Vec::new(),
                     unhandled: Vec::new(),
+                    traces: Vec::new(),
                     instructions: 0,
                 }
             }
@@ -317,12 +323,20 @@ impl Machine {
 }
 
 /// Jobs, unhandled rejections, collection, commit.
-fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>, leave: &mut dyn Leave, full: bool) -> Result<(), Abort> {
+fn finish(
+    cx: &mut Cx,
+    m: Mem,
+    unhandled: &mut Vec<String>,
+    traces: &mut Vec<Trace>,
+    leave: &mut dyn Leave,
+    full: bool,
+) -> Result<(), Abort> {
     let done = (|| {
         promise::run_jobs(cx, m)?;
         for v in promise::take_unhandled(cx, m)? {
             unhandled.push(crate::builtins::error::describe(cx, m, v));
         }
+        *traces = trace::take(cx, m);
         leave.leave(cx, m)
     })();
     let ended = |cx: &Cx, r: Res<()>| match r {

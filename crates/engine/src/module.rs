@@ -13,8 +13,8 @@
 //! Must never know: files, how specifiers are resolved.
 use crate::array;
 use crate::code::Cell;
-use crate::engine::LoadedUnit;
 use crate::cx::{Abort, Cx, ErrorKind, Res, Value};
+use crate::engine::LoadedUnit;
 use crate::interp;
 use crate::kinds::{BOX, NAMESPACE, NONEXT};
 use crate::object::{self, Desc, Prop};
@@ -26,9 +26,9 @@ use cage::Mem;
 use cage::layout::{H_X, header};
 use cage::value::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use syntax::ast::{Goal, ImportEntry, Span};
 use syntax::diagnostic::{Diagnostic, Severity};
-use std::sync::Arc;
 
 /// One module of a graph; `requests[i]` is the index of the module that its request `i` names.
 #[derive(Clone, Debug)]

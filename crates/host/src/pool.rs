@@ -150,12 +150,12 @@ impl Pool {
             }
             Effect::Output { lines, .. } => output::aborted_lines(&lines),
             Effect::Report(r) => report(w, &r),
-            Effect::Started { rejected: Some(reason), nothing_to_start } => {
+            Effect::Started { rejected: Some(reason), places, nothing_to_start } => {
                 let code = if nothing_to_start {
                     output::nothing_to_start(w.node.name(VatId(1)));
                     2
                 } else {
-                    output::start_rejected(&reason.describe());
+                    output::start_rejected(&reason.describe(), &places);
                     1
                 };
                 w.end = w.end.or(Some(code));

@@ -99,10 +99,10 @@ pub fn report(t: &TurnOutcome) -> bool {
                 return false;
             }
             for u in &t.unhandled {
-                output::unhandled(u);
+                output::unhandled(u, &t.traces);
             }
             if let Ending::Threw(text) = ending {
-                output::uncaught(text);
+                output::uncaught(text, &t.traces);
             }
             t.unhandled.is_empty() && !matches!(ending, Ending::Threw(_))
         }
@@ -129,7 +129,7 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
 
 /// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.
 fn exit_code(faults: &[Fault], named: &Path) -> i32 {
-    let named = named.display().to_string();
-    let unread = |f: &Fault| f.file == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
+    let named = vat::program::normal(&named.display().to_string());
+    let unread = |f: &Fault| vat::program::normal(&f.file) == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
     if faults.iter().any(unread) { 2 } else { 1 }
 }

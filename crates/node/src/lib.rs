@@ -23,7 +23,7 @@ mod refs;
 mod route;
 
 pub use causes::{Cause, TurnRecord};
-use passable::{Data, Delivery, Limits, Line, PromiseId, Ref, TurnId, TurnOutcome, VatId, What};
+use passable::{Data, Delivery, Limits, Line, Place, PromiseId, Ref, Trace, TurnId, TurnOutcome, VatId, What};
 pub use refs::IdMap;
 use refs::{Export, Promise};
 use std::collections::VecDeque;
@@ -69,7 +69,7 @@ pub enum Effect {
     /// An error that nobody handled.
     Report(Report),
     /// What the program's start returned is settled.
-    Started { rejected: Option<Data>, nothing_to_start: bool },
+    Started { rejected: Option<Data>, places: Vec<Place>, nothing_to_start: bool },
 }
 
 /// An error that nobody handled, for the operator.
@@ -79,6 +79,8 @@ pub struct Report {
     pub vat: VatId,
     /// `Name: message` or `Uncaught: value`.
     pub text: String,
+    /// The throw and the calls it left, innermost first; empty if not known.
+    pub places: Vec<Place>,
     /// The turn, then what caused it, and so on.
     pub causes: Vec<TurnRecord>,
 }
@@ -156,6 +158,8 @@ pub struct Node {
     /// The promise of what the program's start returned.
     main: Option<PromiseId>,
     nothing_to_start: bool,
+    /// Of the turn whose end is being worked on.
+    traces: Vec<Trace>,
     /// Requests of powers that are not answered and somebody waits for.
     open_requests: u64,
     /// Deliveries that wait in inboxes or are in flight.
@@ -175,6 +179,7 @@ impl Node {
             next_promise: 1,
             main: None,
             nothing_to_start: false,
+            traces: Vec::new(),
             open_requests: 0,
             pending: 0,
             causes: causes::Causes::default(),

@@ -64,7 +64,7 @@ impl Node {
             Some(p) => self.settle(p, true, e),
             None => {
                 let causes = self.causes.chain(origin);
-                self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat: from, text: e.describe(), causes }));
+                self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat: from, text: e.describe(), places: Vec::new(), causes }));
             }
         }
     }
@@ -112,7 +112,8 @@ impl Node {
                 None => {
                     let causes = self.causes.chain(origin);
                     let text = value.describe();
-                    self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat: from, text, causes }));
+                    let places = self.places(&text);
+                    self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat: from, text, places, causes }));
                 }
             }
             return;
@@ -204,11 +205,14 @@ impl Node {
             }
             if let (Some(vat), true) = (orphan, rejected) {
                 let causes = self.causes.named(p);
-                self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat, text: value.describe(), causes }));
+                let text = value.describe();
+                let places = self.places(&text);
+                self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat, text, places, causes }));
             }
             if Some(p) == self.main {
                 let rejected = rejected.then(|| value.clone());
-                self.out.push(Effect::Started { rejected, nothing_to_start: self.nothing_to_start });
+                let places = rejected.as_ref().map_or_else(Vec::new, |reason| self.places(&reason.describe()));
+                self.out.push(Effect::Started { rejected, places, nothing_to_start: self.nothing_to_start });
             }
             self.send_on(waiting, p);
             let origin = self.causes.running();

@@ -140,10 +140,16 @@ impl Vat {
             ops,
             output: t.output.into_iter().map(|l| Line { error: l.error, text: l.text }).collect(),
             unhandled: t.unhandled,
+            traces: t.traces.into_iter().map(trace).collect(),
             instructions: t.instructions,
             heap_bytes: self.machine.heap_bytes(),
         }
     }
+}
+
+fn trace(t: engine::trace::Trace) -> passable::Trace {
+    let place = |p: engine::trace::Place| passable::Place { function: p.function, file: p.file, line: p.line, column: p.column };
+    passable::Trace { text: t.text, places: t.places.into_iter().map(place).collect() }
 }
 
 /// As it is told outside: the limit's name, never the amount.

@@ -140,7 +140,8 @@ impl<'t> Gen<'t> {
         let mut place = self.place(target_expr, &[value], false)?;
         if let Place::Var(id) = place
             && self.tree.reference(id).to == Resolution::Global
-            && self.search(value, &mut |_, x| !matches!(x, Expr::Number(_) | Expr::String(_) | Expr::Ident(_) | Expr::Function(_)))
+            && self
+                .search(value, &mut |_, x| !matches!(x, Expr::Number(_) | Expr::String(_) | Expr::Ident(_) | Expr::Function(_)))
         {
             let there = self.alloc()?;
             self.has_global(id, there);

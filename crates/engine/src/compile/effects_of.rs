@@ -20,7 +20,15 @@ pub(super) fn effects(words: &[u32], at: usize) -> Effects {
     let (a, b, c) = (u32::from(a), u32::from(b), u32::from(c));
     let mut e = Effects { falls: true, ..Effects::default() };
     match o {
-        op::LDI..=op::LDD | op::GETCAP | op::GETCAPB | op::NEWENV | op::GETG | op::HASG | op::NEWOBJ | op::NEWTARGET | op::REST => {
+        op::LDI..=op::LDD
+        | op::GETCAP
+        | op::GETCAPB
+        | op::NEWENV
+        | op::GETG
+        | op::HASG
+        | op::NEWOBJ
+        | op::NEWTARGET
+        | op::REST => {
             e.writes.push(a);
         }
         op::ARGS | op::ASYNC => e.writes.push(a),
