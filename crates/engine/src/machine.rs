@@ -14,7 +14,7 @@ use crate::engine::{Engine, LoadedUnit};
 use crate::kinds::KINDS;
 use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
 use crate::trace::{self, Trace};
-use crate::{builtins, harden, interp, promise, realm};
+use crate::{builtins, harden, interp, promise, realm, string};
 use cage::heap::ImageError;
 use cage::layout::STACK;
 use cage::value::*;
@@ -144,6 +144,7 @@ fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
     if !unlocked {
         harden::lock(cx, m, realm.global)?;
     }
+    string::seal_base(cx, m)?;
     cx.native_depth = 0;
     Ok(())
 }
@@ -174,6 +175,14 @@ impl Machine {
         let mut machine = Machine { cx, cage, quota };
         machine.refill();
         Ok(machine)
+    }
+
+    /// Draws the key of the vat's string hashes, an input as deliveries are: right after `new`. False: it is too late.
+    pub fn draw_hash_key(&mut self, key: u128) -> bool {
+        let m = self.cage.mem();
+        let drawn = string::draw_key(&mut self.cx, m, key);
+        self.cx.heap.commit(m);
+        drawn
     }
 
     /// The stored bytes, between turns.

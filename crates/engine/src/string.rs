@@ -9,7 +9,7 @@
 //! - no order and no outcome follows a hash.
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
-use crate::roots::{self, R_CHARS, R_EMPTY, R_HASH_KEY, R_INTERN};
+use crate::roots::{self, R_CHARS, R_EMPTY, R_HASH_KEY, R_HASH_KEY2, R_INTERN, R_INTERN_BASE};
 use cage::Mem;
 use cage::layout::{H_FLAGS, H_KIND, H_X, OLD, PINNED, header};
 use cage::value::*;
@@ -329,33 +329,116 @@ pub fn compare(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res<std::cmp::Orderin
     Ok(len(m, a).cmp(&len(m, b)))
 }
 
+/// SipHash-1-3 over words: whoever does not know the key cannot choose what collides.
+struct Sip([u64; 4]);
+
+impl Sip {
+    fn new(m: Mem) -> Sip {
+        let (a, b) = (roots::get(m, R_HASH_KEY), roots::get(m, R_HASH_KEY2));
+        Sip([a ^ 0x736F_6D65_7073_6575, b ^ 0x646F_7261_6E64_6F6D, a ^ 0x6C79_6765_6E65_7261, b ^ 0x7465_6462_7974_6573])
+    }
+    #[inline(always)]
+    fn round(&mut self) {
+        let [mut a, mut b, mut c, mut d] = self.0;
+        a = a.wrapping_add(b);
+        c = c.wrapping_add(d);
+        b = b.rotate_left(13) ^ a;
+        d = d.rotate_left(16) ^ c;
+        a = a.rotate_left(32).wrapping_add(d);
+        c = c.wrapping_add(b);
+        b = b.rotate_left(17) ^ c;
+        d = d.rotate_left(21) ^ a;
+        self.0 = [a, b, c.rotate_left(32), d];
+    }
+    #[inline(always)]
+    fn word(&mut self, w: u64) {
+        self.0[3] ^= w;
+        self.round();
+        self.0[0] ^= w;
+    }
+    fn end(mut self, units: u32) -> u32 {
+        self.word(units as u64);
+        self.0[2] ^= 0xFF;
+        (0..3).for_each(|_| self.round());
+        let h = self.0[0] ^ self.0[1] ^ self.0[2] ^ self.0[3];
+        (h ^ h >> 32) as u32
+    }
+}
+
+/// Words of up to eight units of a flat string: the same for equal strings whatever their kind.
+#[inline]
+fn words(m: Mem, s: Value, mut word: impl FnMut(u64)) {
+    let n = len(m, s);
+    let narrow = kind(m, s) == STR8;
+    let mut i = 0;
+    while narrow && i + 8 <= n {
+        word(m.r64((s as u32).wrapping_add(i), 8));
+        i += 8;
+    }
+    while i < n {
+        // wide units that are all Latin-1 give the word that narrow ones would
+        let end = (i + 8).min(n);
+        let (mut low, mut high) = (0u64, 0u64);
+        for k in i..end {
+            let u = unit(m, s, k) as u64;
+            low |= (u & 0xFF) << ((k - i) * 8);
+            high |= (u >> 8) << ((k - i) * 8);
+        }
+        word(low);
+        if high != 0 {
+            word(high);
+        }
+        i = end;
+    }
+}
+
 /// Hash of a flat string's units under this vat's key; equal strings hash alike whatever their kind.
 pub fn hash(m: Mem, s: Value) -> u32 {
-    let key = roots::get(m, R_HASH_KEY);
-    let n = len(m, s);
-    let mut h = key ^ (n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut mix = |w: u64| {
+    let mut sip = Sip::new(m);
+    words(m, s, |w| sip.word(w));
+    sip.end(len(m, s))
+}
+
+/// Hash of a flat string without a key, for the table of the base: what stands there no program chooses.
+fn base_hash(m: Mem, s: Value) -> u32 {
+    let mut h = (len(m, s) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    words(m, s, |w| {
         h = (h ^ w).wrapping_mul(0xD6E8_FEB8_6659_FD93);
         h ^= h >> 32;
-    };
-    if kind(m, s) == STR8 {
-        let mut i = 0;
-        while i + 8 <= n {
-            mix(m.r64((s as u32).wrapping_add(i), 8));
-            i += 8;
-        }
-        let mut last = 0u64;
-        while i < n {
-            last = last << 8 | m.r8((s as u32).wrapping_add(i), 8) as u64;
-            i += 1;
-        }
-        mix(last);
-    } else {
-        for i in 0..n {
-            mix(unit(m, s, i) as u64);
-        }
-    }
+    });
     (h ^ h >> 29) as u32
+}
+
+/// Draws the vat's key of string hashes: right after it was made, before anything was hashed under it. False, and no effect: it is
+/// too late.
+pub fn draw_key(cx: &mut Cx, m: Mem, key: u128) -> bool {
+    if roots::get(m, roots::R_INTERN_USED) != int(0) {
+        return false;
+    }
+    // 52 bits of a double between 1 and 2: no reference
+    let half = |k: u128| (k as u64) << 12 >> 12 | 0x3FF << 52;
+    roots::set(cx, m, R_HASH_KEY, half(key));
+    roots::set(cx, m, R_HASH_KEY2, half(key >> 64));
+    true
+}
+
+/// The strings that the base interned get a table of their own, so that the vats made on it need not hash them anew.
+pub fn seal_base(cx: &mut Cx, m: Mem) -> Res<()> {
+    let old = roots::get(m, R_INTERN);
+    let cap = m.r32(old as u32, H_X);
+    let t = cx.alloc_old(m, 8 + cap * 8)?;
+    m.w64(t, 0, header(WEAKS, 0, 0, cap));
+    (0..cap).for_each(|i| m.w64(t + 8 + i * 8, 0, HOLE));
+    for s in (0..cap).map(|i| m.r64((old as u32) + 8 + i * 8, 0)).filter(|s| is_str(*s)) {
+        let mut k = base_hash(m, s) & (cap - 1);
+        while m.r64(t + 8 + k * 8, 0) != HOLE {
+            k = (k + 1) & (cap - 1);
+        }
+        m.w64(t + 8 + k * 8, 0, s);
+    }
+    roots::set(cx, m, R_INTERN_BASE, CELL | t as u64);
+    roots::set(cx, m, R_INTERN, UNDEF);
+    rebuild_interned(cx, m)
 }
 
 /// The index a flat string spells canonically, if it is at most 2^31 - 2.
@@ -382,8 +465,31 @@ pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
         return Ok(s);
     }
     cx.charge(2 + len(m, s) as u64 / 8)?;
-    let h = hash(m, s);
+    let base = roots::get(m, R_INTERN_BASE);
+    if is_cell(base)
+        && let Probe::Found(e) = probe(cx, m, base as u32, base_hash(m, s), s)?
+    {
+        return Ok(e);
+    }
     let table = roots::get(m, R_INTERN) as u32;
+    match probe(cx, m, table, hash(m, s), s)? {
+        Probe::Found(e) => Ok(e),
+        Probe::Free { at, fresh } => add_interned(cx, m, s, at, fresh),
+    }
+}
+
+enum Probe {
+    Found(Value),
+    /// Where it would go; was the place never used?
+    Free {
+        at: u32,
+        fresh: bool,
+    },
+}
+
+/// Looks for the string equal to `s` in a table of interned ones.
+#[inline]
+fn probe(cx: &mut Cx, m: Mem, table: u32, h: u32, s: Value) -> Res<Probe> {
     let cap = m.r32(table, H_X);
     let (mut i, mut free) = (h & cap.wrapping_sub(1), None);
     for probes in 0..cap {
@@ -394,12 +500,12 @@ pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
         let at = table.wrapping_add(8 + i * 8);
         let e = m.r64(at, 0);
         if e == HOLE {
-            return add_interned(cx, m, s, free.unwrap_or(at), free.is_none());
+            return Ok(Probe::Free { at: free.unwrap_or(at), fresh: free.is_none() });
         }
         if e == TOMB {
             free = free.or(Some(at));
         } else if eq_flat(m, e, s) {
-            return Ok(e);
+            return Ok(Probe::Found(e));
         }
         i = (i + 1) & cap.wrapping_sub(1);
     }
@@ -426,6 +532,9 @@ fn add_interned(cx: &mut Cx, m: Mem, s: Value, at: u32, fresh: bool) -> Res {
     Ok(v)
 }
 
+/// Places of a table of interned strings at least.
+const FEWEST: u32 = 256;
+
 /// A table of twice the live entries, or the first one.
 pub fn rebuild_interned(cx: &mut Cx, m: Mem) -> Res<()> {
     let old = roots::get(m, R_INTERN);
@@ -433,7 +542,7 @@ pub fn rebuild_interned(cx: &mut Cx, m: Mem) -> Res<()> {
     let entry = |i: u32| m.r64((old as u32).wrapping_add(8 + i * 8), 0);
     cx.charge(old_cap as u64)?;
     let live = (0..old_cap).filter(|i| is_str(entry(*i))).count() as u32;
-    let cap = (live * 2).next_power_of_two().max(1024);
+    let cap = (live * 2).next_power_of_two().max(FEWEST);
     let t = cx.alloc_old(m, 8 + cap * 8)?;
     m.w64(t, 0, header(WEAKS, 0, 0, cap));
     for i in 0..cap {

@@ -240,7 +240,9 @@ impl Pool {
             Some(v) => v,
             None => {
                 let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
-                Box::new(Vat::new(&self.shared, id, quota)?)
+                let mut vat = Vat::new(&self.shared, id, quota)?;
+                vat.machine().draw_hash_key(Powers::hash_key()?);
+                Box::new(vat)
             }
         };
         let outcome = vat.deliver(&self.shared, delivery);

@@ -8,11 +8,12 @@
 use crate::bundle::{self, Fault};
 use crate::output;
 use crate::pool::STACK_BYTES;
+use crate::powers::Powers;
+use passable::{Ending, TurnOutcome, VatId};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use syntax::ast::Goal;
 use syntax::diagnostic::Level;
-use passable::{Ending, TurnOutcome, VatId};
-use std::sync::Arc;
 use vat::{Code, Quota, Shared, Vat};
 
 /// How to run.
@@ -22,7 +23,6 @@ pub struct Options {
     pub unlocked: bool,
     pub quota: Quota,
 }
-
 
 /// Runs `body` on a thread with a stack for turns.
 pub fn on_big_stack<T: Send>(body: impl FnOnce() -> T + Send) -> T {
@@ -47,7 +47,9 @@ fn clock() -> f64 {
 
 fn new_vat(options: &Options) -> Result<Vat, i32> {
     let made = Shared::new(options.unlocked).and_then(|s| Vat::new(&s, VatId(1), options.quota));
-    let lent = made.map(|mut vat| {
+    let keyed = made.and_then(|vat| Ok((vat, Powers::hash_key()?)));
+    let lent = keyed.map(|(mut vat, key)| {
+        vat.machine().draw_hash_key(key);
         if options.unlocked {
             vat.machine().set_clock(clock);
         }
