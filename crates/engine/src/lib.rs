@@ -15,6 +15,7 @@ pub mod cx;
 pub mod engine;
 pub mod function;
 pub mod harden;
+mod intern;
 pub mod interp;
 pub mod kinds;
 pub mod machine;

@@ -91,7 +91,10 @@ fn dispatch(cx: &mut Cx, m: Mem, target: Value, message: Value, result: Value) -
     let mut target = target;
     while promise::is_promise(m, target) && promise::state(m, target) == PENDING {
         match promise::forwarded(m, target) {
-            Some(next) => target = next,
+            Some(next) => {
+                cx.charge(1)?;
+                target = next;
+            }
             None if promise::handler(m, target) != UNDEF => {
                 let h = promise::handler(m, target);
                 // its rejection comes to the answer
@@ -248,19 +251,21 @@ pub fn answer_as(cx: &mut Cx, m: Mem, answer: Value, p: Value) -> Res<()> {
     promise::add_reaction(cx, m, at, promise::ANSWER, answer, UNDEF, UNDEF)
 }
 
-/// What left the vat in this turn, in order: TUPLEs (see the head), and from which number on.
-pub fn outgoing(m: Mem, from: usize) -> Vec<Value> {
+/// Number `i` of what left the vat in this turn: a TUPLE (see the head).
+pub fn outgoing(m: Mem, i: u32) -> Option<Value> {
     let out = roots::get(m, R_OUTGOING);
-    if !is_obj(out) {
-        return Vec::new();
-    }
-    (from as u32..array::dense_len(m, out)).map(|i| array::element(m, out, i)).collect()
+    if is_obj(out) && i < array::dense_len(m, out) { Some(array::element(m, out, i)) } else { None }
 }
 
 /// The arguments of a message.
 pub fn arguments(m: Mem, message: Value) -> Vec<Value> {
-    let n = m.r32(message as u32, H_X);
-    (3..=n).map(|i| m.r64((message as u32).wrapping_add(i * 8), 0)).collect()
+    (0..arity(m, message)).map(|i| argument(m, message, i)).collect()
+}
+pub fn arity(m: Mem, message: Value) -> u32 {
+    m.r32(message as u32, H_X).saturating_sub(2).min(interp::MAX_ARGS as u32)
+}
+pub fn argument(m: Mem, message: Value, i: u32) -> Value {
+    m.r64((message as u32).wrapping_add(24).wrapping_add(i.wrapping_mul(8)), 0)
 }
 
 /// Runs a delivery: the job's target is the result promise, or undefined.

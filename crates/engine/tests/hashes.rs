@@ -24,7 +24,8 @@ fn hashes(machine: &mut Machine, texts: &[String]) -> Vec<u32> {
     machine.look(|cx, m| {
         for text in texts {
             let Ok(s) = string::from_str(cx, m, text) else { panic!("no room") };
-            all.push(string::hash(m, s));
+            let Ok(h) = string::hash(cx, m, s) else { panic!("no string") };
+            all.push(h);
         }
     });
     all

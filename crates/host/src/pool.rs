@@ -24,26 +24,31 @@ pub const STACK_BYTES: usize = 64 << 20;
 const MAX_THREADS: usize = 64;
 /// How long ready turns may wait for a thread before there is one more.
 const STALL: Duration = Duration::from_millis(10);
-/// After this long without a turn a vat is asked to collect its garbage.
-const IDLE: Duration = Duration::from_secs(1);
+/// A vat that had no turn in a whole tick is asked to collect its garbage.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Where a vat is while no turn of it runs.
 struct Slot {
     vat: Option<Box<Vat>>,
     limits: Limits,
-    /// It ran since it was last asked to collect.
-    ran: Option<Instant>,
+    /// The tick of its last turn since it was asked to collect; 0: there was none.
+    ran: u64,
 }
 
 struct World {
     node: Node,
-    ready: VecDeque<(VatId, Box<Delivery>)>,
+    ready: VecDeque<(VatId, Delivery)>,
     /// Counts turns taken from `ready`: stands still when all threads are busy.
     taken: u64,
     slots: BTreeMap<VatId, Slot>,
     powers: Powers,
     threads: usize,
     idle: usize,
+    start: Instant,
+    /// Seconds since `start`, from 1.
+    tick: u64,
+    /// Kept between steps for their memory.
+    effects: Vec<Effect>,
     /// Set once: the process's exit code.
     end: Option<i32>,
     failed: bool,
@@ -82,6 +87,9 @@ pub fn run(shared: Arc<Shared>, program: u64, args: &[String], limits: Limits) -
         powers: Powers::new(),
         threads: 0,
         idle: 0,
+        start: Instant::now(),
+        tick: 1,
+        effects: Vec::new(),
         end: None,
         failed: false,
     };
@@ -104,7 +112,7 @@ impl Pool {
 
     /// Takes an event and carries out its effects, and theirs.
     fn step(&self, w: &mut World, event: Event) {
-        let mut effects = Vec::new();
+        let mut effects = std::mem::take(&mut w.effects);
         w.node.step(event, &mut effects);
         let mut answers: VecDeque<Event> = VecDeque::new();
         loop {
@@ -113,9 +121,10 @@ impl Pool {
             }
             match answers.pop_front() {
                 Some(event) => w.node.step(event, &mut effects),
-                None => return,
+                None => break,
             }
         }
+        w.effects = effects;
     }
 
     fn carry_out(&self, w: &mut World, effect: Effect, answers: &mut VecDeque<Event>) {
@@ -124,7 +133,7 @@ impl Pool {
         };
         match effect {
             Effect::MakeVat { vat, limits } => {
-                w.slots.insert(vat, Slot { vat: None, limits, ran: None });
+                w.slots.insert(vat, Slot { vat: None, limits, ran: 0 });
             }
             Effect::RunTurn { vat, delivery } => w.ready.push_back((vat, delivery)),
             Effect::EndVat { vat } => {
@@ -211,15 +220,16 @@ impl Pool {
             drop(w);
             let ran = self.turn(id, vat, limits, &delivery);
             w = self.lock();
+            let tick = w.tick;
             let event = match ran {
                 Ok((vat, outcome)) => {
                     if let Some(slot) = w.slots.get_mut(&id) {
                         slot.vat = Some(vat);
                         if !matches!(delivery.what, passable::What::Collect) {
-                            slot.ran = Some(Instant::now());
+                            slot.ran = tick;
                         }
                     }
-                    Event::TurnDone { vat: id, outcome }
+                    Event::TurnDone { vat: id, delivery, outcome }
                 }
                 Err(e) => Event::VatFailed { vat: id, why: format!("no memory can be reserved for a vat: {e}") },
             };
@@ -276,7 +286,7 @@ impl Pool {
             }
             last_taken = w.taken;
             let busy = w.idle < w.threads || !w.ready.is_empty();
-            let wait = if busy { STALL } else { IDLE };
+            let wait = if busy { STALL } else { TICK };
             let wait = w.powers.next_due().map_or(wait, |d| d.min(wait));
             w = self.clock.wait_timeout(w, wait).unwrap_or_else(|e| e.into_inner()).0;
         }
@@ -284,14 +294,21 @@ impl Pool {
 
     /// Vats that have had nothing to do for a while collect.
     fn idle_vats(self: &Arc<Self>, w: &mut World) {
-        let now = Instant::now();
-        let long = |s: &Slot| s.vat.is_some() && s.ran.is_some_and(|t| now.duration_since(t) >= IDLE);
+        let tick = w.start.elapsed().as_secs() + 1;
+        if tick == w.tick {
+            return;
+        }
+        w.tick = tick;
+        let long = |s: &Slot| s.vat.is_some() && s.ran > 0 && s.ran + 1 < tick;
         let idle: Vec<VatId> = w.slots.iter().filter(|s| long(s.1)).map(|s| *s.0).collect();
         for vat in idle {
             if let Some(s) = w.slots.get_mut(&vat) {
-                s.ran = None;
+                s.ran = 0;
             }
             self.step(w, Event::Idle { vat });
+        }
+        if w.ready.is_empty() && w.node.is_quiet() {
+            self.step(w, Event::Quiet);
         }
     }
 }

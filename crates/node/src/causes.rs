@@ -3,7 +3,7 @@
 //! Invariants
 //! - bounded: `KEEP` turns are remembered, older ones are forgotten;
 //! - nothing depends on it but what the operator is told.
-use passable::{Item, PromiseId, Reader, TurnId, What};
+use passable::{Item, Reader, TurnId, What};
 use std::collections::VecDeque;
 
 /// Turns remembered.
@@ -100,9 +100,5 @@ impl Causes {
             at = r.by;
         }
         out
-    }
-    /// What is known of the vat that named a promise.
-    pub fn named(&self, _: PromiseId) -> Vec<TurnRecord> {
-        self.chain(self.running)
     }
 }

@@ -6,11 +6,11 @@
 //!   becomes a rejection with the same error, and if that is aborted too the vat is paused.
 use crate::refs::{NOBODY, Promise};
 use crate::{Current, Effect, Node, Report, Trouble};
-use passable::{Aborted, Data, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target, TurnId};
+use passable::{Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target, TurnId};
 use passable::{TurnOutcome, VatId, What};
 
 impl Node {
-    pub(crate) fn turn_done(&mut self, vat: VatId, outcome: TurnOutcome) {
+    pub(crate) fn turn_done(&mut self, vat: VatId, delivery: Delivery, outcome: TurnOutcome) {
         let Some(v) = self.vat_mut(vat) else { return };
         let Some(current) = v.current.take() else { return };
         let id = TurnId { vat, turn: v.turns };
@@ -22,15 +22,15 @@ impl Node {
             if !lines.is_empty() {
                 self.out.push(Effect::Output { vat, aborted: true, lines });
             }
-            self.aborted(vat, id, current, why);
+            self.aborted(vat, id, delivery, current, why);
         } else {
             if !lines.is_empty() {
                 self.out.push(Effect::Output { vat, aborted: false, lines });
             }
-            if matches!(outcome.ending, Ending::NoStart) && self.main == start_answer(&current.queued.what) {
+            if matches!(outcome.ending, Ending::NoStart) && self.main == current.start {
                 self.nothing_to_start = true;
             }
-            self.consumed(vat, &current);
+            self.consumed(vat, &delivery.what);
             for op in outcome.ops {
                 self.carry_out(vat, id, op);
             }
@@ -40,8 +40,8 @@ impl Node {
             for text in outcome.unhandled {
                 self.report(Trouble::Unhandled, vat, text, id);
             }
-            self.release_all(&current.queued.what);
-            self.ended_start(vat, &current.queued.what);
+            self.release_all(&delivery.what);
+            self.ended_start(vat, current.start);
         }
         self.traces.clear();
         self.causes.set_running(TurnId::default());
@@ -60,12 +60,12 @@ impl Node {
     }
 
     /// What came with the delivery is the vat's now.
-    fn consumed(&mut self, vat: VatId, current: &Current) {
-        let (a, b, _) = current.queued.what.refs();
+    fn consumed(&mut self, vat: VatId, what: &What) {
+        let (a, b, _) = what.refs();
         for r in a.iter().chain(b) {
             self.hold(vat, *r);
         }
-        if let What::Notify { promise, .. } = &current.queued.what
+        if let What::Notify { promise, .. } = what
             && let Some(e) = self.promises.get_mut(promise)
         {
             e.holders.remove(vat);
@@ -74,8 +74,8 @@ impl Node {
         }
     }
 
-    fn aborted(&mut self, vat: VatId, id: TurnId, current: Current, why: &Aborted) {
-        let Current { queued, dropped, retired } = current;
+    fn aborted(&mut self, vat: VatId, id: TurnId, delivery: Delivery, current: Current, why: &Aborted) {
+        let Delivery { what, dropped, retired } = delivery;
         if let Some(v) = self.vat_mut(vat) {
             // what the delivery brought besides is brought by the next one
             v.retired.splice(0..0, retired);
@@ -84,8 +84,12 @@ impl Node {
                 v.loose.push(n);
             }
         }
-        match &queued.what {
-            What::Message(Message { answer: Some(p), .. }) => self.settle(*p, true, why.data()),
+        match &what {
+            What::Message(m) if m.answer.is_some() => {
+                if let Some(p) = m.answer {
+                    self.settle(p, true, why.data());
+                }
+            }
             What::Message(_) => self.report(Trouble::Limit, vat, why.text(), id),
             What::Start { answer, .. } | What::StartText { answer, .. } => {
                 if Some(*answer) == self.main {
@@ -93,7 +97,7 @@ impl Node {
                 }
                 self.settle(*answer, true, why.data());
             }
-            What::Notify { promise, .. } if !queued.last_chance => {
+            What::Notify { promise, .. } if !current.last_chance => {
                 self.report(Trouble::Limit, vat, why.text(), id);
                 let what = What::Notify { promise: *promise, rejected: true, value: why.data() };
                 let bytes = crate::route::size(&what);
@@ -109,13 +113,13 @@ impl Node {
         if !why.limit && why.message != "interrupted" {
             self.pause(vat, why.text(), id);
         }
-        self.release_all(&queued.what);
-        self.ended_start(vat, &queued.what);
+        self.release_all(&what);
+        self.ended_start(vat, current.start);
     }
 
     /// A vat whose start failed is no more: nobody has a reference into it.
-    fn ended_start(&mut self, vat: VatId, what: &What) {
-        let Some(answer) = start_answer(what) else { return };
+    fn ended_start(&mut self, vat: VatId, start: Option<PromiseId>) {
+        let Some(answer) = start else { return };
         let failed = match self.promises.get(&answer).map(|e| &e.state) {
             Some(crate::refs::State::Settled { rejected, .. }) => *rejected,
             _ => false,
@@ -148,8 +152,10 @@ impl Node {
             all
         };
         for q in &v.inbox {
-            if let What::Message(Message { answer: Some(p), .. }) = &q.what {
-                self.settle(*p, true, Data::error("Error", why));
+            if let What::Message(m) = &q.what
+                && let Some(p) = m.answer
+            {
+                self.settle(p, true, Data::error("Error", why));
             }
             self.release_all(&q.what);
         }
@@ -177,8 +183,8 @@ impl Node {
 
     pub(crate) fn vat_failed(&mut self, vat: VatId, why: &str) {
         let answer = self.vat_ref(vat).and_then(|v| {
-            let first = v.current.as_ref().map(|c| &c.queued).or(v.inbox.front());
-            first.and_then(|q| start_answer(&q.what))
+            let waiting = v.inbox.front().and_then(|q| start_answer(&q.what));
+            v.current.as_ref().and_then(|c| c.start).or(waiting)
         });
         if let Some(v) = self.vat_mut(vat)
             && v.current.take().is_some()
@@ -202,6 +208,7 @@ impl Node {
             }
             Op::Drop { what, recognised } => self.drop_ref(vat, what, recognised),
             Op::Retired(n) => self.retired(ObjectId { vat, n }),
+            Op::Reached(refs) => self.reached(vat, refs),
             Op::Now { answer } => self.request(vat, answer, Effect::Now { answer }),
             Op::Delay { ms, answer } => self.request(vat, answer, Effect::Delay { ms, answer }),
             Op::Random { bytes, answer } => self.request(vat, answer, Effect::Random { bytes, answer }),
@@ -229,7 +236,7 @@ impl Node {
         }
     }
 
-    fn op_send(&mut self, vat: VatId, id: TurnId, msg: Message) {
+    fn op_send(&mut self, vat: VatId, id: TurnId, msg: Box<Message>) {
         let target = match &msg.target {
             Target::Object(o) => Ref::Object(*o),
             Target::Promise(p) => Ref::Promise(*p),
@@ -325,7 +332,7 @@ impl Node {
     }
 }
 
-fn start_answer(what: &What) -> Option<PromiseId> {
+pub(crate) fn start_answer(what: &What) -> Option<PromiseId> {
     match what {
         What::Start { answer, .. } | What::StartText { answer, .. } => Some(*answer),
         _ => None,

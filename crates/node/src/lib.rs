@@ -38,8 +38,8 @@ pub const MAX_QUEUE_BYTES: u64 = 256 << 20;
 pub enum Event {
     /// A program begins in a vat of its own.
     Start { program: u64, powers: Data, limits: Limits },
-    /// The turn that was asked for is over.
-    TurnDone { vat: VatId, outcome: TurnOutcome },
+    /// The turn that was asked for is over; with the delivery as it was given.
+    TurnDone { vat: VatId, delivery: Delivery, outcome: TurnOutcome },
     /// A vat could not be made.
     VatFailed { vat: VatId, why: String },
     /// A request of a power is answered.
@@ -56,7 +56,7 @@ pub enum Event {
 #[derive(Debug)]
 pub enum Effect {
     MakeVat { vat: VatId, limits: Limits },
-    RunTurn { vat: VatId, delivery: Box<Delivery> },
+    RunTurn { vat: VatId, delivery: Delivery },
     /// The vat is no more.
     EndVat { vat: VatId },
     Now { answer: PromiseId },
@@ -125,9 +125,9 @@ pub struct Queued {
 
 /// What a vat is now working on.
 struct Current {
-    queued: Queued,
-    dropped: Vec<(u64, bool)>,
-    retired: Vec<Ref>,
+    last_chance: bool,
+    /// The promise of a start's answer.
+    start: Option<PromiseId>,
 }
 
 struct Vat {
@@ -193,7 +193,7 @@ impl Node {
         std::mem::swap(&mut self.out, out);
         match event {
             Event::Start { program, powers, limits } => self.start(program, powers, limits),
-            Event::TurnDone { vat, outcome } => self.turn_done(vat, outcome),
+            Event::TurnDone { vat, delivery, outcome } => self.turn_done(vat, delivery, outcome),
             Event::VatFailed { vat, why } => self.vat_failed(vat, &why),
             Event::Answer { promise, rejected, value } => self.power_answer(promise, rejected, value),
             Event::Idle { vat } => self.idle(vat),
@@ -234,6 +234,10 @@ impl Node {
     /// Its name for people: the file of its program.
     pub fn name(&self, vat: VatId) -> &str {
         self.vat_ref(vat).map_or("?", |v| &v.name)
+    }
+    /// The turn that sent what this turn received, while it is remembered.
+    pub fn cause(&self, id: TurnId) -> TurnId {
+        self.causes.chain(id).first().map_or(TurnId::default(), |r| r.by)
     }
     /// Turns of a vat so far.
     pub fn turns(&self, vat: VatId) -> u64 {
@@ -286,6 +290,9 @@ impl Node {
     /// Puts a delivery into an inbox; the references in it are held until it is consumed.
     fn enqueue(&mut self, to: VatId, what: What, origin: TurnId) {
         let bytes = route::size(&what);
+        if !matches!(what, What::Trace { .. } | What::Collect) {
+            self.disturb();
+        }
         self.retain_all(&what);
         let Some(v) = self.vat_mut(to) else { return };
         v.inbox.push_back(Queued { what, origin, last_chance: false, bytes });
@@ -323,8 +330,8 @@ impl Node {
         }
         let id = TurnId { vat, turn: v.turns };
         self.causes.begin(id, queued.origin, &queued.what);
-        let delivery = Delivery { what: queued.what.clone(), dropped: dropped.clone(), retired: retired.clone() };
-        v.current = Some(Current { queued, dropped, retired });
-        self.out.push(Effect::RunTurn { vat, delivery: Box::new(delivery) });
+        v.current = Some(Current { last_chance: queued.last_chance, start: done::start_answer(&queued.what) });
+        let delivery = Delivery { what: queued.what, dropped, retired };
+        self.out.push(Effect::RunTurn { vat, delivery });
     }
 }

@@ -35,29 +35,49 @@ impl Hasher for IdHasher {
 /// The decider of an answer while its message has not reached a vat.
 pub(crate) const NOBODY: VatId = VatId(u32::MAX);
 
-/// A small set of vats.
-#[derive(Debug, Default)]
-pub(crate) struct Holders(Vec<VatId>);
+/// A small set of vats: mostly one.
+#[derive(Debug)]
+pub(crate) struct Holders {
+    /// NOBODY: none.
+    first: VatId,
+    /// Sorted.
+    more: Vec<VatId>,
+}
+
+impl Default for Holders {
+    fn default() -> Holders {
+        Holders { first: NOBODY, more: Vec::new() }
+    }
+}
 
 impl Holders {
+    pub fn one(v: VatId) -> Holders {
+        Holders { first: v, more: Vec::new() }
+    }
     pub fn insert(&mut self, v: VatId) {
-        if let Err(i) = self.0.binary_search(&v) {
-            self.0.insert(i, v);
+        if self.first == NOBODY {
+            self.first = v;
+        } else if self.first != v
+            && let Err(i) = self.more.binary_search(&v)
+        {
+            self.more.insert(i, v);
         }
     }
     pub fn remove(&mut self, v: VatId) {
-        if let Ok(i) = self.0.binary_search(&v) {
-            self.0.remove(i);
+        if self.first == v {
+            self.first = self.more.pop().unwrap_or(NOBODY);
+        } else if let Ok(i) = self.more.binary_search(&v) {
+            self.more.remove(i);
         }
     }
     pub fn contains(&self, v: VatId) -> bool {
-        self.0.binary_search(&v).is_ok()
+        self.first == v || self.more.binary_search(&v).is_ok()
     }
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.first == NOBODY
     }
     pub fn iter(&self) -> impl Iterator<Item = VatId> + '_ {
-        self.0.iter().copied()
+        (self.first != NOBODY).then_some(self.first).into_iter().chain(self.more.iter().copied())
     }
 }
 
@@ -108,12 +128,10 @@ pub(crate) struct Promise {
 
 impl Promise {
     pub fn new(decider: VatId, holder: VatId) -> Promise {
-        let mut holders = Holders::default();
-        holders.insert(holder);
         Promise {
             decider,
             state: State::Pending,
-            holders,
+            holders: Holders::one(holder),
             listeners: Holders::default(),
             waiting: Vec::new(),
             waiting_bytes: 0,
@@ -122,6 +140,16 @@ impl Promise {
             handled: false,
             orphan: None,
         }
+    }
+}
+
+impl Promise {
+    fn is_needed(&self) -> bool {
+        !self.holders.is_empty()
+            || self.transit > 0
+            || !self.waiting.is_empty()
+            || !self.followers.is_empty()
+            || self.orphan.is_some() && matches!(self.state, State::Pending)
     }
 }
 
@@ -240,11 +268,12 @@ impl Node {
 
     /// Forgets a promise that nothing needs.
     pub(crate) fn look_at_promise(&mut self, p: PromiseId) {
+        if self.promises.get(&p).is_none_or(Promise::is_needed) {
+            return;
+        }
         let mut todo = vec![p];
         while let Some(p) = todo.pop() {
-            let Some(e) = self.promises.get(&p) else { continue };
-            let needed = !e.holders.is_empty() || e.transit > 0 || !e.waiting.is_empty() || !e.followers.is_empty();
-            if needed || e.orphan.is_some() && matches!(e.state, State::Pending) {
+            if self.promises.get(&p).is_none_or(Promise::is_needed) {
                 continue;
             }
             let Some(e) = self.promises.remove(&p) else { continue };

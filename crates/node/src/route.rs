@@ -28,7 +28,7 @@ pub(crate) fn size(what: &What) -> u64 {
 
 impl Node {
     /// A message that `from` sent in turn `origin`.
-    pub(crate) fn send(&mut self, from: VatId, msg: Message, origin: TurnId) {
+    pub(crate) fn send(&mut self, from: VatId, msg: Box<Message>, origin: TurnId) {
         match msg.target {
             Target::Object(o) => self.send_to_object(from, o, msg, origin),
             Target::Promise(p) => self.send_to_promise(from, p, msg, origin),
@@ -36,13 +36,13 @@ impl Node {
         }
     }
 
-    fn send_to_object(&mut self, from: VatId, o: ObjectId, mut msg: Message, origin: TurnId) {
+    fn send_to_object(&mut self, from: VatId, o: ObjectId, mut msg: Box<Message>, origin: TurnId) {
         msg.target = Target::Object(o);
         self.deliver(from, o.vat, msg, origin);
     }
 
     /// Into an inbox, if it has room.
-    fn deliver(&mut self, from: VatId, to: VatId, msg: Message, origin: TurnId) {
+    fn deliver(&mut self, from: VatId, to: VatId, msg: Box<Message>, origin: TurnId) {
         let answer = msg.answer;
         let full = match self.vat_ref(to) {
             None => return self.undeliverable(from, answer, "Error", "the vat of the target has ended", origin),
@@ -78,7 +78,7 @@ impl Node {
         at
     }
 
-    pub(crate) fn send_to_promise(&mut self, from: VatId, p: PromiseId, mut msg: Message, origin: TurnId) {
+    pub(crate) fn send_to_promise(&mut self, from: VatId, p: PromiseId, mut msg: Box<Message>, origin: TurnId) {
         let p = self.root_of(p);
         let Some(e) = self.promises.get_mut(&p) else {
             return self.undeliverable(from, msg.answer, "Error", "the promise is not known", origin);
@@ -180,49 +180,69 @@ impl Node {
 
     /// A promise is fulfilled or rejected, and with it those that follow it.
     pub(crate) fn settle(&mut self, p: PromiseId, rejected: bool, value: Data) {
-        let mut todo = std::collections::VecDeque::from([p]);
-        while let Some(p) = todo.pop_front() {
-            let Some(e) = self.promises.get_mut(&p) else { continue };
-            if matches!(e.state, State::Settled { .. }) {
-                continue;
-            }
-            if matches!(e.state, State::Pending) && e.decider == HOST {
-                self.open_requests = self.open_requests.saturating_sub(1);
-            }
-            e.state = State::Settled { rejected, value: value.clone() };
-            let waiting = std::mem::take(&mut e.waiting);
-            e.waiting_bytes = 0;
-            todo.extend(std::mem::take(&mut e.followers));
-            // a rejection that nobody has provided for is told to all who hold the promise
-            let listeners: Vec<VatId> =
-                if rejected && !e.handled { e.holders.iter().collect() } else { e.listeners.iter().collect() };
-            let orphan = e.orphan.take();
-            e.listeners = Default::default();
-            // until this is over nothing may forget it
-            e.transit += 1;
-            for r in &value.slots {
-                self.retain(*r);
-            }
-            if let (Some(vat), true) = (orphan, rejected) {
-                let causes = self.causes.named(p);
-                let text = value.describe();
-                let places = self.places(&text);
-                self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat, text, places, causes }));
-            }
-            if Some(p) == self.main {
-                let rejected = rejected.then(|| value.clone());
-                let places = rejected.as_ref().map_or_else(Vec::new, |reason| self.places(&reason.describe()));
-                self.out.push(Effect::Started { rejected, places, nothing_to_start: self.nothing_to_start });
-            }
-            self.send_on(waiting, p);
-            let origin = self.causes.running();
-            for vat in listeners {
-                if vat != HOST {
-                    self.enqueue(vat, What::Notify { promise: p, rejected, value: value.clone() }, origin);
-                }
-            }
-            self.release(Ref::Promise(p));
+        let followers = match self.promises.get_mut(&p) {
+            Some(e) => std::mem::take(&mut e.followers),
+            None => return,
+        };
+        if followers.is_empty() {
+            return self.settle_one(p, rejected, value);
         }
+        self.settle_one(p, rejected, value.clone());
+        let mut todo = std::collections::VecDeque::from(followers);
+        while let Some(p) = todo.pop_front() {
+            if let Some(e) = self.promises.get_mut(&p) {
+                todo.extend(std::mem::take(&mut e.followers));
+                self.settle_one(p, rejected, value.clone());
+            }
+        }
+    }
+
+    fn settle_one(&mut self, p: PromiseId, rejected: bool, value: Data) {
+        let Some(e) = self.promises.get_mut(&p) else { return };
+        if matches!(e.state, State::Settled { .. }) {
+            return;
+        }
+        if matches!(e.state, State::Pending) && e.decider == HOST {
+            self.open_requests = self.open_requests.saturating_sub(1);
+        }
+        let waiting = std::mem::take(&mut e.waiting);
+        e.waiting_bytes = 0;
+        // a rejection that nobody has provided for is told to all who hold the promise
+        let listeners = std::mem::take(&mut e.listeners);
+        let told = if rejected && !e.handled { std::mem::take(&mut e.holders) } else { listeners };
+        if rejected && !e.handled {
+            for v in told.iter() {
+                e.holders.insert(v);
+            }
+        }
+        let orphan = e.orphan.take();
+        // until this is over nothing may forget it
+        e.transit += 1;
+        e.state = State::Settled { rejected, value: value.clone() };
+        for r in &value.slots {
+            self.retain(*r);
+        }
+        if let (Some(vat), true) = (orphan, rejected) {
+            let causes = self.causes.chain(self.causes.running());
+            let text = value.describe();
+            let places = self.places(&text);
+            self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat, text, places, causes }));
+        }
+        if Some(p) == self.main {
+            let rejected = rejected.then(|| value.clone());
+            let places = rejected.as_ref().map_or_else(Vec::new, |reason| self.places(&reason.describe()));
+            self.out.push(Effect::Started { rejected, places, nothing_to_start: self.nothing_to_start });
+        }
+        if !waiting.is_empty() {
+            self.send_on(waiting, p);
+        }
+        let origin = self.causes.running();
+        for vat in told.iter() {
+            if vat != HOST {
+                self.enqueue(vat, What::Notify { promise: p, rejected, value: value.clone() }, origin);
+            }
+        }
+        self.release(Ref::Promise(p));
     }
 
     /// `vat` wants to hear of `p`.

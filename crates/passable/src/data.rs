@@ -24,6 +24,8 @@ use crate::{Data, Ref};
 
 /// How deep data may nest where somebody must read it by recursion (encodings for others).
 pub const MAX_DEPTH: usize = 10_000;
+/// Room made for a message at first.
+const USUAL_BYTES: usize = 48;
 /// Characters that `describe` shows.
 const MAX_SHOWN: usize = 400;
 
@@ -50,7 +52,7 @@ pub struct Writer {
 
 impl Writer {
     pub fn new() -> Writer {
-        Writer::default()
+        Writer { body: Vec::with_capacity(USUAL_BYTES), slots: Vec::new() }
     }
     pub fn done(self) -> Data {
         Data { body: self.body, slots: self.slots }
@@ -215,6 +217,10 @@ impl<'a> Reader<'a> {
     }
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
+    }
+    /// What was not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
     }
     pub fn byte(&mut self) -> Result<u8, Bad> {
         let (b, rest) = self.rest.split_first().ok_or(Bad)?;

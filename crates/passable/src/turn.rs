@@ -49,7 +49,7 @@ pub enum Source {
 /// What a turn asks of whoever carries it out, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    Send(Message),
+    Send(Box<Message>),
     /// A promise that this vat decides is resolved.
     Resolve { promise: PromiseId, to: Resolution },
     /// This vat wants to hear what the promise becomes.
@@ -58,6 +58,8 @@ pub enum Op {
     Drop { what: Ref, recognised: bool },
     /// An export that nobody held any longer is no more.
     Retired(u64),
+    /// References that a `What::Trace` reached.
+    Reached(Vec<Ref>),
     /// `timer.now()`
     Now { answer: PromiseId },
     /// `timer.delay(ms)`
@@ -182,13 +184,13 @@ pub enum What {
     /// Likewise the text of a module.
     StartText { text: String, powers: Data, answer: PromiseId },
     /// A message to an export, or to a copy of data.
-    Message(Message),
+    Message(Box<Message>),
     /// What a promise that this vat listens to has become.
     Notify { promise: PromiseId, rejected: bool, value: Data },
     /// All garbage is collected; what became of imports is told.
     Collect,
-    /// Which imports are reached from these exports (and, with `roots`, from the vat's own roots): the vat answers by `Reached`.
-    Trace { roots: bool, exports: Vec<u64> },
+    /// Which references are reached from the vat's own roots and from these exports? Changes nothing; `Op::Reached` answers.
+    Trace { exports: Vec<u64> },
 }
 
 impl What {

@@ -12,8 +12,8 @@ use engine::cx::{Abort, Cx, ErrorKind, Res, Value};
 use engine::machine::Leave;
 use engine::roots::{self, R_EXPORTS, R_OUTGOING, R_SELF};
 use engine::{array, cage::Mem, harden, pass, promise, send, string, table};
-use std::cell::RefCell;
 use passable::{Data, Delivery, Limits, Message, Op, PromiseId, Ref, Resolution, Source, Target, VatId, Writer};
+use std::cell::RefCell;
 
 /// What one turn gathers.
 pub struct Edge<'a> {
@@ -118,17 +118,14 @@ impl Edge<'_> {
 impl Leave for Edge<'_> {
     fn leave(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
         let mut done = 0;
-        loop {
-            let entries = send::outgoing(m, done);
-            if entries.is_empty() {
-                break;
-            }
-            done += entries.len();
-            for e in entries {
-                self.entry(cx, m, e)?;
-            }
+        // reading one may put others
+        while let Some(e) = send::outgoing(m, done) {
+            done += 1;
+            self.entry(cx, m, e)?;
         }
-        roots::set(cx, m, R_OUTGOING, UNDEF);
+        if done > 0 {
+            roots::set(cx, m, R_OUTGOING, UNDEF);
+        }
         Ok(())
     }
 
@@ -181,10 +178,10 @@ impl Edge<'_> {
             let key = engine::object::key_value(cx, m, m.r64(message as u32, 16))?;
             encode::value(cx, m, &mut out, key)?;
         }
-        let args = send::arguments(m, message);
-        out.w.varint(args.len() as u64);
-        for a in args {
-            encode::value(cx, m, &mut out, a)?;
+        let n = send::arity(m, message);
+        out.w.varint(n as u64);
+        for i in 0..n {
+            encode::value(cx, m, &mut out, send::argument(m, message, i))?;
         }
         let body = out.w.done();
         let target = match known::of_tuple(m, to) {
@@ -192,7 +189,7 @@ impl Edge<'_> {
             Ref::Promise(p) => Target::Promise(p),
             Ref::Power(_) => return Err(cx.stop(Abort::Corrupt)),
         };
-        self.ops.push(Op::Send(Message { target, body, answer }));
+        self.ops.push(Op::Send(Box::new(Message { target, body, answer })));
         Ok(())
     }
 
@@ -237,7 +234,7 @@ impl Edge<'_> {
                 let text = string::to_rust(cx, m, arg(0))?;
                 let source = if what == power::MAKE { Source::Specifier(text) } else { Source::Text(text) };
                 let mut out = encode::Out::new(&mut self.recent);
-                encode::value(cx, m, &mut out, arg(1))?;
+                encode::powers(cx, m, &mut out, arg(1))?;
                 let limit = |v: Value| if is_number(v) { num(v).min(1e18) as u64 } else { 0 };
                 let limits = Limits { heap_bytes: limit(arg(2)), instructions: limit(arg(3)) };
                 Op::MakeVat { source, powers: out.w.done(), limits, answer }

@@ -38,7 +38,26 @@ fn this_vat(m: Mem) -> VatId {
 
 /// Writes one value.
 pub fn value(cx: &mut Cx, m: Mem, out: &mut Out<'_>, v: Value) -> Res<()> {
-    let mut todo = vec![v];
+    if !is_obj(v) {
+        cx.charge(2)?;
+        return atom(cx, m, out, v);
+    }
+    all(cx, m, out, vec![v])
+}
+
+/// Writes the powers for a new vat: a record goes by copy even if there are functions in it.
+pub fn powers(cx: &mut Cx, m: Mem, out: &mut Out<'_>, v: Value) -> Res<()> {
+    if !pass::is_plain_record(cx, m, v)? {
+        return value(cx, m, out, v);
+    }
+    again(cx, out, v)?;
+    let mut todo = Vec::new();
+    record(cx, m, out, v, &mut todo)?;
+    todo.reverse();
+    all(cx, m, out, todo)
+}
+
+fn all(cx: &mut Cx, m: Mem, out: &mut Out<'_>, mut todo: Vec<Value>) -> Res<()> {
     while let Some(v) = todo.pop() {
         cx.charge(2)?;
         if is_obj(v) {
@@ -135,12 +154,7 @@ fn object_value(cx: &mut Cx, m: Mem, out: &mut Out<'_>, v: Value, todo: &mut Vec
         }
         Style::CopyRecord => {
             if !again(cx, out, v)? {
-                let parts = pass::children(cx, m, v)?;
-                out.w.record(parts.len());
-                for (k, child) in parts {
-                    todo.push(object::key_value(cx, m, k)?);
-                    todo.push(child);
-                }
+                record(cx, m, out, v, todo)?;
             }
         }
         Style::Error => error(cx, m, out, v)?,
@@ -150,6 +164,17 @@ fn object_value(cx: &mut Cx, m: Mem, out: &mut Out<'_>, v: Value, todo: &mut Vec
             out.w.reference(r);
         }
         Style::Atom | Style::Refused(_) => return Err(cx.stop(Abort::Corrupt)),
+    }
+    Ok(())
+}
+
+/// Begins a record; its keys and values are what is to be written next.
+fn record(cx: &mut Cx, m: Mem, out: &mut Out<'_>, v: Value, todo: &mut Vec<Value>) -> Res<()> {
+    let parts = pass::children(cx, m, v)?;
+    out.w.record(parts.len());
+    for (k, child) in parts {
+        todo.push(object::key_value(cx, m, k)?);
+        todo.push(child);
     }
     Ok(())
 }

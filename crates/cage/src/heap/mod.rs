@@ -23,6 +23,7 @@ mod image;
 mod mark;
 mod minor;
 mod old;
+mod reach;
 mod region;
 mod sweep;
 mod turn;
@@ -312,6 +313,12 @@ impl Heap {
     /// Where old space ends now.
     fn old_end(&self) -> u32 {
         OLD + self.regions.len() as u32 * REGION
+    }
+
+    /// Can an object of `bytes` lie at `at`? To be asked before work whose size a header says: the header may be damaged.
+    #[inline]
+    pub fn holds(&self, at: u32, bytes: u64) -> bool {
+        if at < OLD { bytes <= MAX_YOUNG as u64 } else { at as u64 + bytes <= self.old_end() as u64 }
     }
 
     /// Moves `n` words, overlapping or not, barrier included; as many as lie in the heap.

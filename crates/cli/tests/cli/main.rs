@@ -5,3 +5,4 @@ mod examples;
 mod kit;
 mod repl;
 mod run;
+mod vats;

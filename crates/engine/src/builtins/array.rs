@@ -11,7 +11,7 @@ pub use super::array_parts::*;
 use super::{Native, array_more, ctor, f};
 use crate::array;
 use crate::convert::{relative_index, to_integer, to_object};
-use crate::cx::{Args, Cx, Res, Value};
+use crate::cx::{Abort, Args, Cx, Res, Value};
 use crate::function;
 use crate::kinds::*;
 use crate::object::{self, Prop};
@@ -199,7 +199,9 @@ const LARGE: u32 = MAX_SMALL + 64;
 fn trim_left(cx: &mut Cx, m: Mem, a: Value, k: u32) -> Res<()> {
     let e = array::elems(m, a);
     let (cap, n) = (m.r32(e, H_X), array::dense_len(m, a));
-    debug_assert!(k <= n && n <= cap, "more than there is");
+    if k > n || n > cap {
+        return Err(cx.stop(Abort::Corrupt));
+    }
     let left = n.saturating_sub(k);
     let large = cx.heap.large_at(m, e);
     if e >= OLD && large.is_none() {

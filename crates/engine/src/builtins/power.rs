@@ -71,6 +71,21 @@ fn bytes(cx: &mut Cx, m: Mem, a: Args) -> Res {
     request(cx, m, BYTES, &[v])
 }
 
+/// Why the powers for a new vat cannot pass. A record of powers is copied even if there are functions in it: it is a list
+/// of what the program gets, not an object that serves it.
+fn powers_refusal(cx: &mut Cx, m: Mem, powers: Value) -> Res<Option<String>> {
+    if !pass::is_plain_record(cx, m, powers)? {
+        return pass::refusal(cx, m, powers, "powers");
+    }
+    for (key, power) in pass::children(cx, m, powers)? {
+        let name = format!("powers.{}", object::key_text(cx, m, key)?);
+        if let Some(why) = pass::refusal(cx, m, power, &name)? {
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
+}
+
 /// `make(specifier, powers, limits)`, `makeFromSource(text, powers, limits)`
 fn make(cx: &mut Cx, m: Mem, a: Args, what: i32) -> Res {
     let name = if what == MAKE { "vats.make: the specifier" } else { "vats.makeFromSource: the source" };
@@ -79,7 +94,7 @@ fn make(cx: &mut Cx, m: Mem, a: Args, what: i32) -> Res {
         return refused(cx, m, ErrorKind::Type, &format!("{name} is not a string"));
     }
     let source = string::flat(cx, m, source)?;
-    if let Some(why) = pass::refusal(cx, m, powers, "powers")? {
+    if let Some(why) = powers_refusal(cx, m, powers)? {
         return refused(cx, m, ErrorKind::Type, &why);
     }
     harden::harden(cx, m, powers)?;

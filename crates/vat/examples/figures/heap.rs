@@ -87,7 +87,7 @@ pub fn keys() {
 /// Work between two stretches of the program, beside a large heap that changes while it is marked.
 pub fn work() {
     let shared = Shared::new(false).expect("a base");
-    let mut vat = Vat::new(&shared, Quota::default()).expect("a vat");
+    let mut vat = Vat::new(&shared, VatId(1), Quota::default()).expect("a vat");
     let source = "const live = []; let last;
         for (let i = 0; i < COUNT; i += 1) live.push({ id: i, next: live[i >> 1], tag: [i] });
         for (let k = 0; k < COUNT; k += 1) {

@@ -28,8 +28,8 @@ fn part(words: &[String]) {
         Some("records") => heap::records(),
         Some("keys") => heap::keys(),
         Some("work") => heap::work(),
-        Some("images") => images::run(count.unwrap_or(10_000)),
-        _ => panic!("PART is cages, records, keys, work or images [N]"),
+        Some("images") => images::run(count.unwrap_or(10_000), words.get(2).and_then(|n| n.parse().ok()).unwrap_or(1 << 32)),
+        _ => panic!("PART is cages, records, keys, work or images [N [FIRST SEED]]"),
     }
 }
 
