@@ -65,7 +65,7 @@ fn an_error_that_nobody_caught_is_told_with_its_place_and_the_calls_it_left() {
         ("quiet.js", "try { null.x; } catch (e) {}\nPromise.reject(Error('made, not thrown'));"),
     ]);
     let ran = f.run(&["run", "--script", "s.js"]);
-    let expected = "  at inner (s.js:2:3)\n  at s.js:4:39\n  at outer (s.js:4:27)\n  at s.js:6:6\n";
+    let expected = "  at inner (s.js:2:3)\n  at s.js:4:40\n  at outer (s.js:4:28)\n  at s.js:6:6\n";
     assert!(ran.err.contains(expected), "{}", ran.err);
     assert_eq!(ran.last_error(), "TypeError: deep");
     assert!(f.run(&["run", "later.js"]).err.contains("\n  at default (later.js:3:"));
