@@ -54,6 +54,9 @@ struct Run {
     /// Move the old state aside and begin anew
     #[arg(long, requires = "state")]
     fresh: bool,
+    /// Tell errors as JSON on stderr, one object a line
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     machine: MachineOptions,
 }
@@ -138,6 +141,9 @@ fn main() {
 
 fn run(r: &Run) -> i32 {
     let options = r.machine.options();
+    if r.json {
+        host::output::tell_as_json();
+    }
     host::run::on_big_stack(|| {
         if r.script {
             let files: Vec<PathBuf> = std::iter::once(r.file.clone()).chain(r.args.iter().map(PathBuf::from)).collect();

@@ -13,7 +13,8 @@ use crate::cx::{Abort, Cx, OutputLine, Res, Stop};
 use crate::engine::{Engine, LoadedUnit};
 use crate::kinds::KINDS;
 use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
-use crate::{builtins, harden, interp, promise, realm};
+use crate::trace::{self, Trace};
+use crate::{builtins, harden, interp, promise, realm, string};
 use cage::heap::ImageError;
 use cage::layout::STACK;
 use cage::value::*;
@@ -76,6 +77,8 @@ pub struct Turn<T> {
     pub output: Vec<OutputLine>,
     /// Rejections that nobody handled by the end of the turn, as text.
     pub unhandled: Vec<String>,
+    /// Where the last exceptions that left all frames came from, these rejections among them.
+    pub traces: Vec<Trace>,
     /// Instructions it took.
     pub instructions: u64,
     /// What makes the image of the commit before it the image of this one (`cage::apply_delta`, `cage::image_patches`); empty
@@ -91,8 +94,8 @@ impl<T> Turn<T> {
             Outcome::Threw(t) => Outcome::Threw(t),
             Outcome::Aborted(a) => Outcome::Aborted(a),
         };
-        let Turn { output, unhandled, instructions, delta, .. } = self;
-        Turn { outcome, output, unhandled, instructions, delta }
+        let Turn { output, unhandled, traces, instructions, delta, .. } = self;
+        Turn { outcome, output, unhandled, traces, instructions, delta }
     }
 }
 
@@ -160,6 +163,7 @@ fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
     if !unlocked {
         harden::lock(cx, m, realm.global)?;
     }
+    string::seal_base(cx, m)?;
     cx.native_depth = 0;
     Ok(())
 }
@@ -232,6 +236,14 @@ impl Machine {
     /// How many of `units` are the base's.
     pub fn base_units(base: &Base) -> usize {
         base.units.len()
+    }
+
+    /// Draws the key of the vat's string hashes, an input as deliveries are: right after `new`. False: it is too late.
+    pub fn draw_hash_key(&mut self, key: u128) -> bool {
+        let m = self.cage.mem();
+        let drawn = string::draw_key(&mut self.cx, m, key);
+        self.cx.heap.commit(m);
+        drawn
     }
 
     /// Whether each committed turn tells its delta (`Turn::delta`), so that an image elsewhere can follow. Turn it on before the
@@ -312,6 +324,7 @@ impl Machine {
         cx.stack_top = STACK;
         cx.native_depth = 0;
         cx.constructing.clear();
+        cx.left.clear();
         // a panic is a fault of ours that a damaged heap may reach: it ends the turn, not the host
         let run = |cx: &mut Cx| match body(cx, m) {
             Ok(v) => Outcome::Done(v),
@@ -320,23 +333,25 @@ impl Machine {
         };
         let mut outcome = catch_unwind(AssertUnwindSafe(|| run(cx))).unwrap_or(Outcome::Aborted(Abort::Corrupt));
         cx.thrown = UNDEF;
-        let mut unhandled = Vec::new();
+        let (mut unhandled, mut traces) = (Vec::new(), Vec::new());
         let mut delta = Vec::new();
         let record = self.record.then_some(&mut delta);
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, leave, full, record)))
+            && let Err(why) =
+                catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, &mut traces, leave, full, record)))
                 .unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);
         }
         if let Outcome::Aborted(_) = outcome {
             unhandled.clear();
+            traces.clear();
             cx.heap.rollback(m);
             self.after_rollback();
         }
         let output = std::mem::take(&mut self.cx.output);
         let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
-        Turn { outcome, output, unhandled, instructions, delta }
+        Turn { outcome, output, unhandled, traces, instructions, delta }
     }
 
     /// Looks at the heap between turns; changes nothing that is stored.
@@ -373,6 +388,7 @@ impl Machine {
                     outcome: Outcome::Threw(format!("SyntaxError: {first}")),
                     output: Vec::new(),
                     unhandled: Vec::new(),
+                    traces: Vec::new(),
                     instructions: 0,
                     delta: Vec::new(),
                 }
@@ -405,6 +421,7 @@ fn finish(
     cx: &mut Cx,
     m: Mem,
     unhandled: &mut Vec<String>,
+    traces: &mut Vec<Trace>,
     leave: &mut dyn Leave,
     full: bool,
     delta: Option<&mut Vec<u8>>,
@@ -416,6 +433,7 @@ fn finish(
         for v in promise::take_unhandled(cx, m)? {
             unhandled.push(crate::builtins::error::describe(cx, m, v));
         }
+        *traces = trace::take(cx, m);
         Ok(())
     })();
     let ended = |cx: &Cx, r: Res<()>| match r {

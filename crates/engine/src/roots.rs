@@ -167,6 +167,8 @@ roots! {
     R_KNOWN_REFS = 320, "elements beside it: the reference's TUPLE of each";
     R_KNOWN_USED = 321, "places of it that are not holes (int)";
     R_POWERS = 322, "array of the objects of powers, by number";
+    R_HASH_KEY2 = 323, "the second half of the key of string hashes (a double's bits)";
+    R_INTERN_BASE = 324, "weak table of the strings that the base interned, hashed without a key";
 
     R_FREE = 250, "first of the roots that builtin modules give out by name (see builtins)";
 }

@@ -201,7 +201,6 @@ fn hostile_units_are_refused() {
     let find = |o: u8| {
         let mut starts = good.functions.iter().flat_map(|f| {
             let (mut at, end) = ((f.at + 2) as usize, (f.at + 2 + f.len) as usize);
-            std::iter::from_fn(move || (at < end).then_some(at)).collect::<Vec<_>>();
             let mut all = Vec::new();
             while at < end {
                 all.push(at);

@@ -29,7 +29,7 @@ pub enum Out {
     Aborted(Vec<Line>),
     Report { report: Box<Report>, names: Vec<(VatId, String)> },
     NothingToStart(String),
-    StartRejected(String),
+    StartRejected(String, Vec<passable::Place>),
     /// An answer to somebody at the control socket.
     Reply { to: u64, rejected: bool, text: String },
 }

@@ -7,8 +7,10 @@
 //! - on a terminal, control and bidirectional characters of programs' text are escaped.
 use crate::bundle::Fault;
 use node::{Report, Trouble};
-use passable::{Aborted, Line, VatId};
+use passable::{Aborted, Line, Place, Trace, VatId};
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use syntax::render::json_string;
 
 /// Lines of an aborted turn that are shown.
 const MAX_ABORTED_LINES: usize = 50;
@@ -83,52 +85,134 @@ fn remedy(message: &str) -> &'static str {
     }
 }
 
-/// Reports an exception nobody caught; the last line of stderr is the error itself.
-pub fn uncaught(text: &str) {
-    eprintln!("error[E-UNCAUGHT]: an exception was not caught; the turn's effects before it stand");
-    eprintln!("  help: catch it in the program, or mend what throws it");
-    eprintln!("{}", safe(text));
+/// Errors are told as JSON, one object a line.
+static AS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Has errors told as JSON from now on.
+pub fn tell_as_json() {
+    AS_JSON.store(true, Ordering::Relaxed);
+}
+
+fn as_json() -> bool {
+    AS_JSON.load(Ordering::Relaxed)
+}
+
+/// An error, as the operator is told of it.
+struct Told<'a> {
+    code: &'a str,
+    what: &'a str,
+    /// What led to it, a line each.
+    causes: Vec<String>,
+    places: &'a [Place],
+    help: &'a str,
+    /// `Name: message` or `Uncaught: value`.
+    text: &'a str,
+}
+
+impl Told<'_> {
+    /// On stderr; the last line is the error itself.
+    fn tell(&self) {
+        if as_json() {
+            eprintln!("{}", self.json());
+            return;
+        }
+        eprintln!("error[{}]: {}", self.code, self.what);
+        for place in self.places {
+            eprintln!("  at {}", safe(&place_text(place)));
+        }
+        for cause in &self.causes {
+            eprintln!("  {}", safe(cause));
+        }
+        eprintln!("  help: {}", self.help);
+        eprintln!("{}", safe(self.text));
+    }
+
+    fn json(&self) -> String {
+        let (name, message) = self.text.split_once(": ").unwrap_or((self.text, ""));
+        let place = self.places.first().map(|p| (p.file.as_str(), p.line, p.column));
+        let trace = self.places.iter().map(place_text).chain(self.causes.iter().cloned()).collect::<Vec<_>>();
+        json_line(self.code, name, message, place, self.help, &trace)
+    }
+}
+
+fn place_text(p: &Place) -> String {
+    let Place { function, file, line, column } = p;
+    if function.is_empty() { format!("{file}:{line}:{column}") } else { format!("{function} ({file}:{line}:{column})") }
+}
+
+/// `{"code","name","message","file","line","column","remedy","trace"}`; without a place the three are null.
+fn json_line(code: &str, name: &str, message: &str, place: Option<(&str, u32, u32)>, remedy: &str, trace: &[String]) -> String {
+    let (file, line, column) = match place {
+        Some((file, line, column)) => (json_string(file), line.to_string(), column.to_string()),
+        None => ("null".to_owned(), "null".to_owned(), "null".to_owned()),
+    };
+    let trace: Vec<String> = trace.iter().map(|line| json_string(line)).collect();
+    format!(
+        "{{\"code\":{},\"name\":{},\"message\":{},\"file\":{file},\"line\":{line},\"column\":{column},\"remedy\":{},\"trace\":[{}]}}",
+        json_string(code),
+        json_string(name),
+        json_string(message),
+        json_string(remedy),
+        trace.join(",")
+    )
+}
+
+const UNCAUGHT: (&str, &str, &str) = (
+    "E-UNCAUGHT",
+    "an exception was not caught; the turn's effects before it stand",
+    "catch it in the program, or mend what throws it",
+);
+const UNHANDLED: (&str, &str, &str) =
+    ("E-UNHANDLED", "a promise was rejected and nobody handled it", "add `.catch(…)`, or await it inside try and catch");
+
+/// Where the error with this text came from.
+fn places<'t>(traces: &'t [Trace], text: &str) -> &'t [Place] {
+    traces.iter().find(|t| t.text == text).map_or(&[], |t| &t.places)
+}
+
+/// Reports an exception nobody caught.
+pub fn uncaught(text: &str, traces: &[Trace]) {
+    let (code, what, help) = UNCAUGHT;
+    Told { code, what, help, causes: Vec::new(), places: places(traces, text), text }.tell();
 }
 
 /// Reports the rejection of what start returned.
-pub fn start_rejected(text: &str) {
-    eprintln!("error[E-START]: the promise that start returned was rejected");
-    eprintln!("  help: mend what rejects it, or handle it inside start");
-    eprintln!("{}", safe(text));
+pub fn start_rejected(text: &str, places: &[Place]) {
+    let what = "the promise that start returned was rejected";
+    let help = "mend what rejects it, or handle it inside start";
+    Told { code: "E-START", what, help, causes: Vec::new(), places, text }.tell();
 }
 
 /// Reports a rejection nobody handled.
-pub fn unhandled(text: &str) {
-    eprintln!("error[E-UNHANDLED]: a promise was rejected and nobody handled it");
-    eprintln!("  help: add `.catch(…)`, or await it inside try and catch");
-    eprintln!("{}", safe(text));
+pub fn unhandled(text: &str, traces: &[Trace]) {
+    let (code, what, help) = UNHANDLED;
+    Told { code, what, help, causes: Vec::new(), places: places(traces, text), text }.tell();
 }
 
 /// Reports an aborted turn.
 pub fn aborted(why: &Aborted) {
-    eprintln!("error[E-LIMIT]: the turn was aborted and its effects undone");
-    eprintln!("  help: {}", remedy(&why.message));
-    eprintln!("{}", safe(&why.text()));
+    let text = why.text();
+    let what = "the turn was aborted and its effects undone";
+    Told { code: "E-LIMIT", what, help: remedy(&why.message), causes: Vec::new(), places: &[], text: &text }.tell();
 }
 
 /// A program that cannot be started.
 pub fn nothing_to_start(file: &str) {
-    eprintln!("error[E-START]: {} exports no function to start", safe(file));
-    eprintln!("  help: make its `default` export (or, if it has none, `start`) a function; it is called with `powers`");
+    let message = format!("{} exports no function to start", safe(file));
+    let help = "make its `default` export (or, if it has none, `start`) a function; it is called with `powers`";
+    if as_json() {
+        eprintln!("{}", json_line("E-START", "Error", &message, Some((file, 1, 1)), help, &[]));
+    } else {
+        eprintln!("error[E-START]: {message}\n  help: {help}");
+    }
 }
 
 /// Reports an error that nobody in any vat handled, with what led to it.
 pub fn report(r: &Report, name: impl Fn(VatId) -> String) {
     let message = r.text.strip_prefix("RangeError: ").unwrap_or(&r.text);
     let (code, what, help) = match r.kind {
-        Trouble::Unhandled => {
-            ("E-UNHANDLED", "a promise was rejected and nobody handled it", "add `.catch(…)`, or await it inside try and catch")
-        }
-        Trouble::Uncaught => (
-            "E-UNCAUGHT",
-            "an exception was not caught; the turn's effects before it stand",
-            "catch it in the program, or mend what throws it",
-        ),
+        Trouble::Unhandled => UNHANDLED,
+        Trouble::Uncaught => UNCAUGHT,
         Trouble::Limit => ("E-LIMIT", "the turn was aborted and its effects undone", remedy(message)),
         Trouble::Paused => (
             "E-PAUSED",
@@ -136,21 +220,35 @@ pub fn report(r: &Report, name: impl Fn(VatId) -> String) {
             "its state cannot be trusted, or it could not even be told of an error; start it again",
         ),
     };
-    eprintln!("error[{code}]: {what}");
-    for (i, c) in r.causes.iter().enumerate() {
-        let vat = c.id.vat.0;
-        let (lead, name) = (if i == 0 { "in" } else { "because of" }, name(c.id.vat));
-        eprintln!("  {lead} vat {vat} ({}), turn {}: {}", safe(&name), c.id.turn, safe(&c.cause.to_string()));
-    }
-    eprintln!("  help: {help}");
-    eprintln!("{}", safe(&r.text));
+    let cause = |(i, c): (usize, &node::TurnRecord)| {
+        let lead = if i == 0 { "in" } else { "because of" };
+        format!("{lead} vat {} ({}), turn {}: {}", c.id.vat.0, name(c.id.vat), c.id.turn, c.cause)
+    };
+    let causes = r.causes.iter().enumerate().map(cause).collect();
+    Told { code, what, help, causes, places: &r.places, text: &r.text }.tell();
 }
 
 /// Reports source faults as text.
 pub fn faults(list: &[Fault]) {
     for f in list {
-        eprint!("{}", fault_text(f));
+        if as_json() {
+            fault_lines(f).iter().for_each(|line| eprintln!("{line}"));
+        } else {
+            eprint!("{}", fault_text(f));
+        }
     }
+}
+
+/// One fault as JSON, a line for each diagnostic.
+fn fault_lines(f: &Fault) -> Vec<String> {
+    let index = syntax::LineIndex::new(&f.source);
+    let line = |d: &syntax::diagnostic::Diagnostic| {
+        let at = index.place(d.span.start);
+        let name = if f.source.is_empty() { "Error" } else { "SyntaxError" };
+        let help = d.help.as_deref().unwrap_or("");
+        json_line(d.code, name, &d.message, Some((&f.file, at.line, at.column)), help, &[])
+    };
+    f.diagnostics.iter().map(line).collect()
 }
 
 /// One fault as text: the source lines if there are any.

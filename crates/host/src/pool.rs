@@ -214,7 +214,7 @@ impl Pool {
         w.effects = effects;
         self.carry_out_all(w);
         if let Some(Some(reason)) = w.node.started() {
-            output::start_rejected(&reason.describe());
+            output::start_rejected(&reason.describe(), &[]);
             w.closing = Some(1);
         }
     }
@@ -304,11 +304,11 @@ impl Pool {
                 let names = r.causes.iter().map(|c| (c.id.vat, w.node.name(c.id.vat).to_owned())).collect();
                 leave(w, Out::Report { report: Box::new(r), names });
             }
-            Effect::Started { rejected: Some(reason), nothing_to_start } => {
+            Effect::Started { rejected: Some(reason), places, nothing_to_start } => {
                 let (out, code) = if nothing_to_start {
                     (Out::NothingToStart(w.node.name(VatId(1)).to_owned()), 2)
                 } else {
-                    (Out::StartRejected(reason.describe()), 1)
+                    (Out::StartRejected(reason.describe(), places), 1)
                 };
                 leave(w, out);
                 w.closing = w.closing.or(Some(code));
@@ -446,7 +446,12 @@ impl Pool {
                 };
                 let mut v = match woken {
                     Some(v) => v,
-                    None => Vat::new(&self.shared, id, quota).map_err(|e| format!("no memory can be reserved for a vat: {e}"))?,
+                    None => {
+                        let no_memory = |e| format!("no memory can be reserved for a vat: {e}");
+                        let mut v = Vat::new(&self.shared, id, quota).map_err(no_memory)?;
+                        v.set_hash_key(Powers::hash_key().map_err(|e| format!("the system gives no random bytes: {e}"))?);
+                        v
+                    }
                 };
                 if record {
                     v.record();
@@ -684,7 +689,7 @@ fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
                 output::report(&report, name);
             }
             Out::NothingToStart(file) => output::nothing_to_start(&file),
-            Out::StartRejected(text) => output::start_rejected(&text),
+            Out::StartRejected(text, places) => output::start_rejected(&text, &places),
             Out::Reply { to, rejected, text } => crate::control::reply(to, rejected, text),
         }
     }

@@ -33,12 +33,16 @@ impl Powers {
         Data::number(Powers::wall_ms() as f64)
     }
 
+    /// A key that programs cannot know, for the string hashes of a new vat.
+    pub fn hash_key() -> std::io::Result<u128> {
+        let mut key = [0; 16];
+        fill(&mut key)?;
+        Ok(u128::from_le_bytes(key))
+    }
+
     pub fn random(&self, bytes: u32) -> std::io::Result<Data> {
         let mut buffer = vec![0u8; bytes as usize];
-        let mut filled = 0;
-        while filled < buffer.len() {
-            filled += rustix::rand::getrandom(&mut buffer[filled..], rustix::rand::GetRandomFlags::empty())?;
-        }
+        fill(&mut buffer)?;
         let mut w = Writer::new();
         w.array(buffer.len());
         for b in buffer {
@@ -96,6 +100,15 @@ impl Powers {
         let due = Duration::from_millis(self.delays.first()?.0);
         Some(due.saturating_sub(self.start.elapsed()))
     }
+}
+
+/// Bytes from the operating system.
+fn fill(buffer: &mut [u8]) -> std::io::Result<()> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        filled += rustix::rand::getrandom(&mut buffer[filled..], rustix::rand::GetRandomFlags::empty())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

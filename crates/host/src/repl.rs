@@ -23,7 +23,12 @@ An entry is a script of one turn. Top-level let and const are local to it: share
 /// Reads entries until the end of input.
 pub fn run(options: &Options) -> i32 {
     let mut vat = match Shared::new(options.unlocked).and_then(|s| Vat::new(&s, passable::VatId(1), options.quota)) {
-        Ok(v) => v,
+        Ok(mut v) => {
+            if let Ok(key) = crate::powers::Powers::hash_key() {
+                v.machine().draw_hash_key(key);
+            }
+            v
+        }
         Err(e) => {
             eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
             return 1;

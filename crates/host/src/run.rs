@@ -8,6 +8,7 @@
 use crate::bundle::{self, Fault};
 use crate::output;
 use crate::pool::STACK_BYTES;
+use crate::powers::Powers;
 use passable::{Ending, TurnOutcome, VatId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,7 +47,9 @@ fn clock() -> f64 {
 
 fn new_vat(options: &Options) -> Result<Vat, i32> {
     let made = Shared::new(options.unlocked).and_then(|s| Vat::new(&s, VatId(1), options.quota));
-    let lent = made.map(|mut vat| {
+    let keyed = made.and_then(|vat| Ok((vat, Powers::hash_key()?)));
+    let lent = keyed.map(|(mut vat, key)| {
+        vat.machine().draw_hash_key(key);
         if options.unlocked {
             vat.machine().set_clock(clock);
         }
@@ -98,10 +101,10 @@ pub fn report(t: &TurnOutcome) -> bool {
                 return false;
             }
             for u in &t.unhandled {
-                output::unhandled(u);
+                output::unhandled(u, &t.traces);
             }
             if let Ending::Threw(text) = ending {
-                output::uncaught(text);
+                output::uncaught(text, &t.traces);
             }
             t.unhandled.is_empty() && !matches!(ending, Ending::Threw(_))
         }
@@ -132,6 +135,6 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
 /// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.
 pub(crate) fn exit_code(faults: &[Fault], named: &Path) -> i32 {
     let named = vat::program::normal(&named.display().to_string());
-    let unread = |f: &Fault| f.file == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
+    let unread = |f: &Fault| vat::program::normal(&f.file) == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
     if faults.iter().any(unread) { 2 } else { 1 }
 }

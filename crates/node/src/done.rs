@@ -6,9 +6,7 @@
 //!   becomes a rejection with the same error, and if that is aborted too the vat is paused.
 use crate::refs::{NOBODY, Promise};
 use crate::{Current, Effect, Node, Report, Trouble};
-use passable::{
-    Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, PromiseId, Ref, Resolution, Source, Target, TurnId,
-};
+use passable::{Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target, TurnId};
 use passable::{TurnOutcome, VatId, What};
 
 impl Node {
@@ -22,6 +20,7 @@ impl Node {
         }
         self.causes.set_running(id);
         let lines = outcome.output;
+        self.traces = outcome.traces;
         if let Ending::Aborted(why) = &outcome.ending {
             if !lines.is_empty() {
                 self.out.push(Effect::Output { vat, aborted: true, lines });
@@ -47,13 +46,20 @@ impl Node {
             self.release_all(&delivery.what);
             self.ended_start(vat, current.start);
         }
+        self.traces.clear();
         self.causes.set_running(TurnId::default());
         self.schedule(vat);
     }
 
+    /// Where the error with this text came from, if the turn that ends told so.
+    pub(crate) fn places(&self, text: &str) -> Vec<Place> {
+        self.traces.iter().find(|t| t.text == text).map_or_else(Vec::new, |t| t.places.clone())
+    }
+
     fn report(&mut self, kind: Trouble, vat: VatId, text: String, id: TurnId) {
         let causes = self.causes.chain(id);
-        self.out.push(Effect::Report(Report { kind, vat, text, causes }));
+        let places = self.places(&text);
+        self.out.push(Effect::Report(Report { kind, vat, text, places, causes }));
     }
 
     /// What came with the delivery is the vat's now.

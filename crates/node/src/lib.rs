@@ -24,7 +24,7 @@ mod refs;
 mod route;
 
 pub use causes::{Cause, TurnRecord};
-use passable::{Data, Delivery, Limits, Line, PromiseId, Ref, TurnId, TurnOutcome, VatId, What};
+use passable::{Data, Delivery, Limits, Line, Place, PromiseId, Ref, Trace, TurnId, TurnOutcome, VatId, What};
 pub use refs::IdMap;
 use refs::{Export, Promise};
 use std::collections::VecDeque;
@@ -103,10 +103,7 @@ pub enum Effect {
     /// The answer of an `Event::Call`.
     Reply { to: u64, rejected: bool, value: Data },
     /// What the program's start returned is settled.
-    Started {
-        rejected: Option<Data>,
-        nothing_to_start: bool,
-    },
+    Started { rejected: Option<Data>, places: Vec<Place>, nothing_to_start: bool },
 }
 
 /// An error that nobody handled, for the operator.
@@ -116,6 +113,8 @@ pub struct Report {
     pub vat: VatId,
     /// `Name: message` or `Uncaught: value`.
     pub text: String,
+    /// The throw and the calls it left, innermost first; empty if not known.
+    pub places: Vec<Place>,
     /// The turn, then what caused it, and so on.
     pub causes: Vec<TurnRecord>,
 }
@@ -210,6 +209,8 @@ pub struct Node {
     /// The promise of what the program's start returned.
     main: Option<PromiseId>,
     nothing_to_start: bool,
+    /// Of the turn whose end is being worked on.
+    traces: Vec<Trace>,
     /// Requests of powers that are not answered and somebody waits for.
     open_requests: u64,
     /// Deliveries that wait in inboxes or are in flight.
@@ -234,6 +235,7 @@ impl Node {
             next_promise: 1,
             main: None,
             nothing_to_start: false,
+            traces: Vec::new(),
             open_requests: 0,
             pending: 0,
             causes: causes::Causes::default(),

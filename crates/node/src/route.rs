@@ -64,7 +64,7 @@ impl Node {
             Some(p) => self.settle(p, true, e),
             None => {
                 let causes = self.causes.chain(origin);
-                self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat: from, text: e.describe(), causes }));
+                self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat: from, text: e.describe(), places: Vec::new(), causes }));
             }
         }
     }
@@ -115,7 +115,8 @@ impl Node {
                 None => {
                     let causes = self.causes.chain(origin);
                     let text = value.describe();
-                    self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat: from, text, causes }));
+                    let places = self.places(&text);
+                    self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat: from, text, places, causes }));
                 }
             }
             return;
@@ -233,11 +234,14 @@ impl Node {
         }
         if let (Some(vat), true) = (orphan, rejected) {
             let causes = self.causes.chain(self.causes.running());
-            self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat, text: value.describe(), causes }));
+            let text = value.describe();
+            let places = self.places(&text);
+            self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat, text, places, causes }));
         }
         if Some(p) == self.main {
             let rejected = rejected.then(|| value.clone());
-            self.out.push(Effect::Started { rejected, nothing_to_start: self.nothing_to_start });
+            let places = rejected.as_ref().map_or_else(Vec::new, |reason| self.places(&reason.describe()));
+            self.out.push(Effect::Started { rejected, places, nothing_to_start: self.nothing_to_start });
         }
         if !waiting.is_empty() {
             self.no_longer_waiting(p, &waiting);

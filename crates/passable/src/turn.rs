@@ -116,6 +116,24 @@ pub struct Line {
     pub text: String,
 }
 
+/// A place in a source, for the operator: never for a program, never for another host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Empty for a module's own code and functions without a name.
+    pub function: String,
+    pub file: String,
+    pub line: u32,
+    pub column: u32,
+}
+
+/// An exception and the calls that it left, innermost first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// `Name: message` or `Uncaught: value`.
+    pub text: String,
+    pub places: Vec<Place>,
+}
+
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -138,6 +156,8 @@ pub struct TurnOutcome {
     pub output: Vec<Line>,
     /// Rejections that nobody handled.
     pub unhandled: Vec<String>,
+    /// Where the last exceptions that nothing caught came from.
+    pub traces: Vec<Trace>,
     /// Instructions it took.
     pub instructions: u64,
     /// Bytes of the vat's heap after it.
@@ -153,6 +173,7 @@ impl TurnOutcome {
             ops: Vec::new(),
             output: Vec::new(),
             unhandled: Vec::new(),
+            traces: Vec::new(),
             instructions: 0,
             heap_bytes: 0,
         }

@@ -45,6 +45,8 @@ pub struct Vat {
     told_units: usize,
     /// What the last turn changed, until it is taken.
     delta: Vec<u8>,
+    /// The key of string hashes, to be set in the first turn.
+    hash_key: Option<u128>,
 }
 
 /// Code that is delivered without a start: for scripts, REPLs and tests.
@@ -64,7 +66,7 @@ impl Vat {
 
     fn of(machine: Machine, id: VatId, quota: Quota, shared: &Shared) -> Vat {
         let told_units = machine.units().len();
-        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units, delta: Vec::new() }
+        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units, delta: Vec::new(), hash_key: None }
     }
 
     /// The vat at rest as bytes.
@@ -80,6 +82,11 @@ impl Vat {
     /// For tests and conformance: see `Machine`.
     pub fn machine(&mut self) -> &mut Machine {
         &mut self.machine
+    }
+
+    /// The key of its string hashes, an input as deliveries are: drawn before the first of them.
+    pub fn set_hash_key(&mut self, key: u128) {
+        self.hash_key = Some(key);
     }
 
     pub fn quota(&self) -> Quota {
@@ -114,16 +121,25 @@ impl Vat {
         if let What::Trace { exports } = &d.what {
             let mut reached = Vec::new();
             self.machine.look(|cx, m| reached = reach::refs(cx, m, exports));
-            let t =
-                Turn { outcome: Outcome::Done(Ending::Done), output: vec![], unhandled: vec![], instructions: 0, delta: vec![] };
+            let t = Turn {
+                outcome: Outcome::Done(Ending::Done),
+                output: Vec::new(),
+                unhandled: Vec::new(),
+                traces: Vec::new(),
+                instructions: 0,
+                delta: Vec::new(),
+            };
             return self.outcome(t, vec![passable::Op::Reached(reached)]);
         }
         let arrived = RefCell::new(Vec::new());
         let mut edge = Edge::new(self.machine.heap_marks(), &arrived);
-        let id = self.id;
+        let (id, key) = (self.id, self.hash_key);
         let body = |cx: &mut Cx, m: Mem| {
             if roots::get(m, roots::R_SELF) == value::UNDEF {
                 roots::set(cx, m, roots::R_SELF, value::from_num(id.0 as f64));
+                if let Some(key) = key {
+                    engine::string::draw_key(cx, m, key);
+                }
             }
             edge::gone(cx, m, d)?;
             let recent = &mut *arrived.borrow_mut();
@@ -159,10 +175,16 @@ impl Vat {
             ops,
             output: t.output.into_iter().map(|l| Line { error: l.error, text: l.text }).collect(),
             unhandled: t.unhandled,
+            traces: t.traces.into_iter().map(trace).collect(),
             instructions: t.instructions,
             heap_bytes: self.machine.heap_bytes(),
         }
     }
+}
+
+fn trace(t: engine::trace::Trace) -> passable::Trace {
+    let place = |p: engine::trace::Place| passable::Place { function: p.function, file: p.file, line: p.line, column: p.column };
+    passable::Trace { text: t.text, places: t.places.into_iter().map(place).collect() }
 }
 
 /// As it is told outside: the limit's name, never the amount.

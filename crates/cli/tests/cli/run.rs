@@ -54,6 +54,54 @@ fn a_name_that_no_module_exports_is_shown_where_it_is_imported() {
 }
 
 #[test]
+fn an_error_that_nobody_caught_is_told_with_its_place_and_the_calls_it_left() {
+    let f = Folder::new(&[
+        (
+            "s.js",
+            "const inner = () => {\n  throw TypeError('deep');\n};\nconst outer = () => [1].map(() => inner());\ntry { outer(); } catch (e) {}\nouter();",
+        ),
+        ("later.js", "export default async () => {\n  await null;\n  null.x;\n};"),
+        ("lost.js", "Promise.resolve(1).then(function cb() { undefinedName; });"),
+        ("quiet.js", "try { null.x; } catch (e) {}\nPromise.reject(Error('made, not thrown'));"),
+    ]);
+    let ran = f.run(&["run", "--script", "s.js"]);
+    let expected = "  at inner (s.js:2:3)\n  at s.js:4:40\n  at outer (s.js:4:28)\n  at s.js:6:6\n";
+    assert!(ran.err.contains(expected), "{}", ran.err);
+    assert_eq!(ran.last_error(), "TypeError: deep");
+    assert!(f.run(&["run", "later.js"]).err.contains("\n  at default (later.js:3:"));
+    assert!(f.run(&["run", "--script", "lost.js"]).err.contains("\n  at cb (lost.js:1:41)\n"));
+    assert!(!f.run(&["run", "--script", "quiet.js"]).err.contains("  at "));
+}
+
+#[test]
+fn errors_are_told_as_json_on_request() {
+    let f = Folder::new(&[
+        ("thrown.js", "export default () => {\n  throw RangeError('a \"quoted\" text');\n};"),
+        ("source.js", "export default = 1;"),
+        ("endless.js", "export default () => { for (;;); };"),
+    ]);
+    for (args, parts) in [
+        (
+            &["run", "--json", "thrown.js"][..],
+            &[
+                r#""code":"E-START","name":"RangeError","message":"a \"quoted\" text""#,
+                r#""file":"thrown.js","line":2,"column":3"#,
+            ][..],
+        ),
+        (&["run", "--json", "source.js"], &[r#""name":"SyntaxError""#, r#""file":"source.js","line":1,"column":16"#]),
+        (
+            &["run", "--json", "--max-instructions", "1e6", "endless.js"],
+            &[r#""name":"RangeError","message":"limit: instructions per turn","file":null"#],
+        ),
+        (&["run", "--json", "none.js"], &[r#""code":"E-FILE""#, r#""remedy":"check the path"#]),
+    ] {
+        let ran = f.run(args);
+        let whole = |line: &str| line.starts_with('{') && line.ends_with('}');
+        assert!(ran.err.lines().all(whole) && parts.iter().all(|part| ran.err.contains(part)), "{args:?}: {}", ran.err);
+    }
+}
+
+#[test]
 fn errors_of_the_program_exit_with_1_and_end_stderr() {
     let cases = [
         ("export default () => { throw TypeError('thrown'); };", "TypeError: thrown"),

@@ -23,6 +23,7 @@ impl Effects {
 }
 
 /// `at` begins an instruction of `words`, which was found whole.
+// long: one table
 pub(super) fn effects(words: &[u32], at: usize) -> Effects {
     let [o, a, b, c] = words[at].to_le_bytes();
     let (a, b, c) = (u32::from(a), u32::from(b), u32::from(c));
