@@ -81,6 +81,8 @@ fn units_of_the_base_come_back_as_they_were() {
     }
 }
 
+const GOLDEN_HASH: &str = "24cf4843cb3eb4ed329d38f98b35cabc3ea751f5707daa9e401ad024010656d9";
+
 fn small() -> CodeUnit {
     let source = "const f = (a, ...b) => { try { for (const x of a) if (x < 3) f(x); } finally { f`t${a}`; } return { a, b, c: 12n, d: 0.5 }; };\n\
         export let n = 0; export const g = async o => { n += 1; await o.p; const { q, ...r } = o; return () => [f, q, r]; };\n\
@@ -301,4 +303,39 @@ fn an_aborted_turn_has_no_delta() {
     let turn = machine.run_script("globalThis.n = 1; for (;;) n += 1;", "a turn");
     assert!(matches!(turn.outcome, Outcome::Aborted(_)) && turn.delta.is_empty());
     assert!(machine.save().image == before);
+}
+
+/// Written by version 1 of the format; every later build reads it. Never made again: a new version has a file of its own.
+#[test]
+fn the_unit_of_version_1_is_read() {
+    let bytes = include_bytes!("golden/unit-v1.bin");
+    let unit = CodeUnit::from_bytes(bytes).unwrap();
+    assert!(unit.name == "small.js" && unit.source.contains("finally") && unit.module.requests.len() == 3);
+    let hex: String = unit.hash().iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(hex, GOLDEN_HASH);
+}
+
+/// What passed the check may do odd things, but only to its own heap, and within its limits.
+#[test]
+fn damaged_units_that_pass_harm_nobody() {
+    let source = "let n = 0; const f = (a, ...b) => { try { for (const x of a) { if (x < 3) n += x; } } finally { n -= 1; } \n\
+        const { q, ...r } = { q: 1, a, b, get w() { return n; } }; return { a, b, c: 12n, d: 0.5, r, e: () => [n, q] }; };\n\
+        print(`${f([1, 2, 5], 6).e()}`, (async () => { await f([n], 1); return 'x'.repeat(n); })());";
+    let good = compile_source(source, "small", Goal::Script, Level::Ses, false).unwrap().to_bytes();
+    let code = 16 + 4 + 5 + 4 + source.len();
+    let engine = Arc::new(Engine::new().unwrap());
+    let base = Base::build(&engine, false).unwrap();
+    let quota = Quota { instructions: 300_000, heap_bytes: 8 << 20 };
+    let mut rng = Rng(77);
+    let (mut ran, mut done) = (0, 0);
+    while ran < 1500 {
+        let mut bytes = good.clone();
+        damage(&mut bytes, code, &mut rng);
+        let Ok(unit) = CodeUnit::from_bytes(&bytes) else { continue };
+        let mut machine = Machine::new(&engine, &base, quota).unwrap();
+        let turn = machine.run_unit(unit);
+        done += usize::from(matches!(turn.outcome, Outcome::Done(())));
+        ran += 1;
+    }
+    assert!(done > 300, "{done} of {ran}");
 }
