@@ -75,10 +75,7 @@ pub(super) fn effects(words: &[u32], at: usize) -> Effects {
             e.reads.extend([b, c]);
             e.writes.push(a);
         }
-        op::AWAIT | op::TOKEY => {
-            e.reads.extend([b, c]);
-            e.writes.push(a);
-        }
+        op::AWAIT | op::TOKEY => (e.reads, e.writes) = (vec![b, c], vec![a]),
         op::JMP..=op::JSNEI | op::NEXT | op::ITERRES => jumps(&mut e, words, at),
         op::CALL..=op::NEWV | op::SEND | op::SENDV => calls(&mut e, o, a, b, c),
         op::RET | op::THROW => (e.reads, e.falls) = (vec![a], false),

@@ -1,6 +1,7 @@
 //! The check of what stands beside a unit's code: constants, places in the source, the module table.
 //!
-//! - a constant can be made from those before it: a shape names strings, each once, none an array index;
+//! - no string is there twice, and a constant can be made from those before it: a shape names strings, each once, none an array
+//!   index;
 //! - every span and every line lies within the source, between two characters;
 //! - what linking looks up by number is there.
 use super::{Cell, F_ARROW, F_ASYNC, F_BUILTIN, F_CONSTRUCTOR, F_GENERATOR, F_HARDENED, F_METHOD};
@@ -10,9 +11,10 @@ use std::collections::BTreeSet;
 const ALL_FLAGS: u16 = F_ASYNC | F_GENERATOR | F_ARROW | F_CONSTRUCTOR | F_METHOD | F_BUILTIN | F_HARDENED;
 
 pub(super) fn constants(unit: &CodeUnit) -> Result<(), String> {
+    let mut strings = BTreeSet::new();
     for (i, c) in unit.consts.iter().enumerate() {
         let ok = match c {
-            Const::String(_) => true,
+            Const::String(s) => strings.insert(s),
             Const::BigInt(text) => is_bigint(text),
             Const::Shape(keys) => is_shape(&unit.consts[..i], keys),
             Const::Template { cooked, raw } => cooked.len() == raw.len() && !raw.is_empty(),
@@ -46,7 +48,7 @@ fn is_bigint(text: &str) -> bool {
 fn is_shape(before: &[Const], keys: &[u32]) -> bool {
     let mut seen = BTreeSet::new();
     let fits = |k: &u32| match before.get(*k as usize) {
-        Some(Const::String(s)) => !is_index(s) && seen.insert(s),
+        Some(Const::String(s)) => !is_index(s) && seen.insert(*k),
         _ => false,
     };
     (1..=MAX_LITERAL_KEYS).contains(&keys.len()) && keys.iter().all(fits)

@@ -12,7 +12,8 @@
 //! that the unit's length does not bound.
 use super::effects_of::{Effects, effects};
 use super::tables;
-use crate::code::{CodeUnit, Const, FuncInfo, op};
+use crate::code::{CodeUnit, Const, FuncInfo, Handler, op};
+use cage::value::is_number;
 use std::collections::BTreeSet;
 
 /// Registers that certainly hold a value.
@@ -168,8 +169,8 @@ impl Function<'_> {
         let captures = self.f.capture_names.len();
         let ok = match o {
             op::LDV => b <= 5,
-            // anything higher would be a reference
-            op::LDD => cage::value::is_number(u64::from(words[at + 1]) | u64::from(words[at + 2]) << 32),
+            // anything else could be a reference
+            op::LDD => is_number(u64::from(words[at + 1]) | u64::from(words[at + 2]) << 32),
             op::GETCAP | op::GETCAPB | op::SETCAPB | op::GETG | op::SETG | op::HASG => usize::from(b) < captures,
             op::CLOSURE => {
                 let callee = self.unit.functions.get(words[at + 1] as usize);
@@ -204,6 +205,30 @@ impl Function<'_> {
         if ok { Ok(()) } else { Err(format!("a bad operand {sort} {w}")) }
     }
 
+    /// By word: the innermost handler. Linear, however many handlers lie over one another: covered words are skipped.
+    fn covering(&self) -> Vec<Option<&Handler>> {
+        let n = self.words().len();
+        let mut covering = vec![None; n];
+        // the next word that no handler covers yet, itself perhaps
+        let mut free: Vec<usize> = (0..=n).collect();
+        let next = |free: &mut Vec<usize>, mut at: usize| {
+            while free[at] != at {
+                free[at] = free[free[at]];
+                at = free[at];
+            }
+            at
+        };
+        for h in &self.f.handlers {
+            let mut at = next(&mut free, h.start as usize);
+            while at < h.end as usize {
+                covering[at] = Some(h);
+                free[at] = at + 1;
+                at = next(&mut free, at);
+            }
+        }
+        covering
+    }
+
     /// Which registers hold values where: a forward analysis to the fixed point.
     fn flow(&self) -> Result<(), String> {
         let words = self.words();
@@ -212,6 +237,7 @@ impl Function<'_> {
         for r in 0..3 + u32::from(self.f.nparams) {
             add(&mut entry, r);
         }
+        let handlers = self.covering();
         let mut work = vec![2usize];
         state[2] = Some(entry);
         while let Some(at) = work.pop() {
@@ -223,7 +249,7 @@ impl Function<'_> {
             if let Some(r) = e.reads.iter().find(|&&r| !has(&before, r)) {
                 return Err(self.explain(at, &format!("r{r} holds nothing here")));
             }
-            for h in self.f.handlers.iter().filter(|h| (h.start..h.end).contains(&(at as u32))).take(1) {
+            if let Some(h) = handlers[at] {
                 let mut s = before;
                 drop_from(&mut s, e.lost.unwrap_or(256));
                 add(&mut s, u32::from(h.reg));
