@@ -7,7 +7,7 @@
 //! - elements from length on, up to the capacity, are holes;
 //! - an index at or past the capacity, or a hole, may be a named property only if SPARSE is set.
 use crate::convert;
-use crate::cx::{Cx, Res, Value};
+use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
 use crate::object::{self, Desc};
 use crate::roots::{self, *};
@@ -20,6 +20,8 @@ use cage::value::*;
 const MAX_GAP: u32 = 1 << 20;
 /// Elements an array can hold densely.
 pub const MAX_DENSE: u32 = 1 << 27;
+/// Elements copied or written between two charges.
+const SLICE: u32 = 1 << 14;
 
 #[inline(always)]
 pub fn is_array(m: Mem, v: Value) -> bool {
@@ -41,14 +43,37 @@ pub fn length(m: Mem, a: Value) -> f64 {
 /// The part of the length that dense elements can hold.
 pub fn dense_len(m: Mem, a: Value) -> u32 {
     let l = m.r64(a as u32, 16);
-    let cap = capacity(m, a);
+    let cap = capacity(m, a).min(MAX_DENSE);
     if is_int(l) { (l as u32).min(cap) } else { cap }
+}
+/// `dense_len`, where work is sized by it: elements that do not lie in the heap end the turn.
+pub fn sound_len(cx: &mut Cx, m: Mem, a: Value) -> Res<u32> {
+    let n = dense_len(m, a);
+    if cx.heap.holds(elems(m, a), 8 + 8 * n as u64) { Ok(n) } else { Err(cx.stop(Abort::Corrupt)) }
+}
+/// Copies of the dense elements; holes are HOLE.
+pub fn values(cx: &mut Cx, m: Mem, a: Value) -> Res<Vec<Value>> {
+    let (n, e) = (sound_len(cx, m, a)?, elems(m, a));
+    let mut all = Vec::with_capacity(n as usize);
+    let mut i = 0;
+    while i < n {
+        let end = (i + SLICE).min(n);
+        cx.charge((end - i) as u64 / 8)?;
+        all.extend((i..end).map(|k| m.r64(at(e, k), 0)));
+        i = end;
+    }
+    Ok(all)
+}
+/// Address of element `i` of elements object `e`.
+#[inline(always)]
+fn at(e: u32, i: u32) -> u32 {
+    e.wrapping_add(8).wrapping_add(i.wrapping_mul(8))
 }
 /// Dense element `i`, or HOLE.
 #[inline]
 pub fn element(m: Mem, a: Value, i: u32) -> Value {
     let e = elems(m, a);
-    if i < m.r32(e, H_X) { m.r64(e.wrapping_add(i.wrapping_mul(8)), 8) } else { HOLE }
+    if i < m.r32(e, H_X) { m.r64(at(e, i), 0) } else { HOLE }
 }
 
 /// A new array of the given values.
@@ -56,7 +81,7 @@ pub fn from_slice(cx: &mut Cx, m: Mem, items: &[Value]) -> Res {
     let a = with_capacity(cx, m, items.len() as u32)?;
     let e = elems(m, a);
     for (i, v) in items.iter().enumerate() {
-        cx.heap.write(m, e.wrapping_add(8 + i as u32 * 8), *v);
+        cx.heap.write(m, at(e, i as u32), *v);
     }
     m.w64(a as u32, 16, int(items.len() as i32));
     Ok(a)
@@ -76,21 +101,26 @@ pub fn with_capacity(cx: &mut Cx, m: Mem, cap: u32) -> Res {
 pub fn resize(cx: &mut Cx, m: Mem, a: Value, cap: u32, tail: bool) -> Res<()> {
     let old = elems(m, a);
     let (have, had_tail) = (m.r32(old, H_X), m.r16(old, H_N) != 0);
+    if have > MAX_DENSE * 2 || !cx.heap.holds(old, 8 + 8 * have as u64) {
+        return Err(cx.stop(Abort::Corrupt));
+    }
     let tail = tail || had_tail;
-    let e = object::new_elems(cx, m, cap, tail, HOLE)?;
     let n = have.min(cap);
-    cx.charge(n as u64 / 8)?;
-    if e < cage::layout::OLD {
-        m.copy(old.wrapping_add(8), e + 8, n * 8);
-    } else {
-        for i in 0..n {
-            let v = m.r64(old.wrapping_add(8 + i * 8), 0);
-            cx.heap.write(m, e.wrapping_add(8 + i * 8), v);
+    let e = object::new_elems_from(cx, m, cap, tail, HOLE, n)?;
+    let mut i = 0;
+    while i < n {
+        let k = (n - i).min(SLICE);
+        cx.charge(k as u64 / 8)?;
+        if e < cage::layout::OLD {
+            m.copy(at(old, i), at(e, i), k * 8);
+        } else {
+            cx.heap.copy_values(m, at(old, i), at(e, i), k);
         }
+        i += k;
     }
     if had_tail {
-        let v = m.r64(old.wrapping_add(8 + have * 8), 0);
-        cx.heap.write(m, e.wrapping_add(8 + cap * 8), v);
+        let v = m.r64(at(old, have), 0);
+        cx.heap.write(m, at(e, cap), v);
     }
     cx.heap.write(m, (a as u32).wrapping_add(8), CELL | e as u64);
     Ok(())
@@ -102,7 +132,7 @@ pub fn reserve(cx: &mut Cx, m: Mem, a: Value, i: u32) -> Res<()> {
     if i < cap {
         return Ok(());
     }
-    let want = (i + 1).max(cap + cap / 2 + 4);
+    let want = (i + 1).max(cap.saturating_add(cap / 2 + 4)).min(MAX_DENSE * 2);
     resize(cx, m, a, want, false)
 }
 
@@ -122,7 +152,7 @@ pub fn push(cx: &mut Cx, m: Mem, a: Value, v: Value) -> Res<()> {
         reserve(cx, m, a, i)?;
     }
     let e = elems(m, a);
-    cx.heap.write(m, e.wrapping_add(8 + i * 8), v);
+    cx.heap.write(m, at(e, i), v);
     cx.heap.write(m, (a as u32).wrapping_add(16), int(i as i32 + 1));
     Ok(())
 }
@@ -142,12 +172,13 @@ pub fn set_existing(cx: &mut Cx, m: Mem, a: Value, i: u32, v: Value) -> Res<bool
         return Ok(false);
     }
     if element(m, a, i) != HOLE {
-        let at = elems(m, a).wrapping_add(8).wrapping_add(i * 8);
-        cx.heap.write(m, at, v);
+        let slot = at(elems(m, a), i);
+        cx.heap.write(m, slot, v);
         return Ok(true);
     }
     let l = m.r64(a as u32, 16);
-    if is_int(l) && l as u32 == i && object::flags(m, a) & (NONEXT | SPARSE | FIXED_LENGTH) == 0 && plain_protos(m, a) {
+    // beyond MAX_DENSE `push` would come back here
+    if is_int(l) && l as u32 == i && i < MAX_DENSE && object::flags(m, a) & (NONEXT | SPARSE | FIXED_LENGTH) == 0 && plain_protos(m, a) {
         push(cx, m, a, v)?;
         return Ok(true);
     }
@@ -162,8 +193,8 @@ fn plain_protos(m: Mem, a: Value) -> bool {
 
 /// Makes a hole.
 pub fn punch(cx: &mut Cx, m: Mem, a: Value, i: u32) -> Res<bool> {
-    let at = elems(m, a).wrapping_add(8).wrapping_add(i * 8);
-    cx.heap.write(m, at, HOLE);
+    let slot = at(elems(m, a), i);
+    cx.heap.write(m, slot, HOLE);
     Ok(true)
 }
 
@@ -179,13 +210,13 @@ pub fn define(cx: &mut Cx, m: Mem, a: Value, key: Value, d: Desc) -> Res<bool> {
         return Ok(false);
     }
     let plain = [d.writable, d.enumerable, d.configurable];
-    let dense = i < MAX_DENSE as f64 && i < (capacity(m, a) + MAX_GAP) as f64 && !d.is_accessor();
+    let dense = i < MAX_DENSE as f64 && i < capacity(m, a) as f64 + MAX_GAP as f64 && !d.is_accessor();
     let here = if is_int(key) { element(m, a, key as u32) } else { HOLE };
     if here != HOLE {
         if f & (FROZEN | SEALED) == 0 && !d.is_accessor() && plain.iter().all(|p| *p != Some(false)) {
             if let Some(v) = d.value {
-                let at = elems(m, a).wrapping_add(8).wrapping_add(key as u32 * 8);
-                cx.heap.write(m, at, v);
+                let slot = at(elems(m, a), key as u32);
+                cx.heap.write(m, slot, v);
             }
             return Ok(true);
         }
@@ -198,8 +229,8 @@ pub fn define(cx: &mut Cx, m: Mem, a: Value, key: Value, d: Desc) -> Res<bool> {
         }
         let i = i as u32;
         reserve(cx, m, a, i)?;
-        let at = elems(m, a).wrapping_add(8 + i * 8);
-        cx.heap.write(m, at, d.value.unwrap_or(UNDEF));
+        let slot = at(elems(m, a), i);
+        cx.heap.write(m, slot, d.value.unwrap_or(UNDEF));
     } else {
         object::add_flags(cx, m, a, SPARSE);
         if !object::ordinary_define(cx, m, a, key, d)? {
@@ -226,8 +257,8 @@ fn redefine_dense(cx: &mut Cx, m: Mem, a: Value, key: Value, d: Desc) -> Res<boo
         }
         if w && d.writable != Some(false) {
             if let Some(x) = d.value {
-                let at = elems(m, a).wrapping_add(8).wrapping_add(key as u32 * 8);
-                cx.heap.write(m, at, x);
+                let slot = at(elems(m, a), key as u32);
+                cx.heap.write(m, slot, x);
             }
             return Ok(true);
         }
@@ -290,11 +321,16 @@ fn set_length(cx: &mut Cx, m: Mem, a: Value, d: Desc) -> Res<bool> {
 /// Deletes elements from the end down to `n`; one that cannot be deleted stops it. What the length is then.
 fn truncate(cx: &mut Cx, m: Mem, a: Value, mut n: f64) -> Res<f64> {
     let f = object::flags(m, a);
-    let dense = dense_len(m, a);
+    let dense = sound_len(cx, m, a)?;
     if f & SEALED != 0 {
-        cx.charge(dense as u64 / 8)?;
-        let last = (0..dense).rev().take_while(|i| *i as f64 >= n).find(|i| element(m, a, *i) != HOLE);
-        n = last.map_or(n, |i| i as f64 + 1.0);
+        let mut end = dense;
+        while end as f64 > n && element(m, a, end - 1) == HOLE {
+            if end % 64 == 0 {
+                cx.charge(8)?;
+            }
+            end -= 1;
+        }
+        n = n.max(end as f64);
     }
     if f & SPARSE != 0 {
         let mut named = Vec::new();
@@ -314,13 +350,15 @@ fn truncate(cx: &mut Cx, m: Mem, a: Value, mut n: f64) -> Res<f64> {
         }
     }
     let from = n.min(dense as f64) as u32;
-    cx.charge((dense - from) as u64 / 8)?;
     if from == 0 && dense > 64 {
         resize(cx, m, a, 0, false)?;
     } else {
         let e = elems(m, a);
         for i in from..dense {
-            cx.heap.write(m, e.wrapping_add(8 + i * 8), HOLE);
+            if (i - from) % SLICE == 0 {
+                cx.charge((dense - i).min(SLICE) as u64 / 8)?;
+            }
+            cx.heap.write(m, at(e, i), HOLE);
         }
     }
     Ok(n)
@@ -333,9 +371,14 @@ pub fn set_length_plain(cx: &mut Cx, m: Mem, a: Value, n: u32) {
 
 /// Indices of dense elements that are no holes, ascending.
 pub fn own_indices(cx: &mut Cx, m: Mem, a: Value, keys: &mut Vec<Value>) -> Res<()> {
-    let n = dense_len(m, a);
-    cx.charge(n as u64 / 8)?;
-    keys.extend((0..n).filter(|i| element(m, a, *i) != HOLE).map(|i| int(i as i32)));
+    for (i, v) in values(cx, m, a)?.into_iter().enumerate() {
+        if i % SLICE as usize == 0 {
+            cx.charge(SLICE as u64 / 8)?;
+        }
+        if v != HOLE {
+            keys.push(int(i as i32));
+        }
+    }
     Ok(())
 }
 
@@ -346,5 +389,6 @@ pub fn simple(m: Mem, a: Value) -> Option<u32> {
         return None;
     }
     let l = m.r64(a as u32, 16);
-    if is_int(l) && l as u32 <= capacity(m, a) { Some(l as u32) } else { None }
+    // more than any capacity is: a damaged heap, and sums over lengths shall stay below 2^32
+    if is_int(l) && l as u32 <= capacity(m, a).min(MAX_DENSE * 2) { Some(l as u32) } else { None }
 }

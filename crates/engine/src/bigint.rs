@@ -50,7 +50,7 @@ pub fn is_negative(m: Mem, v: Value) -> bool {
 }
 /// Number of limbs.
 #[inline]
-fn size(m: Mem, v: Value) -> u32 {
+pub fn size(m: Mem, v: Value) -> u32 {
     m.r32(v as u32, H_X).min(MAX_LIMBS)
 }
 /// Limb `i`, 0 past the end.

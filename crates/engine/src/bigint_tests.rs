@@ -162,9 +162,9 @@ fn times() {
         let s = to_string(cx, m, full, 10).expect("a string");
         let (three, n) = (big(cx, m, "3"), big(cx, m, &(MAX_BITS * 63 / 100).to_string()));
         let mut time = |what: &str, f: &dyn Fn(&mut Cx) -> bool| {
-            let (start, fuel) = (std::time::Instant::now(), cx.fuel);
+            let (start, fuel) = (std::time::Instant::now(), cx.units_left());
             assert!(f(cx), "{what}");
-            let (took, cost) = (start.elapsed(), fuel - cx.fuel);
+            let (took, cost) = (start.elapsed(), fuel - cx.units_left());
             println!("{what:12} {took:10.1?}, charged {cost}: {:.2} ns each", took.as_nanos() as f64 / cost as f64);
         };
         time("mul half", &|cx| binary(cx, m, BigOp::Mul, half, half).is_ok());

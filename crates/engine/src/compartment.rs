@@ -182,11 +182,9 @@ pub fn new(cx: &mut Cx, m: Mem, s: u32, name: Value) -> Res {
     let global = object::new(cx, m)?;
     let c = object::exotic(cx, m, COMPARTMENT, s, &[global, name, UNDEF])?;
     let shared = roots::get(m, R_SHARED_GLOBALS);
-    let n = array::dense_len(m, shared);
-    cx.charge(4 * n as u64)?;
-    for i in (0..n).step_by(3) {
-        let part = |k| array::element(m, shared, i + k);
-        object::add_property(cx, m, global, part(0), as_int(part(2)) as u8, part(1))?;
+    for entry in array::values(cx, m, shared)?.chunks_exact(3) {
+        cx.charge(12)?;
+        object::add_property(cx, m, global, entry[0], as_int(entry[2]) as u8, entry[1])?;
     }
     own_globals(cx, m, c, global)?;
     Ok(c)

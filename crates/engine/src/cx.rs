@@ -5,7 +5,8 @@
 //! Invariants
 //! - nothing here outlives a turn but what can be made anew from the stored bytes (`units` from the heap's list);
 //! - natives hold plain offsets: no collection happens while native code is on the stack;
-//! - every native charges `fuel` before it works, in slices.
+//! - every native charges the meter before it works, in slices; at least once in `LOOK` units the host is asked whether
+//!   to go on.
 //!
 //! Must never know: randomness, files; clocks neither, but that unlocked realms may be lent the host's.
 use crate::engine::{Engine, LoadedUnit};
@@ -13,6 +14,7 @@ use crate::string;
 use cage::value::*;
 use cage::{Heap, Mem};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub type Value = u64;
 
@@ -94,8 +96,14 @@ pub type NativeFn = fn(&mut Cx, Mem, Args) -> Res;
 /// Everything of one machine that is not in its cage.
 pub struct Cx {
     pub heap: Heap,
-    /// Instructions left in this turn.
+    /// Units of work left until the meter is looked at. The interpreter takes from it directly.
     pub fuel: u64,
+    /// Units of this turn beyond those.
+    rest: u64,
+    /// Set by the host to end the turn that runs (`Abort::Interrupted`).
+    pub interrupt: Option<Arc<AtomicBool>>,
+    /// Called at each look at the meter, where a host measures how long they are apart.
+    pub looked: Option<fn()>,
     pub thrown: Value,
     pub abort: Option<Abort>,
     pub engine: Arc<Engine>,
@@ -128,6 +136,9 @@ pub struct OutputLine {
     pub text: String,
 }
 
+/// Units of work between two looks at the meter, at most.
+pub const LOOK: u64 = 1 << 16;
+
 /// Natives on the Rust stack at once.
 pub const MAX_NATIVE_DEPTH: u32 = 200;
 
@@ -136,7 +147,10 @@ impl Cx {
     pub fn new(engine: &Arc<Engine>, heap: Heap, units: Vec<Arc<LoadedUnit>>) -> Cx {
         Cx {
             heap,
-            fuel: u64::MAX,
+            fuel: LOOK,
+            rest: u64::MAX - LOOK,
+            interrupt: None,
+            looked: None,
             thrown: UNDEF,
             abort: None,
             engine: engine.clone(),
@@ -157,11 +171,41 @@ impl Cx {
     #[inline(always)]
     pub fn charge(&mut self, n: u64) -> Res<()> {
         if self.fuel < n {
-            self.fuel = 0;
-            return Err(self.stop(Abort::Instructions));
+            return self.look(n);
         }
         self.fuel -= n;
         Ok(())
+    }
+
+    /// Takes `n` units from what the turn has left, if the host lets it go on.
+    #[cold]
+    #[inline(never)]
+    fn look(&mut self, n: u64) -> Res<()> {
+        if let Some(looked) = self.looked {
+            looked();
+        }
+        if self.interrupt.as_ref().is_some_and(|i| i.load(Ordering::Relaxed)) {
+            return Err(self.stop(Abort::Interrupted));
+        }
+        match self.units_left().checked_sub(n) {
+            Some(left) => self.set_units(left),
+            None => {
+                self.set_units(0);
+                return Err(self.stop(Abort::Instructions));
+            }
+        }
+        Ok(())
+    }
+
+    /// Units this turn may still take.
+    pub fn units_left(&self) -> u64 {
+        self.fuel.saturating_add(self.rest)
+    }
+
+    /// Gives the turn so many units.
+    pub fn set_units(&mut self, n: u64) {
+        self.fuel = n.min(LOOK);
+        self.rest = n - self.fuel;
     }
 
     #[cold]

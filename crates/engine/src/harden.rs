@@ -9,7 +9,7 @@
 //! - what a closure captured, what a collection holds and what a promise will be are not followed;
 //! - `lock` leaves out what the machine itself goes on changing;
 //! - HARDENED on an object means: it and all it reaches by properties and prototypes is frozen.
-use crate::cx::{Cx, Res, Value};
+use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
 use crate::object;
 use crate::roots::{self, *};
@@ -103,8 +103,13 @@ fn cell(cx: &mut Cx, m: Mem, c: Value, todo: &mut Vec<Value>) -> Res<()> {
             return Ok(());
         }
         let (x, tail) = (m.r32(at, H_X), m.r16(at, H_N) as u32);
-        cx.charge(x as u64 / 4)?;
+        if !cx.heap.holds(at, 8 + 8 * x as u64) {
+            return Err(cx.stop(Abort::Corrupt));
+        }
         for i in 0..x {
+            if i % 1024 == 0 {
+                cx.charge((x - i).min(1024) as u64 / 4)?;
+            }
             let v = m.r64(at.wrapping_add(8 + i * 8), 0);
             push(m, v, todo);
             if is_cell(v) && m.r8(v as u32, H_KIND) == ACCESSOR {

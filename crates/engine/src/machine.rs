@@ -20,6 +20,7 @@ use cage::value::*;
 use cage::{Cage, Heap, Limits, Mem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use syntax::ast::Goal;
 use syntax::diagnostic::{Level, Severity};
 
@@ -216,6 +217,16 @@ impl Machine {
         self.cx.heap.heap_bytes()
     }
 
+    /// A flag that ends the turn that runs, soon after it is set; the host clears it.
+    pub fn set_interrupt(&mut self, flag: Arc<AtomicBool>) {
+        self.cx.interrupt = Some(flag);
+    }
+
+    /// Has `looked` called at each look at the meter, so that a host can measure how long they are apart.
+    pub fn set_looked(&mut self, looked: fn()) {
+        self.cx.looked = Some(looked);
+    }
+
     /// What an operator may want to know of the heap.
     pub fn heap_stats(&self) -> cage::heap::Stats {
         self.cx.heap.stats()
@@ -230,18 +241,18 @@ impl Machine {
     pub fn turn_with<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>, leave: &mut dyn Leave, full: bool) -> Turn<T> {
         let m = self.cage.mem();
         let cx = &mut self.cx;
-        cx.fuel = self.quota.instructions;
+        cx.set_units(self.quota.instructions);
         cx.abort = None;
         cx.stack_top = STACK;
         cx.native_depth = 0;
         cx.constructing.clear();
         // a panic is a fault of ours that a damaged heap may reach: it ends the turn, not the host
-        let mut outcome = match catch_unwind(AssertUnwindSafe(|| body(cx, m))) {
-            Ok(Ok(v)) => Outcome::Done(v),
-            Ok(Err(Stop::Throw)) => Outcome::Threw(describe(cx, m)),
-            Ok(Err(Stop::Abort)) => Outcome::Aborted(cx.abort.unwrap_or(Abort::Corrupt)),
-            Err(_) => Outcome::Aborted(Abort::Corrupt),
+        let run = |cx: &mut Cx| match body(cx, m) {
+            Ok(v) => Outcome::Done(v),
+            Err(Stop::Throw) => Outcome::Threw(describe(cx, m)),
+            Err(Stop::Abort) => Outcome::Aborted(cx.abort.unwrap_or(Abort::Corrupt)),
         };
+        let mut outcome = catch_unwind(AssertUnwindSafe(|| run(cx))).unwrap_or(Outcome::Aborted(Abort::Corrupt));
         cx.thrown = UNDEF;
         let mut unhandled = Vec::new();
         if !matches!(outcome, Outcome::Aborted(_))
@@ -256,14 +267,14 @@ impl Machine {
             self.after_rollback();
         }
         let output = std::mem::take(&mut self.cx.output);
-        let instructions = self.quota.instructions.saturating_sub(self.cx.fuel);
+        let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
         Turn { outcome, output, unhandled, instructions }
     }
 
     /// Looks at the heap between turns; changes nothing that is stored.
     pub fn look(&mut self, body: impl FnOnce(&mut Cx, Mem)) {
         let m = self.cage.mem();
-        self.cx.fuel = self.quota.instructions;
+        self.cx.set_units(self.quota.instructions);
         self.cx.abort = None;
         body(&mut self.cx, m);
         // what looking allocated is forgotten

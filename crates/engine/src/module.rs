@@ -26,6 +26,8 @@ use cage::Mem;
 use cage::layout::{H_X, header};
 use cage::value::*;
 use std::collections::BTreeMap;
+use syntax::ast::{Goal, ImportEntry, Span};
+use syntax::diagnostic::{Diagnostic, Severity};
 use std::sync::Arc;
 
 /// One module of a graph; `requests[i]` is the index of the module that its request `i` names.
@@ -49,6 +51,59 @@ struct Linker<'g> {
     /// Boxes of each module's cells, once made; 0 until then.
     cells: Vec<Vec<Value>>,
     namespaces: Vec<Value>,
+}
+
+/// Names that are imported (or exported again) and that no module provides, or two: module and diagnostic, with its place
+/// in the module's source.
+pub fn missing_names(graph: &[ModuleIn]) -> Vec<(usize, Diagnostic)> {
+    let linker = Linker { graph, cells: Vec::new(), namespaces: Vec::new() };
+    let mut found = Vec::new();
+    for (i, module) in graph.iter().enumerate() {
+        let table = &module.unit.unit.module;
+        let imports = table.cells.iter().filter_map(|c| match c {
+            Cell::Import { request, name } => Some((*request, name)),
+            _ => None,
+        });
+        let again = table.indirect.iter().filter_map(|(_, request, name)| name.as_ref().map(|name| (*request, name)));
+        for (request, name) in imports.chain(again) {
+            let Some(&target) = module.requests.get(request as usize) else { continue };
+            let export = linker.resolve(target, name, &mut Vec::new());
+            if matches!(export, Export::Absent | Export::Ambiguous) {
+                found.push((i, missing_name(&linker, i, request, name, export)));
+            }
+        }
+    }
+    found
+}
+
+#[cold]
+fn missing_name(linker: &Linker, i: usize, request: u32, name: &[u16], export: Export) -> Diagnostic {
+    let module = &linker.graph[i];
+    let specifier = &module.unit.unit.module.requests[request as usize];
+    let shown = String::from_utf16_lossy(name);
+    let (message, help) = if export == Export::Ambiguous {
+        let message = format!("two modules that '{specifier}' exports all of provide `{shown}`");
+        (message, "import it from the one that is meant".to_owned())
+    } else {
+        let names = linker.names(module.requests[request as usize]);
+        let names: Vec<String> = names.iter().take(12).map(|n| format!("`{}`", String::from_utf16_lossy(n))).collect();
+        let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        (format!("the module '{specifier}' exports no `{shown}`"), format!("it exports {there}"))
+    };
+    let span = place_of(&module.unit.unit.source, request, name);
+    Diagnostic { severity: Severity::Error, code: "E-EXPORT", message, span, help: Some(help) }
+}
+
+/// Where a module's source imports the name: what it is called there, else the specifier.
+fn place_of(source: &str, request: u32, name: &[u16]) -> Span {
+    let options = syntax::Options { goal: Goal::Module, ..syntax::Options::default() };
+    let tree = syntax::parse(source, &options).tree;
+    let info = &tree.module;
+    let here = |e: &&ImportEntry| e.request == request && e.name.is_some_and(|n| tree.name(n) == name);
+    match info.imports.iter().find(here) {
+        Some(entry) => tree.binding(entry.binding).span,
+        None => info.requests.get(request as usize).map_or(Span::default(), |r| r.1),
+    }
 }
 
 /// Links and evaluates the graph; module 0 is the entry. Gives its namespace.
@@ -428,14 +483,12 @@ pub fn namespace_keys(cx: &mut Cx, m: Mem, ns: Value) -> Res<Vec<Value>> {
     Ok(keys)
 }
 
-/// The export that a program is started by: `default`, else `start`; undefined if neither is a function.
+/// The export that a program is started by: `default`, or if there is none `start`; undefined if that is no function.
 pub fn start_of(cx: &mut Cx, m: Mem, ns: Value) -> Res {
     let key = roots::get(m, R_STR_DEFAULT);
     for key in [key, string::intern_str(cx, m, "start")?] {
-        if let Some(Prop::Data { value, .. }) = namespace_own(cx, m, ns, key)?
-            && object::is_callable(m, value)
-        {
-            return Ok(value);
+        if let Some(Prop::Data { value, .. }) = namespace_own(cx, m, ns, key)? {
+            return Ok(if object::is_callable(m, value) { value } else { UNDEF });
         }
     }
     Ok(UNDEF)

@@ -69,9 +69,8 @@ fn array_style(cx: &mut Cx, m: Mem, v: Value) -> Res<Style> {
     if object::proto_of(m, v) != roots::get(m, R_ARRAY_PROTO) {
         return Ok(Style::Refused("an array with another prototype"));
     }
-    let n = array::dense_len(m, v);
-    cx.charge(n as u64 / 8)?;
-    if array::length(m, v) != n as f64 || (0..n).any(|i| array::element(m, v, i) == HOLE) {
+    let all = array::values(cx, m, v)?;
+    if array::length(m, v) != all.len() as f64 || all.contains(&HOLE) {
         return Ok(Style::Refused("an array with holes"));
     }
     let s = shape::of(m, v);
@@ -209,9 +208,9 @@ pub fn refusal(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>>
 /// Keys and values of a plain record or array.
 pub fn children(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<(Value, Value)>> {
     if object::kind(m, o) == ARR {
-        let n = array::dense_len(m, o);
-        cx.charge(n as u64 / 4)?;
-        return Ok((0..n).map(|i| (int(i as i32), array::element(m, o, i))).collect());
+        let all = array::values(cx, m, o)?;
+        cx.charge(all.len() as u64 / 8)?;
+        return Ok(all.into_iter().enumerate().map(|(i, v)| (int(i as i32), v)).collect());
     }
     let s = shape::of(m, o);
     let all = shape::entries(cx, m, s)?;

@@ -425,6 +425,9 @@ pub fn run_jobs(cx: &mut Cx, m: Mem) -> Res<()> {
     Ok(())
 }
 
+/// What a job costs beside what it runs: its reaction, its promise, the queue.
+const JOB: u64 = 48;
+
 /// False: there was none.
 pub fn run_one_job(cx: &mut Cx, m: Mem) -> Res<bool> {
     interp::safepoint(cx, m, cx.stack_top)?;
@@ -432,7 +435,7 @@ pub fn run_one_job(cx: &mut Cx, m: Mem) -> Res<bool> {
         roots::set(cx, m, R_JOB, UNDEF);
         return Ok(false);
     };
-    cx.charge(4)?;
+    cx.charge(JOB)?;
     roots::set(cx, m, R_JOB, job);
     if run_job(cx, m, job)? == Err(()) {
         // what a job throws is a result of its own; an exception here is an engine's fault
@@ -600,9 +603,9 @@ pub fn take_unhandled(cx: &mut Cx, m: Mem) -> Res<Vec<Value>> {
         return Ok(Vec::new());
     }
     roots::set(cx, m, R_UNHANDLED, UNDEF);
-    let n = array::dense_len(m, list);
-    cx.charge(n as u64)?;
-    let open = (0..n).map(|i| array::element(m, list, i)).filter(|p| is_promise(m, *p) && as_int(word(m, *p, 2)) & HANDLED == 0);
+    let all = array::values(cx, m, list)?;
+    cx.charge(all.len() as u64)?;
+    let open = all.into_iter().filter(|p| is_promise(m, *p) && as_int(word(m, *p, 2)) & HANDLED == 0);
     Ok(open.map(|p| result(m, p)).collect())
 }
 

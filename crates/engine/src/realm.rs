@@ -148,7 +148,7 @@ fn intern_empty(cx: &mut Cx, m: Mem) -> Res<()> {
     let s = roots::get(m, R_EMPTY);
     let t = roots::get(m, R_INTERN) as u32;
     let cap = m.r32(t, cage::layout::H_X);
-    let i = string::hash(m, s) & (cap - 1);
+    let i = string::hash(cx, m, s)? & (cap - 1);
     cx.heap.write(m, t + 8 + i * 8, s);
     roots::set(cx, m, R_INTERN_USED, int(1));
     Ok(())

@@ -91,7 +91,10 @@ fn dispatch(cx: &mut Cx, m: Mem, target: Value, message: Value, result: Value) -
     let mut target = target;
     while promise::is_promise(m, target) && promise::state(m, target) == PENDING {
         match promise::forwarded(m, target) {
-            Some(next) => target = next,
+            Some(next) => {
+                cx.charge(1)?;
+                target = next;
+            }
             None if promise::handler(m, target) != UNDEF => {
                 let h = promise::handler(m, target);
                 // its rejection comes to the answer
@@ -259,7 +262,7 @@ pub fn arguments(m: Mem, message: Value) -> Vec<Value> {
     (0..arity(m, message)).map(|i| argument(m, message, i)).collect()
 }
 pub fn arity(m: Mem, message: Value) -> u32 {
-    m.r32(message as u32, H_X).saturating_sub(2)
+    m.r32(message as u32, H_X).saturating_sub(2).min(interp::MAX_ARGS as u32)
 }
 pub fn argument(m: Mem, message: Value, i: u32) -> Value {
     m.r64((message as u32).wrapping_add(24).wrapping_add(i.wrapping_mul(8)), 0)

@@ -72,10 +72,20 @@ fn descs(m: Mem, shape: u32) -> u32 {
 }
 /// Key of property `i` (not for dictionaries).
 pub fn key_at(m: Mem, shape: u32, i: u32) -> Value {
-    m.r64(descs(m, shape).wrapping_add(8 + i * 16), 0)
+    m.r64(desc(descs(m, shape), i), 0)
 }
 pub fn attrs_at(m: Mem, shape: u32, i: u32) -> u8 {
-    m.r64(descs(m, shape).wrapping_add(8 + i * 16), 8) as u8
+    m.r64(desc(descs(m, shape), i), 8) as u8
+}
+/// Address of pair `i` of the DESCS at `d`.
+#[inline(always)]
+fn desc(d: u32, i: u32) -> u32 {
+    d.wrapping_add(8).wrapping_add(i.wrapping_mul(16))
+}
+/// Address of word `i` behind a header.
+#[inline(always)]
+fn word(at: u32, i: u32) -> u32 {
+    at.wrapping_add(8).wrapping_add(i.wrapping_mul(8))
 }
 
 #[inline(always)]
@@ -115,8 +125,8 @@ fn find_slow(m: Mem, shape: u32, key: Value, entry: u32) -> Option<(u32, u8)> {
     let d = descs(m, shape);
     let mut found = u32::MAX;
     for i in 0..n {
-        if m.r64(d.wrapping_add(8 + i * 16), 0) == key {
-            found = i << 4 | (m.r64(d.wrapping_add(8 + i * 16), 8) as u32 & 15);
+        if m.r64(desc(d, i), 0) == key {
+            found = i << 4 | (m.r64(desc(d, i), 8) as u32 & 15);
             break;
         }
     }
@@ -124,6 +134,12 @@ fn find_slow(m: Mem, shape: u32, key: Value, entry: u32) -> Option<(u32, u8)> {
     m.w32(entry, 4, found);
     m.w64(entry, 8, key);
     if found == u32::MAX { None } else { Some((found >> 4, found as u8 & 15)) }
+}
+
+/// Places of a table of transitions; 0 if it is none.
+fn transitions(m: Mem, trans: Value) -> u32 {
+    let cap = if is_cell(trans) { m.r32(trans as u32, H_X) } else { 0 };
+    if cap.is_power_of_two() && cap <= MAX_TRANSITIONS * 4 { cap } else { 0 }
 }
 
 /// The shape that `shape` becomes by adding `key`. `None`: the object must become a dictionary.
@@ -135,10 +151,10 @@ pub fn add(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) -> Res<Option
     let trans = m.r64(shape, 24);
     if is_cell(trans) {
         let t = trans as u32;
-        let cap = m.r32(t, H_X).min(MAX_TRANSITIONS * 2);
+        let cap = transitions(m, trans);
         let mut i = key_hash(key) & cap.wrapping_sub(1);
         for _ in 0..cap {
-            let e = m.r64(t.wrapping_add(8 + i * 8), 0);
+            let e = m.r64(word(t, i), 0);
             if e == HOLE {
                 break;
             }
@@ -158,20 +174,20 @@ pub fn add(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) -> Res<Option
 fn child(cx: &mut Cx, m: Mem, shape: u32, n: u32, key: Value, attrs: u8) -> Res<u32> {
     let old = m.r64(shape, 16);
     let room = if is_cell(old) { m.r32(old as u32, H_X) / 2 } else { 0 };
-    let d = if n < room && m.r64((old as u32).wrapping_add(8 + n * 16), 0) == HOLE {
+    let d = if n < room && m.r64(desc(old as u32, n), 0) == HOLE {
         old as u32
     } else {
         let cap = (n + 1).next_power_of_two().max(4);
         let d = cx.alloc_old(m, 8 + cap * 16)?;
         m.w64(d, 0, header(DESCS, 0, 0, cap * 2));
         for i in 0..cap * 2 {
-            let v = if i < n * 2 { m.r64((old as u32).wrapping_add(8 + i * 8), 0) } else { HOLE };
-            m.w64(d.wrapping_add(8 + i * 8), 0, v);
+            let v = if i < n * 2 { m.r64(word(old as u32, i), 0) } else { HOLE };
+            m.w64(word(d, i), 0, v);
         }
         d
     };
-    cx.heap.write(m, d.wrapping_add(8 + n * 16), key);
-    cx.heap.write(m, d.wrapping_add(16 + n * 16), int(attrs as i32));
+    cx.heap.write(m, desc(d, n), key);
+    cx.heap.write(m, desc(d, n).wrapping_add(8), int(attrs as i32));
     let s = cx.alloc_pinned(m, 40)?;
     m.w64(s, 0, header(SHAPE, PINNED, 0, n + 1));
     cx.heap.write(m, s + 8, proto(m, shape));
@@ -186,8 +202,8 @@ fn child(cx: &mut Cx, m: Mem, shape: u32, n: u32, key: Value, attrs: u8) -> Res<
 /// Enters `new` among the transitions of `shape`. False when there are too many.
 fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
     let trans = m.r64(shape, 24);
-    let cap = if is_cell(trans) { m.r32(trans as u32, H_X) } else { 0 };
-    let entry = |i: u32| (trans as u32).wrapping_add(8 + i * 8);
+    let cap = transitions(m, trans);
+    let entry = |i: u32| word(trans as u32, i);
     let n = count(m, shape);
     let live = (0..cap).filter(|i| is_cell(m.r64(entry(*i), 0))).count() as u32;
     if live >= MAX_TRANSITIONS {
@@ -201,7 +217,7 @@ fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
         t = cx.alloc_old(m, 8 + tcap * 8)?;
         m.w64(t, 0, header(WEAKS, 0, 0, tcap));
         for i in 0..tcap {
-            m.w64(t + 8 + i * 8, 0, HOLE);
+            m.w64(word(t, i), 0, HOLE);
         }
         for i in 0..cap {
             let e = m.r64(entry(i), 0);
@@ -216,9 +232,9 @@ fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
 }
 
 fn place(cx: &mut Cx, m: Mem, t: u32, cap: u32, key: Value, e: Value) {
-    let mut i = key_hash(key) & (cap - 1);
+    let mut i = key_hash(key) & cap.wrapping_sub(1);
     for _ in 0..cap {
-        let at = t.wrapping_add(8 + i * 8);
+        let at = word(t, i);
         if !is_cell(m.r64(at, 0)) {
             cx.heap.write(m, at, e);
             return;
@@ -241,20 +257,30 @@ pub fn with_proto(cx: &mut Cx, m: Mem, shape: u32, proto: Value) -> Res<u32> {
 
 // ---- dictionaries ----
 
+/// Properties of a dictionary, at most.
+const MAX_DICT: u32 = 1 << 26;
+/// Places written between two charges.
+const SLICE: u32 = 4096;
+
+/// Places of a dictionary; 0 if the header is none of a dictionary's. At least a quarter of them are holes.
 fn dict_cap(m: Mem, d: u32) -> u32 {
-    (m.r32(d, H_X).saturating_sub(2) / 2).next_power_of_two() & !1
+    let cap = m.r32(d, H_X).wrapping_sub(2) / 2;
+    let sound = cap.is_power_of_two() && cap <= MAX_DICT * 4 && m.r32(d, H_X) & 1 == 0 && m.r8(d, H_KIND) == DICT;
+    if sound && m.r32(d, 8) <= cap { cap } else { 0 }
+}
+/// Address of the entry at place `i`.
+#[inline(always)]
+fn dict_place(d: u32, i: u32) -> u32 {
+    d.wrapping_add(24).wrapping_add(i.wrapping_mul(16))
 }
 
 /// Address of the entry of `key`, and `attributes | slot << 4`.
 fn dict_find(m: Mem, shape: u32, key: Value) -> Option<(u32, u32)> {
     let d = descs(m, shape);
-    if m.r8(d, H_KIND) != DICT {
-        return None;
-    }
     let cap = dict_cap(m, d);
     let mut i = key_hash(key) & cap.wrapping_sub(1);
     for _ in 0..cap {
-        let at = d.wrapping_add(24 + i * 16);
+        let at = dict_place(d, i);
         let k = m.r64(at, 0);
         if k == key {
             return Some((at, m.r32(at, 8)));
@@ -268,14 +294,18 @@ fn dict_find(m: Mem, shape: u32, key: Value) -> Option<(u32, u32)> {
 }
 
 fn new_dict(cx: &mut Cx, m: Mem, cap: u32) -> Res<u32> {
-    cx.charge(cap as u64 / 4)?;
-    let d = cx.alloc_old(m, 24 + cap * 16)?;
+    let bytes = 24 + cap as u64 * 16;
+    let Ok(bytes) = u32::try_from(bytes) else { return Err(cx.stop(Abort::Heap)) };
+    let d = cx.alloc_old(m, bytes)?;
     m.w64(d, 0, header(DICT, 0, 0, 2 + cap * 2));
     m.w64(d, 8, int(0));
     m.w64(d, 16, int(0));
     for i in 0..cap {
-        m.w64(d.wrapping_add(24 + i * 16), 0, HOLE);
-        m.w64(d.wrapping_add(24 + i * 16), 8, int(0));
+        if i % SLICE == 0 {
+            cx.charge(cap.min(SLICE) as u64 / 4)?;
+        }
+        m.w64(dict_place(d, i), 0, HOLE);
+        m.w64(dict_place(d, i), 8, int(0));
     }
     Ok(d)
 }
@@ -284,13 +314,13 @@ fn dict_put(cx: &mut Cx, m: Mem, d: u32, key: Value, info: u32) -> Res<()> {
     let cap = dict_cap(m, d);
     let mut i = key_hash(key) & cap.wrapping_sub(1);
     for probes in 0..cap {
-        let at = d.wrapping_add(24 + i * 16);
+        let at = dict_place(d, i);
         if m.r64(at, 0) == HOLE {
             // many in a row: keys of one hash, or a damaged heap
             cx.charge(probes as u64 / 8)?;
             cx.heap.write(m, at, key);
             cx.heap.write(m, at.wrapping_add(8), int(info as i32));
-            let used = as_int(m.r64(d, 8)) + 1;
+            let used = as_int(m.r64(d, 8)).wrapping_add(1);
             cx.heap.write(m, d.wrapping_add(8), int(used));
             return Ok(());
         }
@@ -303,7 +333,7 @@ fn dict_put(cx: &mut Cx, m: Mem, d: u32, key: Value, info: u32) -> Res<()> {
 /// "spilled" by the caller: see `object::to_dict`).
 pub fn to_dict(cx: &mut Cx, m: Mem, shape: u32) -> Res<u32> {
     let n = count(m, shape);
-    if n > 1 << 16 {
+    if n > MAX_SHAPE {
         // no shape with a list of its own has so many: the heap is damaged
         return Err(cx.stop(Abort::Corrupt));
     }
@@ -335,14 +365,20 @@ pub fn dict_slots(m: Mem, shape: u32) -> u32 {
 pub fn dict_add(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) -> Res<u32> {
     let mut d = descs(m, shape);
     let (used, cap) = (m.r32(d, 8), dict_cap(m, d));
-    if used + 1 > cap / 4 * 3 {
+    if cap == 0 {
+        return Err(cx.stop(Abort::Corrupt));
+    }
+    if used >= cap / 4 * 3 {
         let n = count(m, shape);
-        if n > 1 << 26 {
+        if n > MAX_DICT {
             return Err(cx.stop(Abort::Heap));
         }
         let new = new_dict(cx, m, ((n + 4) * 2).next_power_of_two())?;
         for i in 0..cap {
-            let at = d.wrapping_add(24 + i * 16);
+            if i % SLICE == 0 {
+                cx.charge(cap.min(SLICE) as u64)?;
+            }
+            let at = dict_place(d, i);
             let k = m.r64(at, 0);
             if k != HOLE && k != TOMB {
                 dict_put(cx, m, new, k, m.r32(at, 8))?;
@@ -354,8 +390,8 @@ pub fn dict_add(cx: &mut Cx, m: Mem, shape: u32, key: Value, attrs: u8) -> Res<u
     }
     let slot = m.r32(d, 16);
     dict_put(cx, m, d, key, slot << 4 | attrs as u32)?;
-    cx.heap.write(m, d.wrapping_add(16), int(slot as i32 + 1));
-    set_count(cx, m, shape, count(m, shape) + 1);
+    cx.heap.write(m, d.wrapping_add(16), int((slot as i32).wrapping_add(1)));
+    set_count(cx, m, shape, count(m, shape).wrapping_add(1));
     Ok(slot)
 }
 
@@ -386,8 +422,8 @@ pub fn dict_renew(cx: &mut Cx, m: Mem, shape: u32) -> Res<u32> {
 /// (key, slot, attributes) of all own properties in the order they were added.
 pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
     let n = count(m, shape);
-    cx.charge(n as u64 / 4)?;
     if !is_dict(m, shape) {
+        cx.charge(n.min(MAX_SHAPE) as u64 / 4)?;
         if n > MAX_SHAPE {
             return Err(cx.stop(Abort::Corrupt));
         }
@@ -395,15 +431,52 @@ pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
     }
     let d = descs(m, shape);
     let cap = dict_cap(m, d);
+    if !cx.heap.holds(d, 24 + 16 * cap as u64) {
+        return Err(cx.stop(Abort::Corrupt));
+    }
     let mut v = Vec::new();
     for i in 0..cap {
-        let at = d.wrapping_add(24 + i * 16);
+        if i % SLICE == 0 {
+            cx.charge(cap.min(SLICE) as u64 / 4)?;
+        }
+        let at = dict_place(d, i);
         let k = m.r64(at, 0);
         if k != HOLE && k != TOMB {
             let info = m.r32(at, 8);
             v.push((k, info >> 4, info as u8 & 15));
         }
     }
-    v.sort_unstable_by_key(|e| e.1);
-    Ok(v)
+    in_order(cx, v)
+}
+
+/// Sorted by slot. Where most slots are in use each entry goes where its slot says.
+fn in_order(cx: &mut Cx, mut v: Vec<(Value, u32, u8)>) -> Res<Vec<(Value, u32, u8)>> {
+    let n = v.len();
+    if n <= SLICE as usize {
+        v.sort_unstable_by_key(|e| e.1);
+        return Ok(v);
+    }
+    let end = v.iter().map(|e| e.1 as usize).max().unwrap_or(0) + 1;
+    if end > n.saturating_mul(8) {
+        // most were deleted
+        crate::builtins::sort::merge_sort(cx, &mut v, |_, x, y| Ok(x.1.cmp(&y.1)))?;
+        return Ok(v);
+    }
+    let mut places = vec![u32::MAX; end];
+    for (i, e) in v.iter().enumerate() {
+        if i % SLICE as usize == 0 {
+            cx.charge(SLICE as u64 / 2)?;
+        }
+        places[e.1 as usize] = i as u32;
+    }
+    let mut sorted = Vec::with_capacity(n);
+    for (i, at) in places.into_iter().enumerate() {
+        if i % SLICE as usize == 0 {
+            cx.charge(SLICE as u64 / 2)?;
+        }
+        if let Some(e) = v.get(at as usize) {
+            sorted.push(*e);
+        }
+    }
+    Ok(sorted)
 }

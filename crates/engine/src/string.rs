@@ -16,12 +16,15 @@ use cage::value::*;
 
 /// Units of the longest string.
 pub const MAX_LENGTH: u32 = (1 << 29) - 24;
+/// Units copied or compared between two charges.
+const SLICE: u32 = 1 << 16;
 /// A concatenation up to this many units is copied, a longer one becomes a rope.
 const MIN_ROPE: u32 = 24;
 
 #[inline(always)]
 pub fn len(m: Mem, s: Value) -> u32 {
-    m.r32(s as u32, H_X)
+    // whatever the word says, sums over lengths stay below 2^32
+    m.r32(s as u32, H_X) & ((1 << 29) - 1)
 }
 #[inline(always)]
 fn kind(m: Mem, s: Value) -> u8 {
@@ -37,7 +40,7 @@ pub fn empty(m: Mem) -> Value {
 
 /// A flat string with room for `n` Latin-1 units, to be filled by the caller.
 fn new8(cx: &mut Cx, m: Mem, n: u32) -> Res<u32> {
-    cx.charge(n as u64 / 16)?;
+    cx.charge(n as u64 / 64)?;
     let at = cx.alloc(m, 8 + n)?;
     m.w64(at, 0, header(STR8, 0, 0, n));
     Ok(at)
@@ -46,7 +49,7 @@ fn new16(cx: &mut Cx, m: Mem, n: u32) -> Res<u32> {
     if n > MAX_LENGTH {
         return Err(cx.range_error(m, "string too long"));
     }
-    cx.charge(n as u64 / 8)?;
+    cx.charge(n as u64 / 32)?;
     let at = cx.alloc(m, 8 + 2 * n)?;
     m.w64(at, 0, header(STR16, 0, 0, n));
     Ok(at)
@@ -72,22 +75,46 @@ pub fn from_latin1(cx: &mut Cx, m: Mem, b: &[u8]) -> Res {
         return Err(cx.range_error(m, "string too long"));
     }
     let at = new8(cx, m, b.len() as u32)?;
-    let _ = m.bytes_in(at + 8, b);
+    put_bytes(cx, m, at, b)?;
     Ok(STR | at as u64)
+}
+
+/// Writes the bytes of a new string.
+fn put_bytes(cx: &mut Cx, m: Mem, at: u32, b: &[u8]) -> Res<()> {
+    for (i, slice) in b.chunks(SLICE as usize).enumerate() {
+        cx.charge(slice.len() as u64 / 16)?;
+        let _ = m.bytes_in(at.wrapping_add(8 + i as u32 * SLICE), slice);
+    }
+    Ok(())
 }
 
 /// From UTF-16 code units.
 pub fn from_units(cx: &mut Cx, m: Mem, u: &[u16]) -> Res {
-    if u.iter().all(|c| *c < 256) {
-        let b: Vec<u8> = u.iter().map(|c| *c as u8).collect();
+    let mut narrow = true;
+    for slice in u.chunks(SLICE as usize) {
+        cx.charge(slice.len() as u64 / 32)?;
+        narrow = slice.iter().all(|c| *c < 256);
+        if !narrow {
+            break;
+        }
+    }
+    if narrow {
+        let mut b = Vec::with_capacity(u.len());
+        for slice in u.chunks(SLICE as usize) {
+            cx.charge(slice.len() as u64 / 32)?;
+            b.extend(slice.iter().map(|c| *c as u8));
+        }
         return from_latin1(cx, m, &b);
     }
     if u.len() > MAX_LENGTH as usize {
         return Err(cx.range_error(m, "string too long"));
     }
     let at = new16(cx, m, u.len() as u32)?;
-    let bytes: Vec<u8> = u.iter().flat_map(|c| c.to_le_bytes()).collect();
-    let _ = m.bytes_in(at + 8, &bytes);
+    for (i, slice) in u.chunks(SLICE as usize / 2).enumerate() {
+        cx.charge(slice.len() as u64 / 16)?;
+        let bytes: Vec<u8> = slice.iter().flat_map(|c| c.to_le_bytes()).collect();
+        let _ = m.bytes_in(at.wrapping_add(8 + i as u32 * SLICE), &bytes);
+    }
     Ok(STR | at as u64)
 }
 
@@ -99,19 +126,34 @@ pub fn from_str(cx: &mut Cx, m: Mem, s: &str) -> Res {
     from_units(cx, m, &u)
 }
 
-/// The flat string equal to `s`; a rope remembers it.
+/// The flat string equal to `s`; a rope remembers it. All its units lie in the heap: work may be sized by its length.
 #[inline]
 pub fn flat(cx: &mut Cx, m: Mem, s: Value) -> Res {
-    if kind(m, s) != ROPE { Ok(s) } else { flatten(cx, m, s) }
+    if is_sound(cx, m, s) { Ok(s) } else { flatten(cx, m, s) }
+}
+
+/// A flat string whose units lie in the heap.
+#[inline]
+fn is_sound(cx: &Cx, m: Mem, s: Value) -> bool {
+    let n = len(m, s) as u64;
+    match kind(m, s) {
+        STR8 => cx.heap.holds(s as u32, 8 + n),
+        STR16 => cx.heap.holds(s as u32, 8 + 2 * n),
+        _ => false,
+    }
 }
 
 #[cold]
 fn flatten(cx: &mut Cx, m: Mem, s: Value) -> Res {
     let at = s as u32;
-    if m.r64(at, 16) == UNDEF {
-        return Ok(m.r64(at, 8));
+    if kind(m, s) != ROPE {
+        return Err(cx.stop(Abort::Corrupt));
     }
     let n = len(m, s);
+    if m.r64(at, 16) == UNDEF {
+        let f = m.r64(at, 8);
+        return if is_str(f) && is_sound(cx, m, f) && len(m, f) == n { Ok(f) } else { Err(cx.stop(Abort::Corrupt)) };
+    }
     // Is every leaf Latin-1? The rope's header says so (flag in n).
     let wide = m.r16(at, cage::layout::H_N) != 0;
     let to = if wide { new16(cx, m, n)? } else { new8(cx, m, n)? };
@@ -123,6 +165,7 @@ fn flatten(cx: &mut Cx, m: Mem, s: Value) -> Res {
         if steps > 2 * n as u64 + 64 {
             return Err(cx.stop(Abort::Corrupt));
         }
+        cx.charge(2)?;
         if kind(m, x) == ROPE {
             let (l, r) = (m.r64(x as u32, 8), m.r64(x as u32, 16));
             todo.push(l);
@@ -132,13 +175,12 @@ fn flatten(cx: &mut Cx, m: Mem, s: Value) -> Res {
             continue;
         }
         let k = len(m, x);
-        if k > end || !is_str(x) {
+        if k > end || !is_str(x) || !is_sound(cx, m, x) {
             return Err(cx.stop(Abort::Corrupt));
         }
         end -= k;
-        copy_units(m, x, 0, k, to, end, wide);
+        copy_units(cx, m, x, 0, k, to, end, wide)?;
     }
-    cx.charge(steps)?;
     let f = STR | to as u64;
     cx.heap.write(m, at.wrapping_add(8), f);
     cx.heap.write(m, at.wrapping_add(16), UNDEF);
@@ -146,20 +188,30 @@ fn flatten(cx: &mut Cx, m: Mem, s: Value) -> Res {
 }
 
 /// Copies `k` units of flat `x` from `from` into the flat string at `to`, place `at`; widening if `wide`.
-fn copy_units(m: Mem, x: Value, from: u32, k: u32, to: u32, at: u32, wide: bool) {
-    let src = (x as u32).wrapping_add(8);
-    if kind(m, x) == STR8 {
-        if wide {
-            for i in 0..k {
-                let c = m.r8(src.wrapping_add(from + i), 0) as u16;
-                m.w16(to.wrapping_add(8).wrapping_add((at + i) * 2), 0, c);
+// long: the arguments are two places in two strings
+#[expect(clippy::too_many_arguments)]
+fn copy_units(cx: &mut Cx, m: Mem, x: Value, from: u32, k: u32, to: u32, at: u32, wide: bool) -> Res<()> {
+    let (src, to) = ((x as u32).wrapping_add(8), to.wrapping_add(8));
+    let mut done = 0;
+    while done < k {
+        let n = (k - done).min(SLICE);
+        cx.charge(n as u64 / 16)?;
+        let (from, at) = (from + done, at + done);
+        match (kind(m, x) == STR8, wide) {
+            (true, false) => m.copy(src.wrapping_add(from), to.wrapping_add(at), n),
+            (true, true) => {
+                for i in 0..n {
+                    let c = m.r8(src.wrapping_add(from + i), 0) as u16;
+                    m.w16(to.wrapping_add((at + i) * 2), 0, c);
+                }
             }
-        } else {
-            m.copy(src.wrapping_add(from), to.wrapping_add(8 + at), k);
+            (false, true) => m.copy(src.wrapping_add(from * 2), to.wrapping_add(at * 2), n * 2),
+            // a rope that says it is narrow and is not: its header is damaged
+            (false, false) => return Err(cx.stop(Abort::Corrupt)),
         }
-    } else if wide {
-        m.copy(src.wrapping_add(from * 2), to.wrapping_add(8 + at * 2), k * 2);
+        done += n;
     }
+    Ok(())
 }
 
 /// Unit `i` of a flat string; 0 past the end.
@@ -178,16 +230,25 @@ pub fn unit(m: Mem, s: Value, i: u32) -> u16 {
 pub fn units(cx: &mut Cx, m: Mem, s: Value) -> Res<Vec<u16>> {
     let s = flat(cx, m, s)?;
     let n = len(m, s);
-    cx.charge(n as u64 / 8)?;
-    if kind(m, s) == STR8 {
-        let mut b = vec![0u8; n as usize];
-        let _ = m.bytes_out((s as u32).wrapping_add(8), &mut b);
-        Ok(b.into_iter().map(u16::from).collect())
-    } else {
-        let mut b = vec![0u8; n as usize * 2];
-        let _ = m.bytes_out((s as u32).wrapping_add(8), &mut b);
-        Ok(b.chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])).collect())
+    cx.charge(n as u64 / 64)?;
+    let mut all = Vec::with_capacity(n as usize);
+    let mut b = vec![0u8; n.min(SLICE) as usize * 2];
+    let mut from = 0;
+    while from < n {
+        let k = (n - from).min(SLICE);
+        cx.charge(k as u64 / 8)?;
+        if kind(m, s) == STR8 {
+            let b = &mut b[..k as usize];
+            let _ = m.bytes_out((s as u32).wrapping_add(8 + from), b);
+            all.extend(b.iter().map(|c| *c as u16));
+        } else {
+            let b = &mut b[..k as usize * 2];
+            let _ = m.bytes_out((s as u32).wrapping_add(8 + from * 2), b);
+            all.extend(b.chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])));
+        }
+        from += k;
     }
+    Ok(all)
 }
 
 /// For messages and output: lone surrogates become U+FFFD.
@@ -224,8 +285,8 @@ pub fn concat(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res {
     if n <= MIN_ROPE {
         let (a, b) = (flat(cx, m, a)?, flat(cx, m, b)?);
         let at = if wide { new16(cx, m, n)? } else { new8(cx, m, n)? };
-        copy_units(m, a, 0, la, at, 0, wide);
-        copy_units(m, b, 0, lb, at, la, wide);
+        copy_units(cx, m, a, 0, len(m, a).min(la), at, 0, wide)?;
+        copy_units(cx, m, b, 0, len(m, b).min(lb), at, la, wide)?;
         return Ok(STR | at as u64);
     }
     let at = cx.alloc(m, 24)?;
@@ -252,20 +313,35 @@ pub fn slice(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res {
     }
     if kind(m, s) == STR8 {
         let at = new8(cx, m, k)?;
-        copy_units(m, s, from, k, at, 0, false);
+        copy_units(cx, m, s, from, k, at, 0, false)?;
         return Ok(STR | at as u64);
     }
-    let narrow = (from..to).all(|i| unit(m, s, i) < 256);
-    if narrow {
+    if is_narrow(cx, m, s, from, to)? {
         let at = new8(cx, m, k)?;
         for i in 0..k {
+            if i % SLICE == 0 {
+                cx.charge((k - i).min(SLICE) as u64 / 4)?;
+            }
             m.w8(at.wrapping_add(i), 8, unit(m, s, from + i) as u8);
         }
         return Ok(STR | at as u64);
     }
     let at = new16(cx, m, k)?;
-    copy_units(m, s, from, k, at, 0, true);
+    copy_units(cx, m, s, from, k, at, 0, true)?;
     Ok(STR | at as u64)
+}
+
+/// Are units `[from, to)` all below 256?
+fn is_narrow(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<bool> {
+    for i in from..to {
+        if (i - from) % 256 == 0 {
+            cx.charge((to - i).min(256) as u64 / 8)?;
+        }
+        if unit(m, s, i) >= 256 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Same sequence of units?
@@ -280,31 +356,34 @@ pub fn eq(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res<bool> {
     if is_interned(m, a) && is_interned(m, b) {
         return Ok(a == b);
     }
-    cx.charge(len(m, a) as u64 / 16)?;
-    Ok(eq_flat(m, a, b))
+    eq_flat(cx, m, a, b)
 }
 
-fn eq_flat(m: Mem, a: Value, b: Value) -> bool {
+fn eq_flat(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res<bool> {
     let (n, k) = (len(m, a), kind(m, a));
     if n != len(m, b) || k != kind(m, b) {
-        return false;
+        return Ok(false);
     }
-    let bytes = if k == STR8 { n } else { n.saturating_mul(2) };
+    let bytes = if k == STR8 { n } else { n * 2 };
     let (pa, pb) = (a as u32, b as u32);
+    cx.charge(bytes.min(SLICE) as u64 / 32)?;
     let mut i = 0;
     while i + 8 <= bytes {
         if m.r64(pa.wrapping_add(i), 8) != m.r64(pb.wrapping_add(i), 8) {
-            return false;
+            return Ok(false);
         }
         i += 8;
+        if i % SLICE == 0 {
+            cx.charge((bytes - i).min(SLICE) as u64 / 32)?;
+        }
     }
     while i < bytes {
         if m.r8(pa.wrapping_add(i), 8) != m.r8(pb.wrapping_add(i), 8) {
-            return false;
+            return Ok(false);
         }
         i += 1;
     }
-    true
+    Ok(true)
 }
 
 /// Order by code units.
@@ -315,22 +394,30 @@ pub fn compare(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res<std::cmp::Orderin
     if kind(m, a) == STR8 && kind(m, b) == STR8 {
         while i + 8 <= n && m.r64((a as u32).wrapping_add(i), 8) == m.r64((b as u32).wrapping_add(i), 8) {
             i += 8;
+            if i % 256 == 0 {
+                cx.charge(16)?;
+            }
         }
     }
     while i < n {
         let (x, y) = (unit(m, a, i), unit(m, b, i));
         if x != y {
-            cx.charge(i as u64 / 16)?;
             return Ok(x.cmp(&y));
         }
         i += 1;
+        if i % 256 == 0 {
+            cx.charge(64)?;
+        }
     }
-    cx.charge(n as u64 / 16)?;
     Ok(len(m, a).cmp(&len(m, b)))
 }
 
 /// Hash of a flat string's units under this vat's key; equal strings hash alike whatever their kind.
-pub fn hash(m: Mem, s: Value) -> u32 {
+pub fn hash(cx: &mut Cx, m: Mem, s: Value) -> Res<u32> {
+    if !is_sound(cx, m, s) {
+        return Err(cx.stop(Abort::Corrupt));
+    }
+    cx.charge(len(m, s).min(SLICE) as u64 / 8)?;
     let key = roots::get(m, R_HASH_KEY);
     let n = len(m, s);
     let mut h = key ^ (n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -343,6 +430,9 @@ pub fn hash(m: Mem, s: Value) -> u32 {
         while i + 8 <= n {
             mix(m.r64((s as u32).wrapping_add(i), 8));
             i += 8;
+            if i % SLICE == 0 {
+                cx.charge((n - i).min(SLICE) as u64 / 8)?;
+            }
         }
         let mut last = 0u64;
         while i < n {
@@ -352,10 +442,13 @@ pub fn hash(m: Mem, s: Value) -> u32 {
         mix(last);
     } else {
         for i in 0..n {
+            if i % SLICE == SLICE - 1 {
+                cx.charge(SLICE as u64 / 2)?;
+            }
             mix(unit(m, s, i) as u64);
         }
     }
-    (h ^ h >> 29) as u32
+    Ok((h ^ h >> 29) as u32)
 }
 
 /// The index a flat string spells canonically, if it is at most 2^31 - 2.
@@ -381,10 +474,13 @@ pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
     if is_interned(m, s) {
         return Ok(s);
     }
-    cx.charge(2 + len(m, s) as u64 / 8)?;
-    let h = hash(m, s);
+    cx.charge(2)?;
+    let h = hash(cx, m, s)?;
     let table = roots::get(m, R_INTERN) as u32;
     let cap = m.r32(table, H_X);
+    if !is_table(cx, table, cap) {
+        return Err(cx.stop(Abort::Corrupt));
+    }
     let (mut i, mut free) = (h & cap.wrapping_sub(1), None);
     for probes in 0..cap {
         if probes % 64 == 63 {
@@ -398,12 +494,17 @@ pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
         }
         if e == TOMB {
             free = free.or(Some(at));
-        } else if eq_flat(m, e, s) {
+        } else if eq_flat(cx, m, s, e)? {
             return Ok(e);
         }
         i = (i + 1) & cap.wrapping_sub(1);
     }
     Err(cx.stop(Abort::Corrupt))
+}
+
+/// A table of `cap` places lies at `table`.
+fn is_table(cx: &Cx, table: u32, cap: u32) -> bool {
+    cap.is_power_of_two() && cx.heap.holds(table, 8 + 8 * cap as u64)
 }
 
 fn add_interned(cx: &mut Cx, m: Mem, s: Value, at: u32, fresh: bool) -> Res {
@@ -412,13 +513,13 @@ fn add_interned(cx: &mut Cx, m: Mem, s: Value, at: u32, fresh: bool) -> Res {
     let to = cx.alloc_pinned(m, if narrow { 8 + n } else { 8 + 2 * n })?;
     let index = if array_index(m, s).is_some() { INDEX_LIKE } else { 0 };
     m.w64(to, 0, header(if narrow { STR8 } else { STR16 }, PINNED | INTERNED | index, 0, n));
-    copy_units(m, s, 0, n, to, 0, !narrow);
+    copy_units(cx, m, s, 0, n, to, 0, !narrow)?;
     let v = STR | to as u64;
     cx.heap.write(m, at, v);
     if fresh {
-        let used = as_int(roots::get(m, roots::R_INTERN_USED)) + 1;
-        roots::set(cx, m, roots::R_INTERN_USED, int(used));
         let cap = m.r32(roots::get(m, R_INTERN) as u32, H_X);
+        let used = as_int(roots::get(m, roots::R_INTERN_USED)).wrapping_add(1);
+        roots::set(cx, m, roots::R_INTERN_USED, int(used));
         if used as u32 > cap / 4 * 3 {
             rebuild_interned(cx, m)?;
         }
@@ -430,19 +531,31 @@ fn add_interned(cx: &mut Cx, m: Mem, s: Value, at: u32, fresh: bool) -> Res {
 pub fn rebuild_interned(cx: &mut Cx, m: Mem) -> Res<()> {
     let old = roots::get(m, R_INTERN);
     let old_cap = if is_cell(old) { m.r32(old as u32, H_X) } else { 0 };
+    if old_cap > 0 && !is_table(cx, old as u32, old_cap) {
+        return Err(cx.stop(Abort::Corrupt));
+    }
     let entry = |i: u32| m.r64((old as u32).wrapping_add(8 + i * 8), 0);
-    cx.charge(old_cap as u64)?;
-    let live = (0..old_cap).filter(|i| is_str(entry(*i))).count() as u32;
+    let mut live = 0;
+    for i in 0..old_cap {
+        if i % 4096 == 0 {
+            cx.charge(512)?;
+        }
+        live += is_str(entry(i)) as u32;
+    }
     let cap = (live * 2).next_power_of_two().max(1024);
     let t = cx.alloc_old(m, 8 + cap * 8)?;
     m.w64(t, 0, header(WEAKS, 0, 0, cap));
     for i in 0..cap {
+        if i % 4096 == 0 {
+            cx.charge(512)?;
+        }
         m.w64(t + 8 + i * 8, 0, HOLE);
     }
     for i in 0..old_cap {
         let e = entry(i);
         if is_str(e) {
-            let mut k = hash(m, e) & (cap - 1);
+            cx.charge(4)?;
+            let mut k = hash(cx, m, e)? & (cap - 1);
             while m.r64(t + 8 + k * 8, 0) != HOLE {
                 k = (k + 1) & (cap - 1);
             }

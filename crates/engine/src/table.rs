@@ -20,7 +20,7 @@ use crate::object;
 use crate::roots::{self, R_HASH_KEY, R_ID};
 use crate::{bigint, shape, string};
 use cage::Mem;
-use cage::layout::{H_N, H_X, header};
+use cage::layout::{H_KIND, H_N, H_X, header};
 use cage::value::*;
 
 const USED: u16 = 8;
@@ -33,6 +33,8 @@ const HEAD: u32 = 56;
 
 /// Entries of the smallest table.
 const MIN: u32 = 4;
+/// Entries between two charges.
+const SLICE: u32 = 1024;
 /// Entries of the largest table.
 const MAX: u32 = 1 << 26;
 
@@ -50,6 +52,11 @@ fn stride(m: Mem, t: u32) -> u32 {
 fn entry(m: Mem, t: u32, i: u32) -> u32 {
     let buckets = m.r32(t, BUCKETS);
     t.wrapping_add(HEAD).wrapping_add(buckets.wrapping_mul(4)).wrapping_add(i.wrapping_mul(stride(m, t)))
+}
+/// Address of the last word of the entry at `e`: its hash and the next of its bucket.
+#[inline(always)]
+fn meta_place(e: u32, width: u32) -> u32 {
+    e.wrapping_add(width.wrapping_mul(8)).wrapping_sub(8)
 }
 /// Address of the bucket of `hash`.
 #[inline(always)]
@@ -82,13 +89,12 @@ fn hash_known(cx: &mut Cx, m: Mem, key: Value) -> Res<Option<u32>> {
         return Ok(identity(m, key));
     }
     if is_str(key) {
-        cx.charge(string::len(m, key) as u64 / 16)?;
-        return Ok(Some(string::hash(m, key)));
+        return Ok(Some(string::hash(cx, m, key)?));
     }
     let mut h = key ^ roots::get(m, R_HASH_KEY);
     if is_big(key) {
         h = roots::get(m, R_HASH_KEY);
-        let n = m.r32(key as u32, H_X);
+        let n = bigint::size(m, key);
         cx.charge(n as u64 / 4)?;
         for i in 0..n {
             let w = m.r64((key as u32).wrapping_add(i.wrapping_mul(8)), 8);
@@ -105,6 +111,14 @@ fn hash(cx: &mut Cx, m: Mem, key: Value) -> Res<u32> {
     if is_obj(key) { object::identity_hash(cx, m, key) } else { Ok(hash_known(cx, m, key)?.unwrap_or(0)) }
 }
 
+/// Used entries and room of a table, where work is sized by them: what does not lie in the heap ends the turn.
+fn extent(cx: &mut Cx, m: Mem, t: u32) -> Res<(u32, u32)> {
+    let (used, cap, width) = (m.r32(t, USED), m.r32(t, BUCKETS), m.r16(t, H_N) as u64);
+    let bytes = HEAD as u64 + cap as u64 * (4 + 8 * width);
+    let sound = cap.is_power_of_two() && used <= cap && matches!(width, 2 | 3) && m.r8(t, H_KIND) == TABLE;
+    if sound && cx.heap.holds(t, bytes) { Ok((used, cap)) } else { Err(cx.stop(Abort::Corrupt)) }
+}
+
 /// Address of the entry of a normal key; 0 if there is none.
 #[inline]
 fn find(cx: &mut Cx, m: Mem, t: u32, key: Value, hash: u32) -> Res<u32> {
@@ -113,7 +127,7 @@ fn find(cx: &mut Cx, m: Mem, t: u32, key: Value, hash: u32) -> Res<u32> {
     let mut steps = m.r32(t, USED);
     while next != 0 {
         let e = entry(m, t, next - 1);
-        let meta = m.r64(e.wrapping_add(width * 8 - 8), 0);
+        let meta = m.r64(meta_place(e, width), 0);
         if meta as u32 == hash {
             let k = m.r64(e, 0);
             if k == key || (is_str(k) && is_str(key) && string::eq(cx, m, k, key)?) {
@@ -128,6 +142,10 @@ fn find(cx: &mut Cx, m: Mem, t: u32, key: Value, hash: u32) -> Res<u32> {
             return Err(cx.stop(Abort::Corrupt));
         }
         steps -= 1;
+        if steps % 16 == 0 {
+            // keys of one hash, or a chain that a damaged heap made a ring
+            cx.charge(16)?;
+        }
     }
     Ok(0)
 }
@@ -162,11 +180,10 @@ pub fn size(m: Mem, coll: Value) -> u32 {
 }
 
 fn new_table(cx: &mut Cx, m: Mem, words: u32, cap: u32) -> Res<u32> {
-    let cap = cap.next_power_of_two().max(MIN);
     if cap > MAX {
         return Err(cx.stop(Abort::Heap));
     }
-    cx.charge(cap as u64 / 4)?;
+    let cap = cap.next_power_of_two().max(MIN);
     let n = 6 + cap / 2 + cap * words;
     let t = cx.alloc(m, 8 + n * 8)?;
     m.w64(t, 0, header(TABLE, 0, words as u16, n));
@@ -174,6 +191,7 @@ fn new_table(cx: &mut Cx, m: Mem, words: u32, cap: u32) -> Res<u32> {
     {
         m.w64(t, at, v);
     }
+    cx.charge(cap as u64 / 64)?;
     if t < cage::layout::OLD {
         // all words must read as values
         m.zero(t + HEAD, (n - 6) * 8);
@@ -201,26 +219,29 @@ fn append(cx: &mut Cx, m: Mem, t: u32, key: Value, v: Value, hash: u32) {
     if width == 3 {
         cx.heap.write(m, e.wrapping_add(8), v);
     }
-    cx.heap.write(m, e.wrapping_add(width * 8 - 8), hash as u64 | (next as u64) << 32);
+    cx.heap.write(m, meta_place(e, width), hash as u64 | (next as u64) << 32);
     cx.heap.dirty(m, b, 4);
-    m.w32(b, 0, i + 1);
-    cx.heap.write(m, t.wrapping_add(USED as u32), int(i as i32 + 1));
+    m.w32(b, 0, i.wrapping_add(1));
+    cx.heap.write(m, t.wrapping_add(USED as u32), int(i.wrapping_add(1) as i32));
     let live = m.r32(t, LIVE);
-    cx.heap.write(m, t.wrapping_add(LIVE as u32), int(live as i32 + 1));
+    cx.heap.write(m, t.wrapping_add(LIVE as u32), int(live.wrapping_add(1) as i32));
 }
 
 /// Replaces the table of `coll` by one with room for `cap` entries, the deleted ones left behind.
 fn rehash(cx: &mut Cx, m: Mem, coll: Value, cap: u32) -> Res<u32> {
     let old = table_of(m, coll) as u32;
-    let (used, width) = (m.r32(old, USED), m.r16(old, H_N) as u32);
-    cx.charge(used as u64)?;
+    let (used, _) = extent(cx, m, old)?;
+    let width = m.r16(old, H_N) as u32;
     let t = new_table(cx, m, width, cap)?;
     for i in 0..used {
+        if i % SLICE == 0 {
+            cx.charge((used - i).min(SLICE) as u64)?;
+        }
         let e = entry(m, old, i);
         let k = m.r64(e, 0);
         if k != TOMB {
             let v = m.r64(e, 8);
-            let h = m.r32(e.wrapping_add(width * 8 - 8), 0);
+            let h = m.r32(meta_place(e, width), 0);
             append(cx, m, t, k, v, h);
         }
     }
@@ -248,9 +269,10 @@ pub fn set(cx: &mut Cx, m: Mem, coll: Value, key: Value, v: Value) -> Res<()> {
     }
     let (used, cap) = (m.r32(t, USED), m.r32(t, BUCKETS));
     if used >= cap {
+        extent(cx, m, t)?;
         let live = m.r32(t, LIVE);
         // many deleted ones: the same size will do
-        t = rehash(cx, m, coll, if live >= cap - cap / 4 { cap * 2 } else { cap })?;
+        t = rehash(cx, m, coll, if live >= cap - cap / 4 { cap.saturating_mul(2) } else { cap })?;
     }
     append(cx, m, t, key, v, h);
     Ok(())
@@ -267,16 +289,19 @@ pub fn delete(cx: &mut Cx, m: Mem, coll: Value, key: Value) -> Res<bool> {
     if m.r16(t, H_N) == 3 {
         cx.heap.write(m, e.wrapping_add(8), UNDEF);
     }
-    let (live, used, cap) = (m.r32(t, LIVE) - 1, m.r32(t, USED), m.r32(t, BUCKETS));
+    let (live, used, cap) = (m.r32(t, LIVE).wrapping_sub(1), m.r32(t, USED), m.r32(t, BUCKETS));
     cx.heap.write(m, t.wrapping_add(LIVE as u32), int(live as i32));
     // so that taking the first again and again does not pass over what was taken before
     let first = m.r32(t, FIRST);
     if entry(m, t, first) == e {
-        let mut f = first + 1;
+        let mut f = first.wrapping_add(1);
         while f < used && m.r64(entry(m, t, f), 0) == TOMB {
             f += 1;
+            if f % SLICE == 0 {
+                cx.charge(SLICE as u64 / 4)?;
+            }
         }
-        cx.charge((f - first) as u64 / 4)?;
+        cx.charge(1)?;
         cx.heap.write(m, t.wrapping_add(FIRST as u32), int(f as i32));
     }
     if cap > 32 && live < cap / 8 {
@@ -290,6 +315,7 @@ pub fn clear(cx: &mut Cx, m: Mem, coll: Value) -> Res<()> {
     let t = table_of(m, coll);
     if is_cell(t) {
         let t = t as u32;
+        extent(cx, m, t)?;
         let new = new_table(cx, m, m.r16(t, H_N) as u32, MIN)?;
         cx.heap.write(m, t.wrapping_add(CLEARED as u32), int(1));
         replace(cx, m, coll, new);
@@ -329,8 +355,14 @@ pub fn next(cx: &mut Cx, m: Mem, c: &mut Cursor) -> Res<Option<(Value, Value)>> 
             c.pos = 0;
         } else if used != live {
             let before = c.pos.min(used);
-            cx.charge(2 + before as u64 / 4)?;
-            c.pos = (0..before).filter(|i| m.r64(entry(m, t, *i), 0) != TOMB).count() as u32;
+            let mut gone = 0;
+            for i in 0..before {
+                if i % SLICE == 0 {
+                    cx.charge(2 + (before - i).min(SLICE) as u64 / 4)?;
+                }
+                gone += (m.r64(entry(m, t, i), 0) == TOMB) as u32;
+            }
+            c.pos = before - gone;
         }
         cx.charge(1)?;
         c.table = new;
@@ -346,14 +378,15 @@ fn step_in(cx: &mut Cx, m: Mem, t: u32, c: &mut Cursor) -> Res<Option<(Value, Va
         let e = entry(m, t, i);
         let k = m.r64(e, 0);
         i += 1;
+        if (i - start) % SLICE == 0 {
+            cx.charge(SLICE as u64 / 4)?;
+        }
         if k != TOMB {
             c.pos = i;
-            cx.charge((i - start) as u64 / 4)?;
             return Ok(Some((k, if m.r16(t, H_N) == 3 { m.r64(e, 8) } else { k })));
         }
     }
     c.pos = i;
-    cx.charge((i - start) as u64 / 4)?;
     Ok(None)
 }
 
@@ -370,7 +403,7 @@ fn weak_cap(m: Mem, t: u32) -> u32 {
 fn weak_find(cx: &mut Cx, m: Mem, t: u32, key: Value, hash: u32) -> Res<u32> {
     let cap = weak_cap(m, t);
     let mut i = hash & cap.wrapping_sub(1);
-    for _ in 0..cap {
+    for probes in 0..cap {
         let at = t.wrapping_add(PAIRS).wrapping_add(i.wrapping_mul(16));
         let k = m.r64(at, 0);
         if k == key {
@@ -379,9 +412,11 @@ fn weak_find(cx: &mut Cx, m: Mem, t: u32, key: Value, hash: u32) -> Res<u32> {
         if k == HOLE {
             return Ok(0);
         }
+        if probes % 64 == 63 {
+            cx.charge(64)?;
+        }
         i = (i + 1) & (cap - 1);
     }
-    cx.charge(cap as u64)?;
     Ok(0)
 }
 
@@ -425,12 +460,14 @@ fn new_weak(cx: &mut Cx, m: Mem, cap: u32) -> Res<u32> {
     if cap > MAX {
         return Err(cx.stop(Abort::Heap));
     }
-    cx.charge(cap as u64 / 2)?;
     let t = cx.alloc(m, PAIRS + cap * 16)?;
     m.w64(t, 0, header(ETABLE, 0, 0, 2 + cap * 2));
     m.w64(t, 8, 0);
     m.w64(t, 16, 0);
     for i in 0..cap {
+        if i % SLICE == 0 {
+            cx.charge((cap - i).min(SLICE) as u64 / 2)?;
+        }
         m.w64(t + PAIRS + i * 16, 0, HOLE);
         m.w64(t + PAIRS + i * 16, 8, UNDEF);
     }
@@ -450,14 +487,26 @@ fn weak_room(cx: &mut Cx, m: Mem, coll: Value) -> Res<u32> {
     if m.r32(old, 8) < cap / 4 * 3 {
         return Ok(old);
     }
-    cx.charge(cap as u64)?;
+    if cap == 0 || !cx.heap.holds(old, PAIRS as u64 + 16 * cap as u64) {
+        return Err(cx.stop(Abort::Corrupt));
+    }
     let pair = |i: u32| old.wrapping_add(PAIRS).wrapping_add(i.wrapping_mul(16));
     let alive = |k: Value| k != HOLE && k != TOMB;
-    let live = (0..cap).filter(|i| alive(m.r64(pair(*i), 0))).count() as u32;
+    let mut live = 0;
+    for i in 0..cap {
+        if i % SLICE == 0 {
+            cx.charge((cap - i).min(SLICE) as u64 / 4)?;
+        }
+        live += alive(m.r64(pair(i), 0)) as u32;
+    }
     let new = new_weak(cx, m, ((live + 1) * 2).next_power_of_two().max(MIN))?;
     for i in 0..cap {
         let (k, v) = (m.r64(pair(i), 0), m.r64(pair(i), 8));
+        if i % SLICE == 0 {
+            cx.charge((cap - i).min(SLICE) as u64 / 4)?;
+        }
         if alive(k) {
+            cx.charge(2)?;
             let h = hash(cx, m, k)?;
             weak_put(cx, m, new, k, v, mix(h));
         }
@@ -475,7 +524,7 @@ fn weak_put(cx: &mut Cx, m: Mem, t: u32, key: Value, v: Value, hash: u32) {
             cx.heap.write(m, at, key);
             cx.heap.write(m, at.wrapping_add(8), v);
             cx.heap.dirty(m, t, 16);
-            m.w64(t, 8, m.r32(t, 8) as u64 + 1);
+            m.w64(t, 8, m.r32(t, 8).wrapping_add(1) as u64);
             return;
         }
         i = (i + 1) & (cap - 1);

@@ -113,8 +113,8 @@ pub fn aborted(why: &Aborted) {
 
 /// A program that cannot be started.
 pub fn nothing_to_start(file: &str) {
-    eprintln!("error[E-START]: {} exports nothing to start", safe(file));
-    eprintln!("  help: export a function as `default` or `start`; it is called with `powers`");
+    eprintln!("error[E-START]: {} exports no function to start", safe(file));
+    eprintln!("  help: make its `default` export (or, if it has none, `start`) a function; it is called with `powers`");
 }
 
 /// Reports an error that nobody in any vat handled, with what led to it.

@@ -305,6 +305,9 @@ impl Pool {
             }
             self.step(w, Event::Idle { vat });
         }
+        if w.ready.is_empty() && w.node.is_quiet() {
+            self.step(w, Event::Quiet);
+        }
     }
 }
 

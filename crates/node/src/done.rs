@@ -200,6 +200,7 @@ impl Node {
             }
             Op::Drop { what, recognised } => self.drop_ref(vat, what, recognised),
             Op::Retired(n) => self.retired(ObjectId { vat, n }),
+            Op::Reached(refs) => self.reached(vat, refs),
             Op::Now { answer } => self.request(vat, answer, Effect::Now { answer }),
             Op::Delay { ms, answer } => self.request(vat, answer, Effect::Delay { ms, answer }),
             Op::Random { bytes, answer } => self.request(vat, answer, Effect::Random { bytes, answer }),

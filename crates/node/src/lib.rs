@@ -285,6 +285,9 @@ impl Node {
     /// Puts a delivery into an inbox; the references in it are held until it is consumed.
     fn enqueue(&mut self, to: VatId, what: What, origin: TurnId) {
         let bytes = route::size(&what);
+        if !matches!(what, What::Trace { .. } | What::Collect) {
+            self.disturb();
+        }
         self.retain_all(&what);
         let Some(v) = self.vat_mut(to) else { return };
         v.inbox.push_back(Queued { what, origin, last_chance: false, bytes });

@@ -58,6 +58,8 @@ pub enum Op {
     Drop { what: Ref, recognised: bool },
     /// An export that nobody held any longer is no more.
     Retired(u64),
+    /// References that a `What::Trace` reached.
+    Reached(Vec<Ref>),
     /// `timer.now()`
     Now { answer: PromiseId },
     /// `timer.delay(ms)`
@@ -166,8 +168,8 @@ pub enum What {
     Notify { promise: PromiseId, rejected: bool, value: Data },
     /// All garbage is collected; what became of imports is told.
     Collect,
-    /// Which imports are reached from these exports (and, with `roots`, from the vat's own roots): the vat answers by `Reached`.
-    Trace { roots: bool, exports: Vec<u64> },
+    /// Which references are reached from the vat's own roots and from these exports? Changes nothing; `Op::Reached` answers.
+    Trace { exports: Vec<u64> },
 }
 
 impl What {

@@ -43,6 +43,9 @@ pub struct Run {
     pub lines: Vec<String>,
     pub reports: Vec<Report>,
     pub turns: u64,
+    /// Objects that vats hold of each other, and promises that more than one vat knows, at the end.
+    pub exports: usize,
+    pub promises: usize,
 }
 
 /// A world in which one program runs.
@@ -113,7 +116,9 @@ impl World {
             }
         }
         let outcome = self.ended.unwrap_or(Outcome::Done);
-        Run { outcome, lines: self.lines, reports: self.reports, turns: self.turns }
+        let exports = self.node.vats().map(|v| self.node.held(v)).sum();
+        let promises = self.node.promises();
+        Run { outcome, lines: self.lines, reports: self.reports, turns: self.turns, exports, promises }
     }
 
     /// One thing happens; false: nothing can.
@@ -153,6 +158,12 @@ impl World {
 
     /// The earliest delay is over.
     fn pass_time(&mut self) -> bool {
+        if self.node.is_quiet() {
+            self.step(Event::Quiet);
+            if !self.node.is_quiet() {
+                return true;
+            }
+        }
         let Some(&(due, n, p)) = self.delays.first() else { return false };
         self.delays.remove(&(due, n, p));
         self.now_ms = self.now_ms.max(due);

@@ -14,6 +14,7 @@ mod edge;
 mod encode;
 mod known;
 mod powers;
+mod reach;
 pub mod program;
 mod start;
 
@@ -98,6 +99,12 @@ impl Vat {
 
     /// One turn.
     pub fn deliver(&mut self, shared: &Shared, d: &Delivery) -> TurnOutcome {
+        if let What::Trace { exports } = &d.what {
+            let mut reached = Vec::new();
+            self.machine.look(|cx, m| reached = reach::refs(cx, m, exports));
+            let t = Turn { outcome: Outcome::Done(Ending::Done), output: Vec::new(), unhandled: Vec::new(), instructions: 0 };
+            return self.outcome(t, vec![passable::Op::Reached(reached)]);
+        }
         let arrived = RefCell::new(Vec::new());
         let mut edge = Edge::new(self.machine.heap_marks(), &arrived);
         let id = self.id;

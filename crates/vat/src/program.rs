@@ -197,10 +197,14 @@ impl Bundler<'_> {
         let mut files = vec![entry.to_owned()];
         let (mut graph, mut makes) = (Vec::new(), Vec::new());
         let mut next = 0;
+        let mut whole = true;
         while next < files.len() {
             let file = files[next].clone();
             next += 1;
-            let Some(unit) = self.unit(&file) else { continue };
+            let Some(unit) = self.unit(&file) else {
+                whole = false;
+                continue;
+            };
             let mut requests = Vec::new();
             for specifier in &unit.unit.module.requests {
                 let Some(target) = self.resolve(&file, specifier, "import") else { continue };
@@ -216,6 +220,7 @@ impl Bundler<'_> {
                     makes.push((specifier.clone(), target));
                 }
             }
+            whole &= requests.len() == unit.unit.module.requests.len();
             graph.push(ModuleIn { unit, requests });
             if files.len() > MAX_MODULES {
                 let message = format!("more than {MAX_MODULES} modules");
@@ -223,7 +228,22 @@ impl Bundler<'_> {
                 break;
             }
         }
+        if whole && graph.len() == files.len() {
+            self.names(&graph);
+        }
         (graph, makes)
+    }
+
+    /// Every name that is imported must be exported, by one module.
+    fn names(&mut self, graph: &[ModuleIn]) {
+        for (i, diagnostic) in engine::module::missing_names(graph) {
+            let unit = &graph[i].unit.unit;
+            let known = self.faults.iter().any(|f| f.file == unit.name && f.diagnostics.contains(&diagnostic));
+            if !known {
+                let (file, source) = (unit.name.clone(), unit.source.to_string());
+                self.faults.push(Fault { file, source, diagnostics: vec![diagnostic] });
+            }
+        }
     }
 
     /// The file that `specifier` names in `file`.

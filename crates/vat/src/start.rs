@@ -33,7 +33,7 @@ pub fn program(
     match promise::caught(cx, r)? {
         Ok(Some(v)) => send::answer_with(cx, m, answer, v).map(|()| Ending::Done),
         Ok(None) => {
-            let why = "the module exports no function to start: export one as `default` or `start`";
+            let why = "the module exports no function to start: make its `default` export (or, if it has none, `start`) a function";
             let e = error::make(cx, m, ErrorKind::Type, why)?;
             send::answer_out(cx, m, answer, promise::REJECTED, e).map(|()| Ending::NoStart)
         }

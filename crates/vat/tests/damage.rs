@@ -3,11 +3,10 @@
 mod damage;
 
 #[test]
-#[ignore = "with overflow checks, sums over damaged lengths panic: see bench/RESULTS.md"]
 fn damaged_images_of_a_vat_harm_nobody() {
-    let run = || damage::fuzz(0, 10_000);
-    // natives nest on the Rust stack
-    let t = std::thread::Builder::new().stack_size(64 << 20).spawn(run).expect("a thread");
-    let sum = t.join().expect("no panic escapes the loop");
+    // a turn that panics ends as one of a damaged heap; its message is not wanted here
+    std::panic::set_hook(Box::new(|_| ()));
+    let sum = damage::fuzz(0, 10_000);
+    drop(std::panic::take_hook());
     assert!(sum.good(), "{:?} {:?} neighbour same: {}", sum.panics.first(), sum.hangs.first(), sum.neighbour_same);
 }

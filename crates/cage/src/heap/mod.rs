@@ -13,8 +13,8 @@
 //! - after an error of any call the turn must be rolled back.
 //!
 //! Invariants
-//! - a block of old space whose `DIRTY` byte is not zero has been seen by `write_slow` in this turn, and by the marker's
-//!   list of blocks to look at again if it is at work: a store into it needs no more;
+//! - a block of old space whose `DIRTY` byte is not zero has been seen by `write_slow` in this turn (or was laid out in it),
+//!   and by the marker's list of blocks to look at again if it is at work: a store into it needs no more;
 //! - every old slot that holds a young reference is in `remembered`, once.
 //!
 //! Must never know: what a kind means beyond its table row.
@@ -23,6 +23,7 @@ mod image;
 mod mark;
 mod minor;
 mod old;
+mod reach;
 mod region;
 mod sweep;
 mod turn;
@@ -65,6 +66,8 @@ pub struct Stats {
     pub undo_blocks: u32,
     pub collections: u64,
     pub marks: u64,
+    /// The most work of one `collect`: bytes copied and work of marking (see `Tuning`).
+    pub most_work: u64,
     /// Moved out of sparse regions since the heap was opened.
     pub moved_bytes: u64,
     /// References that the marker found to name no object: more than 0 means a damaged heap.
@@ -312,6 +315,12 @@ impl Heap {
         OLD + self.regions.len() as u32 * REGION
     }
 
+    /// Can an object of `bytes` lie at `at`? To be asked before work whose size a header says: the header may be damaged.
+    #[inline]
+    pub fn holds(&self, at: u32, bytes: u64) -> bool {
+        if at < OLD { bytes <= MAX_YOUNG as u64 } else { at as u64 + bytes <= self.old_end() as u64 }
+    }
+
     /// Moves `n` words, overlapping or not, barrier included; as many as lie in the heap.
     /// The embedder charges its meter for `n` before.
     pub fn copy_values(&mut self, mem: Mem, from: u32, to: u32, n: u32) {
@@ -401,6 +410,7 @@ impl Heap {
             undo_blocks: self.undo.len() as u32,
             collections: self.collections,
             marks: self.mark.cycles,
+            most_work: self.mark.most_work,
             moved_bytes: self.moved_bytes,
             bad_references: self.mark.bad,
         }

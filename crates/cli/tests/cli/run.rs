@@ -20,7 +20,37 @@ fn start_is_called_when_there_is_no_default() {
     assert_eq!(f.run(&["run", "start.js"]).out, "started\n");
     let ran = f.run(&["run", "none.js"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("none.js exports nothing to start"), "{}", ran.err);
+    assert!(ran.err.contains("none.js exports no function to start"), "{}", ran.err);
+}
+
+#[test]
+fn a_default_export_that_is_no_function_starts_nothing() {
+    let f = Folder::new(&[("p.js", "export default 3; export const start = ({ console }) => console.log('started');")]);
+    let ran = f.run(&["run", "p.js"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+    assert!(ran.err.contains("error[E-START]") && ran.err.contains("`default` export"), "{}", ran.err);
+}
+
+#[test]
+fn a_name_that_no_module_exports_is_shown_where_it_is_imported() {
+    let f = Folder::new(&[
+        ("main.js", "import { one,\n  two } from './lib.js';\nexport default () => one + two;"),
+        ("again.js", "export { three } from './lib.js';\nexport default () => 1;"),
+        ("both.js", "import { one } from './all.js';\nexport default () => one;"),
+        ("all.js", "export * from './lib.js';\nexport * from './other.js';"),
+        ("lib.js", "export const one = 1;"),
+        ("other.js", "export const one = 2;"),
+    ]);
+    for (file, place, what) in [
+        ("main.js", "main.js:2:3", "'./lib.js' exports no `two`"),
+        ("again.js", "again.js:1:23", "'./lib.js' exports no `three`"),
+        ("both.js", "both.js:1:10", "provide `one`"),
+    ] {
+        let ran = f.run(&["run", file]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{file}");
+        let parts = ["error[E-EXPORT]", place, what, "help: "];
+        assert!(parts.iter().all(|part| ran.err.contains(part)), "{file}: {}", ran.err);
+    }
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn concat(cx: &mut Cx, m: Mem, a: Args) -> Res {
             return Err(cx.type_error(m, "Array length would pass 2^53 - 1"));
         }
         let fast = plain_len(m, e).zip(plain_len(m, made)).filter(|(_, have)| e != made && *have as f64 == n);
-        if let Some((k, have)) = fast.filter(|(k, have)| k + have < array::MAX_DENSE) {
+        if let Some((k, have)) = fast.filter(|(k, have)| k.saturating_add(*have) < array::MAX_DENSE) {
             if k + have > array::capacity(m, made) {
                 array::resize(cx, m, made, k + have, false)?;
             }

@@ -119,8 +119,7 @@ fn message(cx: &mut Cx, m: Mem, d: Value) -> Res<String> {
         return redacted(cx, m, d);
     }
     let mut text = String::new();
-    for i in 0..array::dense_len(m, list) {
-        let v = array::element(m, list, i);
+    for (i, v) in array::values(cx, m, list)?.into_iter().enumerate() {
         text += &if i % 2 == 0 { convert::to_rust_string(cx, m, v)? } else { redacted(cx, m, v)? };
     }
     Ok(text)

@@ -100,7 +100,7 @@ fn list(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
     match array::simple(m, v) {
         Some(n) => {
             cx.charge(n as u64)?;
-            Ok((0..n).map(|i| array::element(m, v, i)).map(|x| if x == HOLE { UNDEF } else { x }).collect())
+            Ok(array::values(cx, m, v)?.into_iter().map(|x| if x == HOLE { UNDEF } else { x }).collect())
         }
         None => interp::iterate_to_vec(cx, m, v),
     }

@@ -50,7 +50,7 @@ pub const TABLE: &[Native] = &[
 /// The prepared array, cut to its first elements.
 fn cut(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let (made, n) = (a.get(m, 0), num(a.get(m, 1)) as u32);
-    let have = array::dense_len(m, made);
+    let have = array::sound_len(cx, m, made)?;
     if n < have / 2 {
         return arrays::from_elems(cx, m, array::elems(m, made), 0, n);
     }

@@ -94,9 +94,7 @@ pub fn sort_by_keys(cx: &mut Cx, m: Mem, a: Args) -> Res {
 }
 
 fn values_of(cx: &mut Cx, m: Mem, list: Value) -> Res<Vec<Value>> {
-    let n = array::dense_len(m, list);
-    cx.charge(n as u64 / 4)?;
-    Ok((0..n).map(|i| array::element(m, list, i)).collect())
+    array::values(cx, m, list)
 }
 
 fn store(cx: &mut Cx, m: Mem, list: Value, values: impl Iterator<Item = Value>) -> Res<()> {
@@ -141,7 +139,7 @@ fn sort_items(cx: &mut Cx, m: Mem, list: Value, mut items: Vec<Item>) -> Res<()>
 }
 
 /// A stable merge sort that looks at the meter.
-fn merge_sort<T: Copy>(cx: &mut Cx, items: &mut Vec<T>, mut order: impl FnMut(&mut Cx, &T, &T) -> Res<Ordering>) -> Res<()> {
+pub(crate) fn merge_sort<T: Copy>(cx: &mut Cx, items: &mut Vec<T>, mut order: impl FnMut(&mut Cx, &T, &T) -> Res<Ordering>) -> Res<()> {
     for run in items.chunks_mut(RUN) {
         cx.charge(run.len() as u64 * 2)?;
         let mut stopped = None;

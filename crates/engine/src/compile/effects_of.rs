@@ -20,11 +20,15 @@ pub(super) fn effects(words: &[u32], at: usize) -> Effects {
     let (a, b, c) = (u32::from(a), u32::from(b), u32::from(c));
     let mut e = Effects { falls: true, ..Effects::default() };
     match o {
-        op::LDI..=op::LDD | op::GETCAP | op::GETCAPB | op::NEWENV | op::GETG | op::NEWOBJ | op::NEWTARGET | op::REST => {
+        op::LDI..=op::LDD | op::GETCAP | op::GETCAPB | op::NEWENV | op::GETG | op::HASG | op::NEWOBJ | op::NEWTARGET | op::REST => {
             e.writes.push(a);
         }
         op::ARGS | op::ASYNC => e.writes.push(a),
-        op::SETCAPB | op::SETG | op::CHECK | op::LINKED | op::OBJCHECK | op::HARDEN => e.reads.push(a),
+        op::SETG => {
+            e.reads.push(a);
+            e.reads.extend((c != 0).then_some(c));
+        }
+        op::SETCAPB | op::CHECK | op::LINKED | op::OBJCHECK | op::HARDEN => e.reads.push(a),
         op::SETBOX | op::INITBOX | op::SETENV | op::SETP | op::DEFP | op::PUSH | op::APPEND | op::SETPROTO | op::COPYDATA => {
             e.reads.extend([a, b]);
         }

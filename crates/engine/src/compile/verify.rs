@@ -232,7 +232,7 @@ fn merge(state: &mut [Option<Set>], work: &mut Vec<usize>, at: usize, s: &Set) {
 /// Words of an instruction; none for what no compiler emits.
 pub(super) fn length(first: u32) -> Option<usize> {
     let [o, _, b, _] = first.to_le_bytes();
-    if matches!(o, op::HASPRIV | op::JTABLE | op::THIS | op::IMPORTMETA | op::EXIT..) {
+    if matches!(o, op::JTABLE | op::THIS | op::IMPORTMETA | op::EXIT..) {
         return None;
     }
     let sources = if o == op::CLOSURE { usize::from(b).div_ceil(2) } else { 0 };

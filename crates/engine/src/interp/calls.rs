@@ -52,8 +52,11 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
             push_construct(cx, m, fr, code, win.get(a(i)), &args, a(i))
         }
         RET | RETU => {
-            // the fast path did not want it for lack of fuel
-            Err(cx.stop(Abort::Instructions))
+            // the fast path did not want it: the meter must be looked at
+            cx.charge(1)?;
+            let v = if i as u8 == RET { win.get(a(i)) } else { UNDEF };
+            super::coro::leave(m, fr, v);
+            Ok(())
         }
         REST => {
             safepoint(cx, m, frame_end(m, win, code))?;
@@ -105,12 +108,10 @@ fn elements(cx: &mut Cx, m: Mem, list: Value) -> Res<Vec<Value>> {
     if !array::is_array(m, list) {
         return Err(cx.stop(Abort::Corrupt));
     }
-    let n = array::dense_len(m, list);
-    if n as usize > MAX_ARGS {
+    if array::dense_len(m, list) as usize > MAX_ARGS {
         return Err(cx.range_error(m, "limit: arguments of a call"));
     }
-    cx.charge(n as u64 / 8)?;
-    Ok((0..n).map(|k| array::element(m, list, k)).map(|v| if v == HOLE { UNDEF } else { v }).collect())
+    Ok(array::values(cx, m, list)?.into_iter().map(|v| if v == HOLE { UNDEF } else { v }).collect())
 }
 
 #[cold]
@@ -264,7 +265,7 @@ fn call_apply<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, at: u8, argc: u8,
 pub fn array_like(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
     if array::simple(m, v).is_some() {
         let n = array::dense_len(m, v);
-        if (0..n).all(|i| array::element(m, v, i) != HOLE) {
+        if n as usize > MAX_ARGS || (0..n).all(|i| array::element(m, v, i) != HOLE) {
             return elements(cx, m, v);
         }
     }

@@ -97,7 +97,7 @@ fn suspend(cx: &mut Cx, m: Mem, fr: &Frame, coro: Value, dest: u8, code: Code) {
 }
 
 /// Returns from the frame with `v`.
-fn leave<'c>(m: Mem<'c>, fr: &mut Frame<'c>, v: Value) {
+pub(super) fn leave<'c>(m: Mem<'c>, fr: &mut Frame<'c>, v: Value) {
     let back = fr.win.get(1);
     fr.win.set(0, v);
     fr.pc = (back >> 32) as u32;
@@ -110,13 +110,13 @@ pub fn resume(cx: &mut Cx, m: Mem, coro: Value, v: Value, throw: bool) -> Res<()
     let coro = checked(cx, m, coro)?;
     let at = coro as u32;
     let f = m.r64(at, 16);
-    let place = as_int(m.r64(at, 24)) - 1;
+    let place = as_int(m.r64(at, 24)).wrapping_sub(1);
     if !is_obj(f) || object::kind(m, f) != FN || place < 0 {
         return Err(cx.stop(Abort::Corrupt));
     }
     let n = m.r32(at, H_X).saturating_sub(HEAD);
     let base = cx.stack_top;
-    if base.saturating_add((n + 300) * 8) >= STACK_END {
+    if n >= (STACK_END - cage::layout::STACK) / 8 || base.saturating_add((n + 300) * 8) >= STACK_END {
         return Err(cx.stop(Abort::Depth));
     }
     let win = m.win(base);
@@ -124,7 +124,7 @@ pub fn resume(cx: &mut Cx, m: Mem, coro: Value, v: Value, throw: bool) -> Res<()
     let argc = m.r64(at, 40) as u32 & 0xFFFF;
     win.set(1, (STUB_EXIT as u64) << 32 | (argc as u64) << 16);
     for k in 0..n {
-        m.w64(base + 16 + k * 8, 0, m.r64(at.wrapping_add(8 + (HEAD + k) * 8), 0));
+        m.w64(base.wrapping_add(16 + k * 8), 0, m.r64(at.wrapping_add(8 + (HEAD + k) * 8), 0));
     }
     let engine = cx.engine.clone();
     let code = engine.space.code();

@@ -283,6 +283,7 @@ fn for_in_keys(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
     let mut seen = std::collections::BTreeSet::new();
     let mut keys = Vec::new();
     while is_obj(o) {
+        cx.charge(1)?;
         for k in object::own_keys(cx, m, o)? {
             cx.charge(1)?;
             if is_sym(k) || !seen.insert(k) {

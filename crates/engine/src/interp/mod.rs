@@ -21,7 +21,7 @@ mod slow;
 mod units;
 mod unwind;
 
-pub use calls::{array_like, call, call_job, call_rooted, construct};
+pub use calls::{MAX_ARGS, array_like, call, call_job, call_rooted, construct};
 pub use coro::resume;
 pub use iter::iterate_to_vec;
 pub use units::{add_unit, drop_caches, forget_caches, program_closure, restore, run_unit};

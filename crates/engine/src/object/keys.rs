@@ -40,12 +40,16 @@ pub fn own_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
     match kind(m, o) {
         ARR => crate::array::own_indices(cx, m, o, &mut keys)?,
         WRAPPER if is_str(m.r64(o as u32, 16)) => {
-            keys.extend((0..string::len(m, m.r64(o as u32, 16))).map(|i| int(i as i32)));
+            for i in 0..string::len(m, m.r64(o as u32, 16)) {
+                if i % 1024 == 0 {
+                    cx.charge(128)?;
+                }
+                keys.push(int(i as i32));
+            }
         }
         NAMESPACE => return crate::module::namespace_keys(cx, m, o),
         _ => {}
     }
-    cx.charge(keys.len() as u64 / 8)?;
     let s = shape::of(m, o);
     let all = shape::entries(cx, m, s)?;
     let dense = keys.len();

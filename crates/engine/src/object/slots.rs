@@ -7,6 +7,9 @@
 //! - a dictionary's shape belongs to one object alone.
 use super::*;
 
+/// Words written between two charges.
+const SLICE: u32 = 1 << 14;
+
 /// Address of slot `i` of `o` in shape `s`; 0 if it has none.
 #[inline]
 pub fn slot_addr(m: Mem, o: Value, s: u32, i: u32) -> u32 {
@@ -41,12 +44,19 @@ fn overflow_place(m: Mem, o: Value, s: u32) -> u32 {
 
 /// A reference array of `n` words, filled with `fill`.
 pub fn new_elems(cx: &mut Cx, m: Mem, n: u32, tail: bool, fill: Value) -> Res<u32> {
-    cx.charge(n as u64 / 16)?;
+    new_elems_from(cx, m, n, tail, fill, 0)
+}
+
+/// As `new_elems`, filled from element `from` on: the caller writes those before at once.
+pub fn new_elems_from(cx: &mut Cx, m: Mem, n: u32, tail: bool, fill: Value, from: u32) -> Res<u32> {
     let words = n.checked_add(tail as u32).filter(|w| *w < 1 << 28);
     let Some(words) = words else { return Err(cx.stop(Abort::Heap)) };
     let e = cx.alloc(m, 8 + words * 8)?;
     m.w64(e, 0, header(ELEMS, 0, tail as u16, n));
-    for i in 0..n {
+    for i in from..n {
+        if i % SLICE == 0 {
+            cx.charge((n - i).min(SLICE) as u64 / 16)?;
+        }
         m.w64(e.wrapping_add(8 + i * 8), 0, fill);
     }
     if tail {
@@ -69,9 +79,15 @@ fn grow_overflow(cx: &mut Cx, m: Mem, o: Value, s: u32, i: u32) -> Res<()> {
     if i < have {
         return Ok(());
     }
+    if have > 0 && !cx.heap.holds(old as u32, 8 + 8 * have as u64) {
+        return Err(cx.stop(Abort::Corrupt));
+    }
     let n = (i + 1).max(have + have / 2).max(3);
     let e = new_elems(cx, m, n, false, UNDEF)?;
     for k in 0..have {
+        if k % SLICE == 0 {
+            cx.charge((have - k).min(SLICE) as u64 / 8)?;
+        }
         let v = m.r64((old as u32).wrapping_add(8 + k * 8), 0);
         cx.heap.write(m, e.wrapping_add(8 + k * 8), v);
     }
@@ -82,7 +98,7 @@ fn grow_overflow(cx: &mut Cx, m: Mem, o: Value, s: u32, i: u32) -> Res<()> {
 
 /// Moves `o` to `new` (its shape plus one property) and stores the property's value.
 pub fn add_slot(cx: &mut Cx, m: Mem, o: Value, new: u32, v: Value) -> Res<()> {
-    let (i, meta) = (shape::count(m, new) - 1, shape::meta(m, new));
+    let (i, meta) = (shape::count(m, new).wrapping_sub(1) & 0xFFF_FFFF, shape::meta(m, new));
     if meta & EXOTIC != 0 {
         grow_overflow(cx, m, o, new, i)?;
     } else if i >= meta & 0xFF {
@@ -150,7 +166,7 @@ pub fn add_property(cx: &mut Cx, m: Mem, o: Value, key: Value, attrs: u8, v: Val
 /// Renumbers the slots of a dictionary most of whose slots belong to deleted properties.
 fn compact_dict(cx: &mut Cx, m: Mem, o: Value) -> Res<u32> {
     let s = shape::of(m, o);
-    if shape::dict_slots(m, s) <= shape::count(m, s) * 2 + 64 {
+    if shape::dict_slots(m, s) <= shape::count(m, s).saturating_mul(2).saturating_add(64) {
         return Ok(s);
     }
     let all = shape::entries(cx, m, s)?;

@@ -27,8 +27,9 @@ fn part(words: &[String]) {
         Some("cages") => heap::cages(),
         Some("records") => heap::records(),
         Some("keys") => heap::keys(),
-        Some("images") => images::run(count.unwrap_or(10_000)),
-        _ => panic!("PART is cages, records, keys or images [N]"),
+        Some("work") => heap::work(),
+        Some("images") => images::run(count.unwrap_or(10_000), words.get(2).and_then(|n| n.parse().ok()).unwrap_or(1 << 32)),
+        _ => panic!("PART is cages, records, keys, work or images [N [FIRST SEED]]"),
     }
 }
 

@@ -1,9 +1,13 @@
 //! Flips bits of a vat's image, loads it, and runs turns that touch everything.
+//!
+//! Seeds are dealt to as many threads as the machine has; what becomes of a seed depends on the seed alone. A watchdog names the seed
+//! that runs longer than it may, interrupts it, and ends the process if that does not help: nothing is left waiting.
 use engine::cage::heap::seal;
 use engine::machine::{Saved, compile_source};
 use engine::syntax::{ast::Goal, diagnostic::Level};
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use passable::VatId;
 use vat::{Code, CodeUnit, Ending, Quota, Shared, Vat};
@@ -100,12 +104,14 @@ fn damage(image: &mut [u8], rng: &mut Rng) {
     }
 }
 
-fn live_on(shared: &Shared, saved: &Saved, touch: &CodeUnit, sum: &RefCell<&mut Sum>) {
+/// Runs a damaged vat.
+fn live_on(shared: &Shared, saved: &Saved, touch: &CodeUnit, flag: &Arc<AtomicBool>, sum: &Mutex<Sum>) {
     let Ok(mut vat) = Vat::load(shared, VatId(1), saved, QUOTA) else { return };
-    sum.borrow_mut().opened += 1;
+    vat.machine().set_interrupt(flag.clone());
+    sum.lock().expect("no panic holds it").opened += 1;
     for _ in 0..2 {
         let t = vat.run(Code::Script(touch.clone()));
-        let mut sum = sum.borrow_mut();
+        let mut sum = sum.lock().expect("no panic holds it");
         match t.ending {
             Ending::Threw(_) => sum.threw += 1,
             Ending::Aborted(_) => sum.aborted += 1,
@@ -116,43 +122,108 @@ fn live_on(shared: &Shared, saved: &Saved, touch: &CodeUnit, sum: &RefCell<&mut 
     drop(Vat::load(shared, VatId(1), &again, QUOTA));
 }
 
-/// Runs `count` damaged images, of the seeds from `from` on.
-pub fn fuzz(from: u64, count: u64) -> Sum {
-    let shared = Shared::new(false).expect("a base");
-    let make = || {
-        let mut vat = Vat::new(&shared, VatId(1), QUOTA).expect("a vat");
-        let t = vat.run(Code::Script(unit(SETUP)));
-        assert!(matches!(t.ending, Ending::Done), "{:?} {:?}", t.ending, t.output);
-        vat
-    };
-    let (vat, neighbour) = (make(), make());
-    let before = neighbour.save().image;
+/// How long an image may take, and how long one that was interrupted may still go on.
+const ALLOWED: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(20);
+
+/// What one thread is at.
+struct Worker {
+    /// Seed and start (milliseconds since the beginning, 0: idle).
+    seed: AtomicU64,
+    start: AtomicU64,
+    interrupt: Arc<AtomicBool>,
+}
+
+/// Interrupts what runs too long until `over`.
+fn watch(workers: &[Worker], began: Instant, over: &AtomicBool) {
+    while !over.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(20));
+        for w in workers {
+            let start = w.start.load(Ordering::Acquire);
+            let ran = began.elapsed().saturating_sub(Duration::from_millis(start));
+            if start != 0 && ran > ALLOWED && !w.interrupt.swap(true, Ordering::Relaxed) {
+                eprintln!("seed {}: runs for more than {ALLOWED:?}", w.seed.load(Ordering::Relaxed));
+            }
+            if start != 0 && ran > ALLOWED + GRACE {
+                eprintln!("seed {}: does not end", w.seed.load(Ordering::Relaxed));
+                std::process::exit(70);
+            }
+        }
+    }
+}
+
+fn vat(shared: &Shared) -> Vat {
+    let mut vat = Vat::new(shared, VatId(1), QUOTA).expect("a vat");
+    let t = vat.run(Code::Script(unit(SETUP)));
+    assert!(matches!(t.ending, Ending::Done), "{:?} {:?}", t.ending, t.output);
+    vat
+}
+
+/// Takes seeds until none is left.
+fn work(shared: &Shared, next: &AtomicU64, end: u64, me: &Worker, began: Instant, sum: &Mutex<Sum>) {
     let touch = unit(TOUCH);
-    let mut saved = vat.save();
+    let mut saved = vat(shared).save();
     let whole = saved.image.clone();
-    let mut sum = Sum::default();
-    live_on(&shared, &saved, &touch, &RefCell::new(&mut sum));
-    assert_eq!((sum.opened, sum.done), (1, 2), "the whole image runs");
-    sum = Sum { images: count, ..Sum::default() };
-    for seed in from..from + count {
+    let check = Mutex::new(Sum::default());
+    live_on(shared, &saved, &touch, &me.interrupt, &check);
+    let check = check.into_inner().expect("no panic holds it");
+    assert_eq!((check.opened, check.done), (1, 2), "the whole image runs");
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            return;
+        }
         let mut rng = Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         saved.image.copy_from_slice(&whole);
         damage(&mut saved.image, &mut rng);
         seal(&mut saved.image);
         let start = Instant::now();
-        let cell = RefCell::new(&mut sum);
-        let ended = catch_unwind(AssertUnwindSafe(|| live_on(&shared, &saved, &touch, &cell)));
+        me.seed.store(seed, Ordering::Relaxed);
+        me.start.store(began.elapsed().as_millis() as u64 + 1, Ordering::Release);
+        let ended = catch_unwind(AssertUnwindSafe(|| live_on(shared, &saved, &touch, &me.interrupt, sum)));
+        me.start.store(0, Ordering::Release);
+        me.interrupt.store(false, Ordering::Relaxed);
         let took = start.elapsed();
+        let mut sum = sum.lock().expect("no panic holds it");
         sum.slowest = sum.slowest.max(took);
         if let Err(what) = ended {
             let text = what.downcast_ref::<String>().cloned();
             let text = text.or_else(|| what.downcast_ref::<&str>().map(|s| (*s).to_owned()));
             sum.panics.push((seed, text.unwrap_or_default()));
         }
-        if took > Duration::from_secs(1) {
+        if took > ALLOWED {
             sum.hangs.push((seed, took));
         }
     }
+}
+
+/// Natives nest on the Rust stack.
+const STACK: usize = 64 << 20;
+
+/// Runs `count` damaged images, of the seeds from `from` on.
+pub fn fuzz(from: u64, count: u64) -> Sum {
+    let shared = Shared::new(false).expect("a base");
+    let neighbour = vat(&shared);
+    let before = neighbour.save().image;
+    let sum = Mutex::new(Sum { images: count, ..Sum::default() });
+    let (next, over, began) = (AtomicU64::new(from), AtomicBool::new(false), Instant::now());
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let idle = |_| Worker { seed: AtomicU64::new(0), start: AtomicU64::new(0), interrupt: Arc::default() };
+    let workers: Vec<Worker> = (0..threads).map(idle).collect();
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| watch(&workers, began, &over));
+        let (shared, next, sum) = (&shared, &next, &sum);
+        let begin = |me| {
+            let run = move || work(shared, next, from + count, me, began, sum);
+            std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run).expect("a thread")
+        };
+        let all: Vec<_> = workers.iter().map(begin).collect();
+        let ended: Vec<_> = all.into_iter().map(|t| t.join()).collect();
+        over.store(true, Ordering::Relaxed);
+        watching.join().expect("the watchdog ends");
+        assert!(ended.iter().all(Result::is_ok), "no panic escapes the loop");
+    });
+    let mut sum = sum.into_inner().expect("no panic holds it");
     sum.neighbour_same = neighbour.save().image == before;
     sum
 }
