@@ -218,6 +218,10 @@ impl<'a> Reader<'a> {
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
+    /// What was not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
     pub fn byte(&mut self) -> Result<u8, Bad> {
         let (b, rest) = self.rest.split_first().ok_or(Bad)?;
         self.rest = rest;

@@ -159,7 +159,7 @@ fn bad_imports_are_all_told_and_nothing_runs() {
     }
     let ran = f.run(&["run", "name.js"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.last_error().contains("zzz"), "{}", ran.err);
+    assert!(ran.err.contains("zzz"), "{}", ran.err);
 }
 
 #[test]
