@@ -15,6 +15,9 @@ impl Node {
         let Some(current) = v.current.take() else { return };
         let id = TurnId { vat, turn: v.turns };
         self.pending -= 1;
+        if current.stored {
+            self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
+        }
         self.causes.set_running(id);
         let lines = outcome.output;
         if let Ending::Aborted(why) = &outcome.ending {
@@ -58,7 +61,7 @@ impl Node {
             self.hold(vat, *r);
         }
         if let What::Notify { promise, .. } = what
-            && let Some(e) = self.promises.get_mut(promise)
+            && let Some(e) = self.promise_mut(*promise)
         {
             e.holders.remove(vat);
             e.listeners.remove(vat);
@@ -68,6 +71,9 @@ impl Node {
 
     fn aborted(&mut self, vat: VatId, id: TurnId, delivery: Delivery, current: Current, why: &Aborted) {
         let Delivery { what, dropped, retired } = delivery;
+        for (n, _) in &dropped {
+            self.dirty.export(ObjectId { vat, n: *n });
+        }
         if let Some(v) = self.vat_mut(vat) {
             // what the delivery brought besides is brought by the next one
             v.retired.splice(0..0, retired);
@@ -93,8 +99,11 @@ impl Node {
                 self.report(Trouble::Limit, vat, why.text(), id);
                 let what = What::Notify { promise: *promise, rejected: true, value: why.data() };
                 let bytes = crate::route::size(&what);
+                self.dirty.inbox(vat, current.seq);
                 if let Some(v) = self.vat_mut(vat) {
-                    v.inbox.push_front(crate::Queued { what, origin: id, last_chance: true, bytes });
+                    // in the place of the one that it replaces
+                    let (seq, stored) = (current.seq, false);
+                    v.inbox.push_front(crate::Queued { what, origin: id, last_chance: true, bytes, seq, stored });
                     v.inbox_bytes += bytes;
                     self.pending += 1;
                 }
@@ -122,6 +131,7 @@ impl Node {
     }
 
     pub(crate) fn pause(&mut self, vat: VatId, text: String, id: TurnId) {
+        self.dirty.vat(vat);
         let Some(v) = self.vat_mut(vat) else { return };
         if std::mem::replace(&mut v.paused, true) {
             return;
@@ -137,6 +147,7 @@ impl Node {
         if !v.paused {
             self.pending -= v.inbox.len() as u64;
         }
+        self.dirty.ended(vat, &v);
         self.out.push(Effect::EndVat { vat });
         let owed: Vec<PromiseId> = {
             let mut all: Vec<PromiseId> = self.promises.iter().filter(|e| e.1.decider == vat).map(|e| *e.0).collect();
@@ -162,6 +173,10 @@ impl Node {
             let Some(other) = self.vats[i].as_deref_mut() else { continue };
             let mut loose = Vec::new();
             for (n, e) in other.exports.iter_mut() {
+                if e.holders.contains(vat) || e.recognisers.contains(vat) {
+                    self.dirty.export(ObjectId { vat: VatId(i as u32), n: *n });
+                    self.dirty.vat(VatId(i as u32));
+                }
                 e.holders.remove(vat);
                 e.recognisers.remove(vat);
                 if e.is_loose() {
@@ -220,7 +235,7 @@ impl Node {
     fn pass_on(&mut self, refs: &[Ref]) {
         for r in refs {
             if let Ref::Promise(p) = r
-                && let Some(e) = self.promises.get_mut(p)
+                && let Some(e) = self.promise_mut(*p)
             {
                 // whoever it is passed to may handle it
                 e.handled = true;
@@ -238,7 +253,7 @@ impl Node {
             return;
         }
         if let Some(p) = msg.answer
-            && (p.vat != vat || self.promises.insert(p, Promise::new(NOBODY, vat)).is_some())
+            && (p.vat != vat || self.insert_promise(p, Promise::new(NOBODY, vat)).is_some())
         {
             return self.pause(vat, "Error: the heap is damaged: a promise's number was used before".to_owned(), id);
         }
@@ -267,7 +282,7 @@ impl Node {
     /// A promise that a power answers.
     fn request(&mut self, vat: VatId, answer: PromiseId, effect: Effect) {
         if answer.vat == vat && !self.promises.contains_key(&answer) {
-            self.promises.insert(answer, Promise::new(HOST, vat));
+            self.insert_promise(answer, Promise::new(HOST, vat));
             self.open_requests += 1;
             self.out.push(effect);
         }
@@ -284,7 +299,7 @@ impl Node {
             return;
         }
         self.pass_on(&powers.slots);
-        self.promises.insert(answer, Promise::new(NOBODY, vat));
+        self.insert_promise(answer, Promise::new(NOBODY, vat));
         let Some(maker) = self.vat_ref(vat) else { return };
         // nobody gives more than it has
         let least = |asked: u64, own: u64| if asked == 0 { own } else { asked.min(own) };
@@ -306,7 +321,7 @@ impl Node {
             }
         };
         let new = self.make_vat(program, name, limits);
-        if let Some(e) = self.promises.get_mut(&answer) {
+        if let Some(e) = self.promise_mut(answer) {
             e.decider = new;
         }
         let what = match (source, program) {

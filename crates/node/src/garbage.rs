@@ -143,6 +143,7 @@ impl Node {
             for (n, e) in v.exports.iter_mut() {
                 if !e.holders.is_empty() && e.transit == 0 && !marked.is_some_and(|m| m.contains(n)) {
                     e.holders = Default::default();
+                    self.dirty.export(ObjectId { vat, n: *n });
                     loose.push(ObjectId { vat, n: *n });
                 }
             }
@@ -156,7 +157,7 @@ impl Node {
             self.promises.iter().filter(|e| !self.search.promises.contains(e.0) && e.1.transit == 0).map(|e| *e.0).collect();
         gone.sort();
         for p in gone {
-            let Some(e) = self.promises.get_mut(&p) else { continue };
+            let Some(e) = self.promise_mut(p) else { continue };
             // a power's answer, and one that somebody might be told of, is left to come
             if e.decider != passable::HOST && e.handled {
                 e.holders = Default::default();

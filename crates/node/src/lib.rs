@@ -18,6 +18,7 @@
 //! Must never know: clocks, threads, files, engines. It runs no JavaScript.
 mod causes;
 mod done;
+mod durable;
 mod garbage;
 mod refs;
 mod route;
@@ -108,6 +109,8 @@ pub trait Programs: Send {
 pub struct Config {
     /// No turn is begun but by `Event::Run`: for schedulers that choose.
     pub manual: bool,
+    /// Changes are noted for `Node::changes`.
+    pub durable: bool,
 }
 
 /// A delivery that waits.
@@ -119,6 +122,10 @@ pub struct Queued {
     /// A rejection in place of a resolution that the vat could not take.
     last_chance: bool,
     bytes: u64,
+    /// Its number in the inbox, or among all that wait on promises.
+    seq: u64,
+    /// It has a row in the store.
+    stored: bool,
 }
 
 /// What a vat is now working on.
@@ -126,6 +133,14 @@ struct Current {
     last_chance: bool,
     /// The promise of a start's answer.
     start: Option<PromiseId>,
+    origin: TurnId,
+    seq: u64,
+    stored: bool,
+    /// As a row, if it has none yet.
+    row: Option<Vec<u8>>,
+    /// Told with the delivery; kept for the store alone.
+    dropped: Vec<(u64, bool)>,
+    retired: Vec<Ref>,
 }
 
 struct Vat {
@@ -139,6 +154,7 @@ struct Vat {
     loose: Vec<u64>,
     /// References whose objects are no more.
     retired: Vec<Ref>,
+    next_seq: u64,
     limits: Limits,
     /// The program it runs; none: a text.
     program: Option<u64>,
@@ -162,6 +178,9 @@ pub struct Node {
     pending: u64,
     causes: causes::Causes,
     search: garbage::Search,
+    dirty: durable::Dirty,
+    /// Numbers of messages that wait on promises.
+    next_waiting: u64,
     out: Vec<Effect>,
 }
 
@@ -179,6 +198,8 @@ impl Node {
             pending: 0,
             causes: causes::Causes::default(),
             search: garbage::Search::default(),
+            dirty: durable::Dirty::new(config.durable),
+            next_waiting: 1,
             out: Vec::new(),
         }
     }
@@ -239,6 +260,11 @@ impl Node {
         self.vat_ref(vat).map_or(0, |v| v.turns)
     }
 
+    /// For a change that is stored.
+    fn promise_mut(&mut self, p: PromiseId) -> Option<&mut Promise> {
+        self.dirty.promise(p);
+        self.promises.get_mut(&p)
+    }
     fn vat_ref(&self, vat: VatId) -> Option<&Vat> {
         self.vats.get(vat.0 as usize)?.as_deref()
     }
@@ -246,7 +272,13 @@ impl Node {
         self.vats.get_mut(vat.0 as usize)?.as_deref_mut()
     }
 
+    fn insert_promise(&mut self, id: PromiseId, p: Promise) -> Option<Promise> {
+        self.dirty.promise(id);
+        self.promises.insert(id, p)
+    }
+
     fn new_promise_id(&mut self) -> PromiseId {
+        self.dirty.meta = true;
         let n = self.next_promise;
         self.next_promise += 1;
         PromiseId { vat: passable::HOST, n }
@@ -258,13 +290,14 @@ impl Node {
         let host = TurnId::default();
         let name = self.programs.name(program);
         let vat = self.make_vat(Some(program), name, limits);
-        self.promises.insert(answer, Promise::new(vat, passable::HOST));
+        self.insert_promise(answer, Promise::new(vat, passable::HOST));
         self.enqueue(vat, What::Start { program, powers, answer }, host);
     }
 
     /// A new vat, with an empty inbox.
     fn make_vat(&mut self, program: Option<u64>, name: String, limits: Limits) -> VatId {
         let vat = VatId(self.vats.len() as u32);
+        self.dirty.vat(vat);
         self.vats.push(Some(Box::new(Vat {
             inbox: VecDeque::new(),
             inbox_bytes: 0,
@@ -274,6 +307,7 @@ impl Node {
             exports: IdMap::default(),
             loose: Vec::new(),
             retired: Vec::new(),
+            next_seq: 1,
             limits,
             program,
             name,
@@ -290,8 +324,11 @@ impl Node {
         }
         self.retain_all(&what);
         let Some(v) = self.vat_mut(to) else { return };
-        v.inbox.push_back(Queued { what, origin, last_chance: false, bytes });
+        let seq = v.next_seq;
+        v.next_seq += 1;
+        v.inbox.push_back(Queued { what, origin, last_chance: false, bytes, seq, stored: false });
         v.inbox_bytes += bytes;
+        self.dirty.inbox(to, seq);
         self.pending += 1;
         self.schedule(to);
     }
@@ -317,15 +354,30 @@ impl Node {
                 && e.is_loose()
             {
                 let recognised = e.is_recognised();
-                if !recognised {
-                    v.exports.remove(&n);
+                if !recognised
+                    && let Some(e) = v.exports.remove(&n)
+                    && e.stored
+                {
+                    self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
                 }
                 dropped.push((n, recognised));
             }
         }
         let id = TurnId { vat, turn: v.turns };
         self.causes.begin(id, queued.origin, &queued.what);
-        v.current = Some(Current { last_chance: queued.last_chance, start: done::start_answer(&queued.what) });
+        let row = (self.config.durable && !queued.stored).then(|| durable::delivery(&queued));
+        v.current = Some(Current {
+            last_chance: queued.last_chance,
+            start: done::start_answer(&queued.what),
+            origin: queued.origin,
+            seq: queued.seq,
+            stored: queued.stored,
+            row,
+            dropped: if self.config.durable { dropped.clone() } else { Vec::new() },
+            retired: if self.config.durable { retired.clone() } else { Vec::new() },
+        });
+        self.dirty.vat(vat);
+        dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
         let delivery = Delivery { what: queued.what, dropped, retired };
         self.out.push(Effect::RunTurn { vat, delivery });
     }

@@ -88,6 +88,8 @@ pub(crate) struct Export {
     /// Vats that do not hold it and would recognise it.
     pub recognisers: Holders,
     pub transit: u32,
+    /// It has a row in the store.
+    pub stored: bool,
 }
 
 impl Export {
@@ -124,6 +126,8 @@ pub(crate) struct Promise {
     pub handled: bool,
     /// The vat that dropped it without ever looking: a rejection is reported in its name.
     pub orphan: Option<VatId>,
+    /// It has a row in the store.
+    pub stored: bool,
 }
 
 impl Promise {
@@ -139,6 +143,7 @@ impl Promise {
             transit: 0,
             handled: false,
             orphan: None,
+            stored: false,
         }
     }
 }
@@ -154,7 +159,9 @@ impl Promise {
 }
 
 impl Node {
+    /// For a change that is stored.
     pub(crate) fn export_mut(&mut self, o: ObjectId) -> Option<&mut Export> {
+        self.dirty.export(o);
         self.vat_mut(o.vat)?.exports.get_mut(&o.n)
     }
 
@@ -179,7 +186,7 @@ impl Node {
                     // one that it decides, passed on for the first time
                     let mut e = Promise::new(vat, vat);
                     e.holders.remove(vat);
-                    self.promises.insert(p, e);
+                    self.insert_promise(p, e);
                     true
                 }
                 None => false,
@@ -207,7 +214,7 @@ impl Node {
     pub(crate) fn release(&mut self, r: Ref) {
         match r {
             Ref::Object(o) => {
-                if let Some(e) = self.export_mut(o) {
+                if let Some(e) = self.vat_mut(o.vat).and_then(|v| v.exports.get_mut(&o.n)) {
                     e.transit = e.transit.saturating_sub(1);
                     self.look_at_export(o);
                 }
@@ -223,7 +230,7 @@ impl Node {
     }
 
     /// Calls `f` for each reference in a delivery, its target included.
-    fn each_ref(what: &What, mut f: impl FnMut(Ref)) {
+    pub(crate) fn each_ref(what: &What, mut f: impl FnMut(Ref)) {
         let (a, b, target) = what.refs();
         a.iter().chain(b).for_each(|r| f(*r));
         match target {
@@ -250,7 +257,7 @@ impl Node {
                 }
             }
             Ref::Promise(p) => {
-                if let Some(e) = self.promises.get_mut(&p) {
+                if let Some(e) = self.promise_mut(p) {
                     e.holders.insert(vat);
                 }
             }
@@ -263,6 +270,7 @@ impl Node {
         let Some(v) = self.vat_mut(o.vat) else { return };
         if v.exports.get(&o.n).is_some_and(Export::is_loose) {
             v.loose.push(o.n);
+            self.dirty.vat(o.vat);
         }
     }
 
@@ -277,6 +285,9 @@ impl Node {
                 continue;
             }
             let Some(e) = self.promises.remove(&p) else { continue };
+            if e.stored {
+                self.dirty.gone(ken::rows::PROMISES, &ken::rows::promise(p));
+            }
             match e.state {
                 State::Pending if e.decider == passable::HOST => {
                     self.open_requests = self.open_requests.saturating_sub(1);
@@ -284,7 +295,7 @@ impl Node {
                 }
                 State::Pending => {}
                 State::Forwarded(q) => {
-                    if let Some(next) = self.promises.get_mut(&q) {
+                    if let Some(next) = self.promise_mut(q) {
                         next.followers.retain(|f| *f != p);
                         todo.push(q);
                     }
@@ -321,7 +332,7 @@ impl Node {
                 }
             }
             Ref::Promise(p) => {
-                if let Some(e) = self.promises.get_mut(&p) {
+                if let Some(e) = self.promise_mut(p) {
                     e.holders.remove(vat);
                     e.listeners.remove(vat);
                     if !e.handled && e.holders.is_empty() && e.transit == 0 && e.decider != vat {
@@ -341,7 +352,11 @@ impl Node {
             return;
         }
         let Some(e) = v.exports.remove(&o.n) else { return };
+        if e.stored {
+            self.dirty.gone(ken::rows::EXPORTS, &ken::rows::object(o));
+        }
         for h in e.recognisers.iter() {
+            self.dirty.vat(h);
             if let Some(v) = self.vat_mut(h) {
                 v.retired.push(Ref::Object(o));
             }

@@ -51,7 +51,7 @@ impl Node {
         if full {
             return self.undeliverable(from, answer, "RangeError", "limit: messages waiting for a vat", origin);
         }
-        if let Some(e) = answer.and_then(|p| self.promises.get_mut(&p)) {
+        if let Some(e) = answer.and_then(|p| self.promise_mut(p)) {
             e.decider = to;
         }
         self.enqueue(to, What::Message(msg), origin);
@@ -80,7 +80,7 @@ impl Node {
 
     pub(crate) fn send_to_promise(&mut self, from: VatId, p: PromiseId, mut msg: Box<Message>, origin: TurnId) {
         let p = self.root_of(p);
-        let Some(e) = self.promises.get_mut(&p) else {
+        let Some(e) = self.promise_mut(p) else {
             return self.undeliverable(from, msg.answer, "Error", "the promise is not known", origin);
         };
         e.handled = true;
@@ -99,8 +99,11 @@ impl Node {
                 for r in what.refs().0.to_vec() {
                     self.retain(r);
                 }
+                let seq = self.next_waiting;
+                self.next_waiting += 1;
+                self.dirty.waiting(p, seq);
                 if let Some(e) = self.promises.get_mut(&p) {
-                    e.waiting.push((from, Queued { what, origin, last_chance: false, bytes }));
+                    e.waiting.push((from, Queued { what, origin, last_chance: false, bytes, seq, stored: false }));
                 }
                 return;
             }
@@ -154,15 +157,22 @@ impl Node {
         if let Some((rejected, value)) = settled {
             return self.settle(p, rejected, value);
         }
-        let Some(e) = self.promises.get_mut(&p) else { return };
+        let Some(e) = self.promise_mut(p) else { return };
         e.state = State::Forwarded(q);
         let waiting = std::mem::take(&mut e.waiting);
         e.waiting_bytes = 0;
-        if let Some(next) = self.promises.get_mut(&q) {
+        if let Some(next) = self.promise_mut(q) {
             next.followers.push(p);
         }
+        self.no_longer_waiting(p, &waiting);
         self.send_on(waiting, q);
         self.look_at_promise(p);
+    }
+
+    fn no_longer_waiting(&mut self, p: PromiseId, waiting: &[(VatId, Queued)]) {
+        for (_, q) in waiting.iter().filter(|w| w.1.stored) {
+            self.dirty.gone(ken::rows::WAITING, &ken::rows::waiting(p, q.seq));
+        }
     }
 
     /// Messages that waited go on.
@@ -179,7 +189,7 @@ impl Node {
 
     /// A promise is fulfilled or rejected, and with it those that follow it.
     pub(crate) fn settle(&mut self, p: PromiseId, rejected: bool, value: Data) {
-        let followers = match self.promises.get_mut(&p) {
+        let followers = match self.promise_mut(p) {
             Some(e) => std::mem::take(&mut e.followers),
             None => return,
         };
@@ -189,7 +199,7 @@ impl Node {
         self.settle_one(p, rejected, value.clone());
         let mut todo = std::collections::VecDeque::from(followers);
         while let Some(p) = todo.pop_front() {
-            if let Some(e) = self.promises.get_mut(&p) {
+            if let Some(e) = self.promise_mut(p) {
                 todo.extend(std::mem::take(&mut e.followers));
                 self.settle_one(p, rejected, value.clone());
             }
@@ -230,6 +240,7 @@ impl Node {
             self.out.push(Effect::Started { rejected, nothing_to_start: self.nothing_to_start });
         }
         if !waiting.is_empty() {
+            self.no_longer_waiting(p, &waiting);
             self.send_on(waiting, p);
         }
         let origin = self.causes.running();
@@ -243,7 +254,7 @@ impl Node {
 
     /// `vat` wants to hear of `p`.
     pub(crate) fn listen(&mut self, vat: VatId, p: PromiseId, origin: TurnId) {
-        let Some(e) = self.promises.get_mut(&p) else { return };
+        let Some(e) = self.promise_mut(p) else { return };
         e.handled = true;
         match &e.state {
             State::Settled { rejected, value } => {
@@ -254,7 +265,7 @@ impl Node {
             State::Forwarded(_) => {
                 e.listeners.insert(vat);
                 let root = self.root_of(p);
-                if let Some(r) = self.promises.get_mut(&root) {
+                if let Some(r) = self.promise_mut(root) {
                     r.handled = true;
                 }
             }
