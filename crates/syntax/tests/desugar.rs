@@ -102,3 +102,36 @@ fn depth_costs_no_stack() {
     let wanted = format!("const a = {}x{};", "E(".repeat(deep), ").m()".repeat(deep));
     assert_eq!(desugar(&source, &options(Goal::Module)).expect("a chain"), wanted);
 }
+
+/// How many sends a text has, and how many calls or properties of `E`.
+fn counts(source: &str) -> (usize, usize) {
+    let tree = parse(source, &options(Goal::Module)).tree;
+    let is_e = |id: &syntax::ast::ExprId| match tree.expr(*id) {
+        Expr::Ident(r) => tree.name_text(tree.reference(*r).name) == "E",
+        _ => false,
+    };
+    let sends = tree.exprs.iter().filter(|e| matches!(e, Expr::Send { .. })).count();
+    let calls = |e: &&Expr| match e {
+        Expr::Call { callee, .. } => is_e(callee),
+        Expr::Member { object, name, .. } => is_e(object) && matches!(tree.name_text(*name).as_str(), "get" | "sendOnly"),
+        _ => false,
+    };
+    (sends, tree.exprs.iter().filter(calls).count())
+}
+
+#[test]
+fn each_send_of_the_examples_becomes_one_call_of_e() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut sends = 0;
+    for folder in std::fs::read_dir(examples).expect("examples").flatten().filter(|e| e.path().is_dir()) {
+        for file in std::fs::read_dir(folder.path()).expect("an example").flatten() {
+            if file.path().extension().is_some_and(|e| e == "js") {
+                let source = std::fs::read_to_string(file.path()).expect("a text");
+                let before = counts(&source);
+                assert_eq!(counts(&plain(&source)), (0, before.0 + before.1), "{}", file.path().display());
+                sends += before.0;
+            }
+        }
+    }
+    assert!(sends > 50, "the examples send");
+}
