@@ -7,8 +7,8 @@ import { makeWorld } from './world.js';
 import { makeCases } from './cases.js';
 import { sameSight, showCases, watch } from '../escrow-one-vat/table.js';
 
-// All is at rest: time has passed, and after that more rounds of messages through all vats than the longest
-// chain of them that a deal can cause.
+// All is at rest: more rounds of messages through all vats have passed than the longest
+// chain of them that a deal can cause, and then some time.
 const atRest = (timer, world, rounds = 30) =>
   rounds === 0 ? timer ~. delay(1) : E.when(world.round(), _ => atRest(timer, world, rounds - 1));
 
