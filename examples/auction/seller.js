@@ -8,7 +8,8 @@ export default ({ auctioneer, console }) => {
     // Puts a thing up. The sale has the token for bidders, and ends the auction when it is told to.
     sell: (text, minBid) => {
       const { promise: stopP, resolve: stop } = makePromiseKit();
-      const thing = Far('thing', { show: () => text });
+      // Whoever has won sees the thing when the seller knows that it is sold.
+      const thing = Far('thing', { show: () => E.when(doneP, _ => text) });
       const auctionP = auctioneer ~. makeAuction(minBid, stopP, thing);
       const doneP = E.when(
         auctionP ~. outcomeP,

@@ -4,31 +4,41 @@
 
 const trivial = '(a, b) => a + b';
 const single = 'answer => answer';
+const throwing = '(a, b) => { throw RangeError("not today"); }';
 
 // What of the world a contract sees.
 const curious =
   "_ => ['console', typeof console, 'process', typeof process, 'setTimeout', typeof setTimeout, 'E', typeof E].join(' ')";
 
 const showRules = (console, host) => {
-  const say = (title, answerP) =>
+  // Where a text is wrong, every engine says in its own words.
+  const line = (title, answerP) =>
     E.when(
       answerP,
-      answer => console.log(`  ${title}: ${answer}`),
-      // Where a text is wrong, every engine says in its own words.
-      error => console.log(`  ${title}: refused, ${error.name === 'SyntaxError' ? error.name : error}`),
+      answer => `  ${title}: ${answer}`,
+      error => `  ${title}: refused, ${error.name === 'SyntaxError' ? error.name : error}`,
     );
 
+  const say = (title, answerP) => E.when(line(title, answerP), text => console.log(text));
+
+  // Both sides of one contract: who has his answer first is nobody's business.
+  const sayBoth = (title, source, [one, two], first, second) => {
+    const linesP = Promise.all(
+      harden([
+        line(`${title}: the first has`, host ~. play(one, source, 0, first)),
+        line(`${title}: the second has`, host ~. play(two, source, 1, second)),
+      ]),
+    );
+    return E.when(linesP, lines => lines.forEach(text => console.log(text)));
+  };
+
   const steps = harden([
-    () => {
-      const tokensP = host ~. setup(trivial);
-      return E.when(tokensP, ([one, two]) => {
-        const first = say('both play: the first has', host ~. play(one, trivial, 0, 3));
-        const second = say('both play: the second has', host ~. play(two, trivial, 1, 5));
-        return E.when(first, _ => second).then(_ =>
-          say('the token is played again', host ~. play(one, trivial, 0, 3)),
-        );
-      });
-    },
+    () =>
+      E.when(host ~. setup(trivial), tokens =>
+        E.when(sayBoth('both play', trivial, tokens, 3, 5), _ =>
+          say('the token is played again', host ~. play(tokens[0], trivial, 0, 3)),
+        ),
+      ),
     () =>
       E.when(host ~. setup(single), ([token]) =>
         E.when(say('another contract is alleged', host ~. play(token, trivial, 0, 1)), _ =>
@@ -40,21 +50,11 @@ const showRules = (console, host) => {
     () => say('a text that is no expression', host ~. setup('(a =>')),
     () => say('a text that is two statements', host ~. setup('1; 2')),
     () =>
-      E.when(host ~. setup('(a, b) => { throw RangeError("not today"); }'), ([one, two]) => {
-        const source = '(a, b) => { throw RangeError("not today"); }';
-        const first = say('a contract throws: the first has', host ~. play(one, source, 0, 1));
-        const second = say('a contract throws: the second has', host ~. play(two, source, 1, 1));
-        return E.when(first, _ => second);
-      }),
+      E.when(host ~. setup(throwing), tokens => sayBoth('a contract throws', throwing, tokens, 1, 1)),
     () =>
-      E.when(host ~. setup(trivial), ([one, two]) => {
-        const first = say(
-          'an argument is rejected: the first has',
-          host ~. play(one, trivial, 0, Promise.reject(Error('lost'))),
-        );
-        const second = say('an argument is rejected: the second has', host ~. play(two, trivial, 1, 1));
-        return E.when(first, _ => second);
-      }),
+      E.when(host ~. setup(trivial), tokens =>
+        sayBoth('an argument is rejected', trivial, tokens, Promise.reject(Error('lost')), 1),
+      ),
     () => say('tokens of a contract without parameters', E.get(host ~. setup('() => 1')).length),
     () =>
       E.when(host ~. setup(curious), ([token]) =>

@@ -12,14 +12,17 @@ const column = (text, width) => {
 export const row = (name, story, purses, escrow, decision) =>
   `${column(name, 5)}${column(story, 50)}${column(purses, 24)}${column(escrow, 9)}${decision}`;
 
+export const sameSight = (one, other) =>
+  one.purses === other.purses && one.escrow === other.escrow && one.decision === other.decision;
+
 // A case as its rows, and whether all of it was as `eachCase.sights` says.
 export const showCase = (console, eachCase, seen) => {
   let right = seen.length === eachCase.sights.length;
-  seen.forEach(({ purses, escrow, decision }, i) => {
-    const first = i === 0;
-    console.log(row(first ? eachCase.name : '', first ? eachCase.story : '', purses, escrow, decision));
+  seen.forEach((sight, i) => {
+    const [name, story] = i === 0 ? [eachCase.name, eachCase.story] : ['', ''];
+    console.log(row(name, story, sight.purses, sight.escrow, sight.decision));
     const due = eachCase.sights[+i];
-    if (purses !== due.purses || escrow !== due.escrow || decision !== due.decision) {
+    if (!sameSight(sight, due)) {
       console.log(row('', '  but it should be', due.purses, due.escrow, due.decision));
       right = false;
     }

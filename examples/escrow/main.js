@@ -5,10 +5,10 @@
 
 import { makeWorld } from './world.js';
 import { makeCases } from './cases.js';
-import { showCases, watch } from '../escrow-one-vat/table.js';
+import { sameSight, showCases, watch } from '../escrow-one-vat/table.js';
 
-// All is at rest: time has passed, and after that more rounds of messages through all vats than the longest
-// chain of them that a deal can cause.
+// All is at rest: more rounds of messages through all vats have passed than the longest
+// chain of them that a deal can cause, and then some time.
 const atRest = (timer, world, rounds = 30) =>
   rounds === 0 ? timer ~. delay(1) : E.when(world.round(), _ => atRest(timer, world, rounds - 1));
 
@@ -89,11 +89,20 @@ const playCase = (timer, vats) => eachCase => {
       return failed.length === 1 ? `one ok, one ${failed[0]}` : known.join(', ');
     };
 
+    const lookOnce = () =>
+      E.when(world.audit(), ({ purses, escrow }) => harden({ purses, escrow, decision: decision() }));
+
+    // Where messages are slower than the rounds, what is due may still be under way: look again, but not for ever.
+    const lookUntil = (due, tries) =>
+      E.when(lookOnce(), sight =>
+        tries === 0 || sameSight(sight, due)
+          ? sight
+          : E.when(timer ~. delay(10), _ => lookUntil(due, tries - 1)),
+      );
+
     const look = seen =>
       E.when(atRest(timer, world), _ =>
-        E.when(world.audit(), ({ purses, escrow }) =>
-          harden([...seen, { purses, escrow, decision: decision() }]),
-        ),
+        E.when(lookUntil(eachCase.sights[+seen.length], 100), sight => harden([...seen, sight])),
       );
 
     return acts.reduce(

@@ -1,12 +1,13 @@
 // @jessie-check
-// What the guests brought. The texts are SES modules; they are not checked, and nothing in them is trusted.
+// What the guests brought. The texts are SES modules; they are not checked, and nothing in them is
+// trusted. (`E(log)(x)` is `log ~. (x)` for any engine.)
 
 export const texts = harden({
   good: {
     name: 'Fibonacci',
     source: `
 export default ({ log, greeting }) => {
-  log ~. (greeting);
+  E(log)(greeting);
   const fib = n => (n < 2 ? n : fib(n - 1) + fib(n - 2));
   return Far('guest', { work: n => fib(n) });
 };`,
@@ -33,7 +34,7 @@ export default powers => Far('guest', { work: () => look(powers) });`,
 export default ({ log }) => Far('guest', {
   work: async () => {
     for (let i = 1; i < 10; i += 1) {
-      await (log ~. ('line ' + i));
+      await E(log)('line ' + i);
     }
   },
 });`,

@@ -3,6 +3,7 @@
 //!
 //! In: arguments. Out: exit codes: 0 done, 1 an error in sources or programs, 2 wrong usage.
 mod check;
+mod desugar;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ enum Command {
     /// Run a program, or scripts in order
     #[command(after_help = "\
 Examples:
-  drses run examples/hello World        a program: its default (or start) export gets { console, args }
+  drses run examples/hello World        a program: its default (or start) export gets its powers
   drses run --script a.js b.js          SES scripts, in order, in one start compartment with console and print
   drses run --max-heap 64MiB --max-instructions 1e8 untrusted/main.js")]
     Run(Run),
@@ -31,6 +32,17 @@ Examples:
   drses check --level jessie --json contract.js
   drses check --rules                   all rules of the ladder, and which are not checked yet")]
     Check(check::Check),
+    /// Rewrite `x ~. m(a)` as `E(x).m(a)`, for engines that know no `~.`
+    #[command(after_help = "\
+Examples:
+  drses desugar counter.js                   plain ECMAScript on stdout
+  drses desugar counter.js -o plain.js
+  drses desugar examples --dir plain         all .js files of a folder, under plain/examples
+
+  x ~. m(a) -> E(x).m(a)    x ~. (a) -> E(x)(a)    x ~. p -> E.get(x).p    x ~. [i](a) -> E(x)[i](a)
+  Where the value of a call is not used it is E.sendOnly(x)…. Everything else stays byte for byte.
+  E comes from @endo/eventual-send or another implementation; the text takes it as a global name.")]
+    Desugar(desugar::Desugar),
     /// Read, evaluate, print; one entry is one turn
     Repl(Repl),
 }
@@ -134,6 +146,7 @@ fn main() {
     let code = match &cli.command {
         Command::Run(r) => run(r),
         Command::Check(c) => check::run(c),
+        Command::Desugar(d) => desugar::run(d),
         Command::Repl(r) => host::run::on_big_stack(|| host::repl::run(&r.machine.options())),
     };
     std::process::exit(code);

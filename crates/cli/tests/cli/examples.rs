@@ -66,6 +66,7 @@ fn caretaker() {
 #[test]
 fn sandbox() {
     prints_what_is_expected("sandbox");
+    prints_with("sandbox", &["harmless"], "harmless.txt");
 }
 
 #[test]
