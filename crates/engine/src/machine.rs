@@ -337,8 +337,7 @@ impl Machine {
         let mut delta = Vec::new();
         let record = self.record.then_some(&mut delta);
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) =
-                catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, &mut traces, leave, full, record)))
+            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, &mut traces, leave, full, record)))
                 .unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);

@@ -25,13 +25,23 @@ pub const RESERVE_BYTES: u64 = 16 << 20;
 /// What leaves the process.
 #[derive(Debug)]
 pub enum Out {
-    Lines { number: u64, lines: Vec<Line> },
+    Lines {
+        number: u64,
+        lines: Vec<Line>,
+    },
     Aborted(Vec<Line>),
-    Report { report: Box<Report>, names: Vec<(VatId, String)> },
+    Report {
+        report: Box<Report>,
+        names: Vec<(VatId, String)>,
+    },
     NothingToStart(String),
     StartRejected(String, Vec<passable::Place>),
     /// An answer to somebody at the control socket.
-    Reply { to: u64, rejected: bool, text: String },
+    Reply {
+        to: u64,
+        rejected: bool,
+        text: String,
+    },
 }
 
 /// The changes since the last batch was taken.
@@ -73,7 +83,10 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 impl Journal {
     pub fn new(store: Arc<dyn Store>) -> Journal {
         let known_code = store.scan(rows::CODE, &[], None, usize::MAX).into_iter().filter_map(|r| r.0.try_into().ok()).collect();
-        let last = store.scan(rows::OUTPUT, &[], None, usize::MAX).last().and_then(|r| Some(u64::from_be_bytes(r.0.as_slice().try_into().ok()?)));
+        let last = store
+            .scan(rows::OUTPUT, &[], None, usize::MAX)
+            .last()
+            .and_then(|r| Some(u64::from_be_bytes(r.0.as_slice().try_into().ok()?)));
         Journal {
             ledger: Ledger::new(store),
             waiting: Undurable::default(),
@@ -100,9 +113,11 @@ impl Journal {
         if let Some(n) = changes.length() {
             batch.resize(rows::space(vat), n);
         }
-        changes.patches(shared, |offset, bytes| {
-            batch.write(rows::space(vat), offset, bytes);
-        }).map_err(|e| e.to_string())?;
+        changes
+            .patches(shared, |offset, bytes| {
+                batch.write(rows::space(vat), offset, bytes);
+            })
+            .map_err(|e| e.to_string())?;
         for (i, unit) in changes.units.iter().enumerate() {
             let hash = *unit.hash();
             if self.known_code.insert(hash) {

@@ -132,10 +132,17 @@ fn try_run(path: &Path, args: &[String], folder: &Path, changed: Changed, serves
             Job { shared, node, journal: Some(journal), start: None, unclean: !clean, serves }
         }
     };
-    let server = if serves { Some(crate::control::listen(folder).map_err(|e| {
-        eprintln!("error[E-SOCKET]: cannot listen at {}/control.sock: {e}\n  help: use a shorter path to the state", folder.display());
-        1
-    })?) } else { None };
+    let server = if serves {
+        Some(crate::control::listen(folder).map_err(|e| {
+            eprintln!(
+                "error[E-SOCKET]: cannot listen at {}/control.sock: {e}\n  help: use a shorter path to the state",
+                folder.display()
+            );
+            1
+        })?)
+    } else {
+        None
+    };
     let code = crate::pool::run(job, server);
     drop(opened);
     Ok(code)

@@ -6,7 +6,10 @@
 //!   becomes a rejection with the same error, and if that is aborted too the vat is paused.
 use crate::refs::{NOBODY, Promise};
 use crate::{Current, Effect, Node, Report, Trouble};
-use passable::{Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target, TurnId};
+use passable::{
+    Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target,
+    TurnId,
+};
 use passable::{TurnOutcome, VatId, What};
 
 impl Node {

@@ -38,28 +38,63 @@ pub const MAX_QUEUE_BYTES: u64 = 256 << 20;
 #[derive(Debug)]
 pub enum Event {
     /// A program begins in a vat of its own.
-    Start { program: u64, powers: Data, limits: Limits },
+    Start {
+        program: u64,
+        powers: Data,
+        limits: Limits,
+    },
     /// The turn that was asked for is over; with the delivery as it was given.
-    TurnDone { vat: VatId, delivery: Delivery, outcome: TurnOutcome },
+    TurnDone {
+        vat: VatId,
+        delivery: Delivery,
+        outcome: TurnOutcome,
+    },
     /// A vat could not be made.
-    VatFailed { vat: VatId, why: String },
+    VatFailed {
+        vat: VatId,
+        why: String,
+    },
     /// A request of a power is answered.
-    Answer { promise: PromiseId, rejected: bool, value: Data },
+    Answer {
+        promise: PromiseId,
+        rejected: bool,
+        value: Data,
+    },
     /// A vat has had nothing to do for a while.
-    Idle { vat: VatId },
+    Idle {
+        vat: VatId,
+    },
     /// All vats have had nothing to do for a while: circles of garbage among them may be looked for.
     Quiet,
     /// The operator sends a message to a vat's root; `reply` names who waits for the answer (it is not stored).
-    Call { vat: VatId, body: Data, reply: u64 },
+    Call {
+        vat: VatId,
+        body: Data,
+        reply: u64,
+    },
     /// The first delivery of a vat is given up: processes have died of it.
-    Park { vat: VatId },
+    Park {
+        vat: VatId,
+    },
     /// The operator stops a vat, lets it go on, ends it, changes its limits.
-    Pause { vat: VatId },
-    Unpause { vat: VatId },
-    Kill { vat: VatId },
-    Limit { vat: VatId, limits: Limits },
+    Pause {
+        vat: VatId,
+    },
+    Unpause {
+        vat: VatId,
+    },
+    Kill {
+        vat: VatId,
+    },
+    Limit {
+        vat: VatId,
+        limits: Limits,
+    },
     /// With `Config::manual`: the vat takes the message at this place of its inbox.
-    Run { vat: VatId, index: usize },
+    Run {
+        vat: VatId,
+        index: usize,
+    },
 }
 
 /// What is to be done, in order.
@@ -101,9 +136,17 @@ pub enum Effect {
     /// An error that nobody handled.
     Report(Report),
     /// The answer of an `Event::Call`.
-    Reply { to: u64, rejected: bool, value: Data },
+    Reply {
+        to: u64,
+        rejected: bool,
+        value: Data,
+    },
     /// What the program's start returned is settled.
-    Started { rejected: Option<Data>, places: Vec<Place>, nothing_to_start: bool },
+    Started {
+        rejected: Option<Data>,
+        places: Vec<Place>,
+        nothing_to_start: bool,
+    },
 }
 
 /// An error that nobody handled, for the operator.
@@ -313,9 +356,8 @@ impl Node {
     }
     /// Its exports: number, and who holds each.
     pub fn exports(&self, vat: VatId) -> Vec<(u64, Vec<VatId>)> {
-        let mut all: Vec<(u64, Vec<VatId>)> = self.vat_ref(vat).map_or(Vec::new(), |v| {
-            v.exports.iter().map(|(n, e)| (*n, e.holders.iter().collect())).collect()
-        });
+        let mut all: Vec<(u64, Vec<VatId>)> =
+            self.vat_ref(vat).map_or(Vec::new(), |v| v.exports.iter().map(|(n, e)| (*n, e.holders.iter().collect())).collect());
         all.sort();
         all
     }

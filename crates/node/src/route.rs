@@ -64,7 +64,13 @@ impl Node {
             Some(p) => self.settle(p, true, e),
             None => {
                 let causes = self.causes.chain(origin);
-                self.out.push(Effect::Report(Report { kind: Trouble::Unhandled, vat: from, text: e.describe(), places: Vec::new(), causes }));
+                self.out.push(Effect::Report(Report {
+                    kind: Trouble::Unhandled,
+                    vat: from,
+                    text: e.describe(),
+                    places: Vec::new(),
+                    causes,
+                }));
             }
         }
     }
