@@ -1,4 +1,5 @@
 //! Promises and the job queue: ECMA-262 27.2.1 and 9.5.
+//! Length: states, reactions and jobs are one machine.
 //!
 //! In: promises, values, reactions. Out: jobs in the heap, and `run_jobs`, which runs them.
 //!

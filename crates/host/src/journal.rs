@@ -44,6 +44,9 @@ pub enum Out {
     },
 }
 
+/// Names of files with the hashes of their texts.
+pub type FileList = Vec<(String, [u8; 32])>;
+
 /// The changes since the last batch was taken.
 pub struct Journal {
     pub ledger: Ledger,
@@ -271,7 +274,7 @@ impl Journal {
     }
 
     /// Of what files the stored program was made: name and hash of the text.
-    pub fn files(&self) -> Result<Option<Vec<(String, [u8; 32])>>, Misfit> {
+    pub fn files(&self) -> Result<Option<FileList>, Misfit> {
         let Some(row) = self.store().get(rows::META, rows::META_PROGRAM) else { return Ok(None) };
         let mut g = Get::new(&row);
         g.number()?;

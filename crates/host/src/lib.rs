@@ -5,6 +5,7 @@
 //!
 //! Must never know: how the engine works.
 pub mod bundle;
+mod commit;
 mod control;
 mod journal;
 mod json;

@@ -9,6 +9,7 @@
 //!   thread; another thread is woken only if more is ready than one can take;
 //! - if turns are ready and no thread has taken one for `STALL`, there is one thread more: vats that spin do not keep
 //!   others waiting.
+use crate::commit::leave;
 use crate::journal::{Journal, Out};
 use crate::output;
 use crate::powers::Powers;
@@ -28,7 +29,7 @@ const STALL: Duration = Duration::from_millis(10);
 /// Vats in memory at most, where there is a store to leave it for.
 const MAX_RESIDENT: usize = 1000;
 /// How often a delivery is begun that processes died of.
-const MAX_ATTEMPTS: u64 = 3;
+pub(crate) const MAX_ATTEMPTS: u64 = 3;
 /// A vat that had no turn in a whole tick is asked to collect its garbage.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -66,10 +67,10 @@ pub(crate) struct World {
     powers: Powers,
     pub(crate) journal: Option<Journal>,
     /// Something happened that is in no batch yet.
-    stepped: bool,
-    committing: bool,
+    pub(crate) stepped: bool,
+    pub(crate) committing: bool,
     /// The disk is full: no turn begins until there is room.
-    full: bool,
+    pub(crate) full: bool,
     threads: usize,
     idle: usize,
     start: Instant,
@@ -78,9 +79,9 @@ pub(crate) struct World {
     /// Kept between steps for their memory.
     effects: Vec<Effect>,
     /// The exit code to end with, once what happened is durable; no turn begins any more.
-    closing: Option<i32>,
+    pub(crate) closing: Option<i32>,
     /// Set once: the process's exit code.
-    end: Option<i32>,
+    pub(crate) end: Option<i32>,
     failed: bool,
     /// Stays when nothing is left to do.
     pub(crate) serves: bool,
@@ -89,11 +90,11 @@ pub(crate) struct World {
 pub(crate) struct Pool {
     world: Mutex<World>,
     /// Threads that run turns wait here.
-    work: Condvar,
+    pub(crate) work: Condvar,
     /// The thread that keeps time waits here.
-    clock: Condvar,
+    pub(crate) clock: Condvar,
     /// The thread that commits waits here.
-    commit: Condvar,
+    pub(crate) commit: Condvar,
     pub(crate) shared: Arc<Shared>,
     cores: usize,
 }
@@ -248,6 +249,7 @@ impl Pool {
         w.effects = effects;
     }
 
+    // long: one arm an effect
     fn carry_out(&self, w: &mut World, effect: Effect, answers: &mut VecDeque<Event>) {
         let mut answer = |(promise, value): (PromiseId, passable::Data)| {
             answers.push_back(Event::Answer { promise, rejected: false, value });
@@ -463,75 +465,6 @@ impl Pool {
         Ok((vat, outcome))
     }
 
-    /// Counts an attempt durably before a delivery runs that an earlier process may have died of. False: it is parked.
-    fn attempt(self: &Arc<Self>, w: &mut World, id: VatId) -> bool {
-        let Some(j) = &mut w.journal else { return true };
-        let tries = j.attempt(id);
-        if tries > MAX_ATTEMPTS {
-            self.step(w, Event::Park { vat: id });
-            return false;
-        }
-        self.commit_now(w);
-        true
-    }
-
-    /// The life of the thread that commits.
-    fn commits(self: Arc<Self>) {
-        let mut w = self.lock();
-        loop {
-            if !w.stepped {
-                if w.end.is_some() {
-                    return;
-                }
-                w = self.commit.wait(w).unwrap_or_else(|e| e.into_inner());
-                continue;
-            }
-            let Some((ledger, appended)) = take_batch(&mut w) else { continue };
-            w.committing = true;
-            drop(w);
-            let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
-            let wrote = write_out(released.into_output());
-            let room = ledger.store().reserve(crate::journal::RESERVE_BYTES);
-            w = self.lock();
-            w.committing = false;
-            self.after_commit(&mut w, wrote, room);
-        }
-    }
-
-    fn after_commit(self: &Arc<Self>, w: &mut World, wrote: (Vec<u64>, bool), room: store::Result<()>) {
-        if let Some(j) = &mut w.journal {
-            wrote.0.into_iter().for_each(|n| j.wrote(n));
-        }
-        if !wrote.1 {
-            w.closing = w.closing.or(Some(1));
-        }
-        match room {
-            Ok(()) => w.full = false,
-            Err(e) if e.kind() == store::ErrorKind::Full => {
-                if !std::mem::replace(&mut w.full, true) {
-                    output::disk_full(&e);
-                }
-            }
-            Err(e) => output::store_failed(&e),
-        }
-        self.work.notify_all();
-        self.clock.notify_one();
-    }
-
-    /// Commits what is there, in this thread, under the lock.
-    fn commit_now(self: &Arc<Self>, w: &mut World) {
-        if let Some((ledger, appended)) = take_batch(w) {
-            let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
-            let (numbers, fine) = write_out(released.into_output());
-            if let Some(j) = &mut w.journal {
-                numbers.into_iter().for_each(|n| j.wrote(n));
-            }
-            if !fine {
-                w.closing = w.closing.or(Some(1));
-            }
-        }
-    }
-
     /// Timers, stalls and idle vats; ends when the program does.
     fn keep_time(self: Arc<Self>) -> i32 {
         let mut w = self.lock();
@@ -571,25 +504,6 @@ impl Pool {
             let wait = w.powers.next_due().filter(|_| w.closing.is_none()).map_or(wait, |d| d.min(wait));
             w = self.clock.wait_timeout(w, wait).unwrap_or_else(|e| e.into_inner()).0;
         }
-    }
-
-    /// Nothing is left to do, or the process is to end: what is written is sealed.
-    fn close(self: &Arc<Self>, w: &mut World) {
-        let code = w.closing.unwrap_or(0);
-        if let Some(j) = &mut w.journal {
-            j.clean();
-            w.stepped = true;
-            self.commit_now(w);
-            if let Some(j) = &w.journal
-                && let Err(e) = j.store().seal()
-            {
-                output::store_failed(&e);
-            }
-        }
-        w.stepped = false;
-        w.end = Some(code);
-        self.work.notify_all();
-        self.commit.notify_all();
     }
 
     /// From a vat's next waking on; where it is in memory it wakes anew.
@@ -649,51 +563,6 @@ impl World {
     fn stepped_durably(&self) -> bool {
         self.journal.is_some() && self.stepped
     }
-}
-
-/// What leaves the process: at once, or once it is durable.
-fn leave(w: &mut World, out: Out) {
-    match &mut w.journal {
-        Some(j) => j.waiting.output.push(out),
-        None => {
-            write_out(vec![out]);
-        }
-    }
-}
-
-/// Takes all that happened to the log; what is to be synced.
-fn take_batch(w: &mut World) -> Option<(ken::Ledger, ken::Appended<Out>)> {
-    w.stepped = false;
-    let j = w.journal.as_mut()?;
-    let batch = j.take(&mut w.node)?;
-    let ledger = j.ledger.clone();
-    let appended = ledger.append(batch).unwrap_or_else(|e| output::store_failed(&e));
-    Some((ledger, appended))
-}
-
-/// Writes output; the numbers of lines written, and whether all went well.
-fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
-    let (mut numbers, mut fine) = (Vec::new(), true);
-    for out in all {
-        match out {
-            Out::Lines { number, lines } => {
-                if output::written(output::release(&lines)) {
-                    numbers.push(number);
-                } else {
-                    fine = false;
-                }
-            }
-            Out::Aborted(lines) => output::aborted_lines(&lines),
-            Out::Report { report, names } => {
-                let name = |v: VatId| names.iter().find(|n| n.0 == v).map_or_else(|| "?".to_owned(), |n| n.1.clone());
-                output::report(&report, name);
-            }
-            Out::NothingToStart(file) => output::nothing_to_start(&file),
-            Out::StartRejected(text, places) => output::start_rejected(&text, &places),
-            Out::Reply { to, rejected, text } => crate::control::reply(to, rejected, text),
-        }
-    }
-    (numbers, fine)
 }
 
 /// The vat that ran longest ago leaves memory: all of it is in the store.

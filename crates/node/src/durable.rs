@@ -248,15 +248,12 @@ impl Node {
         }
         for (p, seq) in &dirty.waiting {
             let found = self.promises.get_mut(p).and_then(|e| e.waiting.iter_mut().find(|w| w.1.seq == *seq));
-            match found {
-                Some((from, q)) => {
-                    q.stored = true;
-                    let mut row = Put::new();
-                    row.vat(*from);
-                    row.bytes(&delivery(q));
-                    batch.put(rows::WAITING, &rows::waiting(*p, *seq), &row.done());
-                }
-                None => {}
+            if let Some((from, q)) = found {
+                q.stored = true;
+                let mut row = Put::new();
+                row.vat(*from);
+                row.bytes(&delivery(q));
+                batch.put(rows::WAITING, &rows::waiting(*p, *seq), &row.done());
             }
         }
     }

@@ -36,6 +36,8 @@ pub const MAX_QUEUE_BYTES: u64 = 256 << 20;
 
 /// What happens to the node.
 #[derive(Debug)]
+// one event at a time exists: its size matters less than another allocation a turn
+#[allow(clippy::large_enum_variant)]
 pub enum Event {
     /// A program begins in a vat of its own.
     Start {
@@ -211,7 +213,6 @@ struct Current {
     last_chance: bool,
     /// The promise of a start's answer.
     start: Option<PromiseId>,
-    origin: TurnId,
     seq: u64,
     stored: bool,
     /// As a row, if it has none yet.
@@ -534,7 +535,6 @@ impl Node {
         v.current = Some(Current {
             last_chance: queued.last_chance,
             start: done::start_answer(&queued.what),
-            origin: queued.origin,
             seq: queued.seq,
             stored: queued.stored,
             row,

@@ -6,7 +6,7 @@ impl Random {
     pub fn new(seed: u64) -> Random {
         Random(seed)
     }
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -15,7 +15,7 @@ impl Random {
     }
     /// One of `0..n`; 0 if `n` is 0.
     pub fn below(&mut self, n: u64) -> u64 {
-        if n == 0 { 0 } else { ((self.next() as u128 * n as u128) >> 64) as u64 }
+        if n == 0 { 0 } else { ((self.draw() as u128 * n as u128) >> 64) as u64 }
     }
     /// True in `times` of `of` cases.
     pub fn chance(&mut self, times: u64, of: u64) -> bool {
