@@ -59,7 +59,7 @@ impl Node {
         self.traces.iter().find(|t| t.text == text).map_or_else(Vec::new, |t| t.places.clone())
     }
 
-    fn report(&mut self, kind: Trouble, vat: VatId, text: String, id: TurnId) {
+    pub(crate) fn report(&mut self, kind: Trouble, vat: VatId, text: String, id: TurnId) {
         let causes = self.causes.chain(id);
         let places = self.places(&text);
         self.out.push(Effect::Report(Report { kind, vat, text, places, causes }));
@@ -82,17 +82,7 @@ impl Node {
 
     fn aborted(&mut self, vat: VatId, id: TurnId, delivery: Delivery, current: Current, why: &Aborted) {
         let Delivery { what, dropped, retired } = delivery;
-        for (n, _) in &dropped {
-            self.dirty.export(ObjectId { vat, n: *n });
-        }
-        if let Some(v) = self.vat_mut(vat) {
-            // what the delivery brought besides is brought by the next one
-            v.retired.splice(0..0, retired);
-            for (n, _) in dropped {
-                v.exports.entry(n).or_default();
-                v.loose.push(n);
-            }
-        }
+        self.bring_back(vat, dropped, retired);
         match &what {
             What::Message(m) if m.answer.is_some() => {
                 if let Some(p) = m.answer {
@@ -139,17 +129,6 @@ impl Node {
         if failed && Some(answer) != self.main {
             self.end_vat(vat, "the vat's start failed");
         }
-    }
-
-    pub(crate) fn pause(&mut self, vat: VatId, text: String, id: TurnId) {
-        self.dirty.vat(vat);
-        let Some(v) = self.vat_mut(vat) else { return };
-        if std::mem::replace(&mut v.paused, true) {
-            return;
-        }
-        let waiting = v.inbox.len() as u64;
-        self.pending -= waiting;
-        self.report(Trouble::Paused, vat, text, id);
     }
 
     /// The vat is no more: what waits for it and what it owes is rejected.

@@ -93,6 +93,34 @@ impl Vat {
         self.quota
     }
 
+    /// Other limits, from the next turn on.
+    pub fn set_quota(&mut self, quota: Quota) {
+        if quota != self.quota {
+            self.quota = quota;
+            self.machine.set_quota(quota);
+        }
+    }
+
+    /// Is the stored heap whole? Between turns.
+    pub fn verify(&self) -> Result<(), String> {
+        self.machine.verify()
+    }
+
+    /// What it holds besides the base: for each kind of object its name, a count, and bytes; most bytes first.
+    pub fn census(&self, shared: &Shared) -> std::io::Result<Vec<(&'static str, u64, u64)>> {
+        let base = Machine::new(shared.engine(), shared.base(), self.quota)?.census();
+        let of_base = |name| base.iter().find(|b| b.0 == name).map_or((0, 0), |b| (b.1, b.2));
+        let mut all: Vec<(&'static str, u64, u64)> = self
+            .machine
+            .census()
+            .into_iter()
+            .map(|(name, n, bytes)| (name, n.saturating_sub(of_base(name).0), bytes.saturating_sub(of_base(name).1)))
+            .filter(|c| c.1 > 0)
+            .collect();
+        all.sort_by_key(|c| (std::cmp::Reverse(c.2), c.0));
+        Ok(all)
+    }
+
     /// One turn that runs code as it is.
     pub fn run(&mut self, code: Code) -> TurnOutcome {
         let t = match code {
