@@ -4,11 +4,13 @@
 //! In: paths, arguments, terminals. Out: what programs write, exit codes.
 //!
 //! Must never know: how the engine works.
+mod begin;
 pub mod bundle;
 mod commit;
 mod control;
 mod journal;
 mod json;
+pub mod operate;
 pub mod output;
 mod pool;
 mod powers;
@@ -16,5 +18,6 @@ pub mod repl;
 pub mod run;
 mod signals;
 pub mod state;
+pub mod storage;
 
 pub use vat::Quota;

@@ -22,6 +22,8 @@ pub struct Options {
     pub level: Option<Level>,
     pub unlocked: bool,
     pub quota: Quota,
+    /// The limits in `quota` were asked for: a program that is resumed has them from now on.
+    pub limits_asked: (bool, bool),
 }
 
 /// Runs `body` on a thread with a stack for turns.
@@ -129,7 +131,9 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     let powers = vat::powers_data(&passable::Power::ALL, args);
     let node = node::Node::new(node::Config::default(), Box::new(crate::pool::Named(shared.clone())));
     let start = Some(node::Event::Start { program, powers, limits });
-    crate::pool::run(crate::pool::Job { shared, node, journal: None, start, unclean: false, serves: false }, None)
+    let mode = crate::pool::Mode::Run;
+    let job = crate::begin::Job { shared, node, journal: None, start, unclean: false, mode, paused: false, limits: None };
+    crate::begin::run(job, None)
 }
 
 /// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.

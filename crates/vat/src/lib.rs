@@ -101,6 +101,10 @@ impl Vat {
         }
     }
 
+    pub fn heap_bytes(&self) -> u64 {
+        self.machine.heap_bytes()
+    }
+
     /// Is the stored heap whole? Between turns.
     pub fn verify(&self) -> Result<(), String> {
         self.machine.verify()
