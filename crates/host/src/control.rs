@@ -64,6 +64,11 @@ pub fn unlisten(folder: &Path) {
     let _ = std::fs::remove_file(folder.join(NAME));
 }
 
+/// A host listens in this folder.
+pub fn is_there(folder: &Path) -> bool {
+    short(folder).and_then(|(_open, path)| UnixStream::connect(path)).is_ok()
+}
+
 /// Asks the host that runs on a state; `None`: there is none.
 pub fn ask_host(folder: &Path, request: &Value) -> Result<Option<Value>, Problem> {
     let connected = short(folder).and_then(|(_open, path)| UnixStream::connect(path));

@@ -45,7 +45,7 @@ const VAT: VatId = VatId(1);
 /// Reads entries until the end of input.
 pub fn run(folder: Option<&Path>, options: &Options) -> i32 {
     let made = match folder {
-        None => new_vat(options).map(|vat| (vat, None)),
+        None => Shared::new(options.unlocked).map_err(no_memory).and_then(|s| fresh(&s, options)).map(|vat| (vat, None)),
         Some(folder) => opened(folder, options),
     };
     let (vat, kept) = match made {
@@ -69,16 +69,11 @@ fn no_memory(e: std::io::Error) -> Problem {
     problem("E-MEMORY", format!("cannot reserve memory for a vat: {e}"), "raise the limit of address space (ulimit -v)")
 }
 
-fn draw_key(vat: &mut Vat) {
-    if let Ok(key) = crate::powers::Powers::hash_key() {
-        vat.machine().draw_hash_key(key);
-    }
-}
-
-fn new_vat(options: &Options) -> Result<Vat, Problem> {
-    let made = Shared::new(options.unlocked).and_then(|s| Vat::new(&s, VAT, options.quota));
-    let mut vat = made.map_err(no_memory)?;
-    draw_key(&mut vat);
+/// A new vat whose strings have a key.
+fn fresh(shared: &Shared, options: &Options) -> Result<Vat, Problem> {
+    let mut vat = Vat::new(shared, VAT, options.quota).map_err(no_memory)?;
+    let no_random = |e| problem("E-RANDOM", format!("the system gives no random bytes: {e}"), "try again");
+    vat.set_hash_key(crate::powers::Powers::hash_key().map_err(no_random)?);
     Ok(vat)
 }
 
@@ -100,9 +95,8 @@ fn opened(folder: &Path, options: &Options) -> Result<(Vat, Option<Kept>), Probl
             vat
         }
         None => {
-            let mut vat = Vat::new(&shared, VAT, options.quota).map_err(no_memory)?;
+            let mut vat = fresh(&shared, options)?;
             vat.record();
-            draw_key(&mut vat);
             journal.mark_repl(&shared);
             vat
         }

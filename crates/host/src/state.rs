@@ -30,6 +30,9 @@ pub enum Changed {
     Fresh,
 }
 
+/// How long the end of a killed process is waited for.
+const LOCK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// How a program with a state is run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct How {
@@ -81,13 +84,30 @@ pub fn open(folder: &Path, create: bool) -> Result<Opened, Problem> {
     };
     let opening = Opening { identity, random: random().map_err(no_random)? };
     let options = store::Options { create, ..store::Options::default() };
-    let store = Arc::new(FileStore::open(disk, opening, options)?);
+    let store = Arc::new(open_soon(folder, || FileStore::open(disk.clone(), opening, options))?);
     if let Some(cut) = store.opened().cut {
         eprintln!("note: frame {cut} of the log was not finished when the process died; nobody was told of it, it is cut");
     }
     let background = Background::start(store.clone())?;
     let created = store.opened().created;
     Ok(Opened { store, _background: background, created })
+}
+
+/// A process that was killed holds its lock until the system has taken it apart: that is waited for, a host that lives is not.
+fn open_soon(folder: &Path, open: impl Fn() -> store::Result<FileStore>) -> store::Result<FileStore> {
+    let start = std::time::Instant::now();
+    loop {
+        match open() {
+            Err(e)
+                if e.kind() == store::ErrorKind::Locked
+                    && start.elapsed() < LOCK_PATIENCE
+                    && !crate::control::is_there(folder) =>
+            {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
 }
 
 /// No process has the store in this folder open, or there is none.

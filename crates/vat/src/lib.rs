@@ -130,7 +130,9 @@ impl Vat {
         let t = match code {
             Code::Script(unit) => self.machine.run_unit(unit).map(|()| Ending::Done),
             Code::Entry(unit) => {
+                let (id, key) = (self.id, self.hash_key);
                 let t = self.machine.turn(|cx, m| {
+                    begin(cx, m, id, key);
                     let global = roots::get(m, roots::R_GLOBAL);
                     let v = interp::run_unit(cx, m, unit, global)?;
                     show(cx, m, v)
@@ -167,12 +169,7 @@ impl Vat {
         let mut edge = Edge::new(self.machine.heap_marks(), &arrived);
         let (id, key) = (self.id, self.hash_key);
         let body = |cx: &mut Cx, m: Mem| {
-            if roots::get(m, roots::R_SELF) == value::UNDEF {
-                roots::set(cx, m, roots::R_SELF, value::from_num(id.0 as f64));
-                if let Some(key) = key {
-                    engine::string::draw_key(cx, m, key);
-                }
-            }
+            begin(cx, m, id, key);
             edge::gone(cx, m, d)?;
             let recent = &mut *arrived.borrow_mut();
             match &d.what {
@@ -210,6 +207,16 @@ impl Vat {
             traces: t.traces.into_iter().map(trace).collect(),
             instructions: t.instructions,
             heap_bytes: self.machine.heap_bytes(),
+        }
+    }
+}
+
+/// In its first turn a vat learns its number, and its strings their key.
+fn begin(cx: &mut Cx, m: Mem, id: VatId, key: Option<u128>) {
+    if roots::get(m, roots::R_SELF) == value::UNDEF {
+        roots::set(cx, m, roots::R_SELF, value::from_num(id.0 as f64));
+        if let Some(key) = key {
+            engine::string::draw_key(cx, m, key);
         }
     }
 }
