@@ -54,7 +54,9 @@ Examples:
   kill %1                               turns in hand are finished; the same command goes on")]
     Serve(operate::Serve),
     /// Look at the vats of a state, call them, stop them
-    #[command(after_help = "VAT is a number or the file of its program. A host that runs on DIR is asked; else its store is opened.")]
+    #[command(
+        after_help = "VAT is a number or the file of its program. A host that runs on DIR is asked; else its store is opened."
+    )]
     Vat(operate::Vat),
     /// Check, copy, restore and compact the store of a state
     Store(operate::Store),

@@ -80,7 +80,7 @@ Examples:
     Call {
         vat: String,
         method: String,
-        #[arg(allow_hyphen_values = true)]
+        #[arg(allow_negative_numbers = true)]
         args: Vec<String>,
     },
     /// Let no further turn begin; messages wait
@@ -169,7 +169,8 @@ pub fn store(s: &Store) -> i32 {
             return finish(s.place.json, host::storage::restore(backup, to, *new_incarnation), |answer| {
                 let mut text = pairs(answer);
                 if *new_incarnation {
-                    text += "This is a new incarnation. No other host was connected, so no promise and no reference was rejected.\n";
+                    text +=
+                        "This is a new incarnation. No other host was connected, so no promise and no reference was rejected.\n";
                 }
                 text
             });
@@ -223,7 +224,10 @@ fn called(answer: &Value) -> String {
     match answer.get("rejected") {
         Some(why) => {
             let why = why.get("@error").unwrap_or(why);
-            eprintln!("error[E-REJECTED]: the call was rejected\n  help: see `drses vat log` and `drses vat show`\n{}", plain(why));
+            eprintln!(
+                "error[E-REJECTED]: the call was rejected\n  help: see `drses vat log` and `drses vat show`\n{}",
+                plain(why)
+            );
             String::new()
         }
         None => format!("{}\n", host::output::safe(&answer["value"].to_string())),
@@ -294,7 +298,8 @@ fn show(v: &Value) -> String {
         e => out += &format!("lastError  turn {}: {}\n", e["turn"], plain(&e["text"])),
     }
     out.push('\n');
-    let kind: &[Column] = &[("COUNT", |k| plain(&k["count"])), ("BYTES", |k| plain(&k["bytes"])), ("KIND", |k| plain(&k["kind"]))];
+    let kind: &[Column] =
+        &[("COUNT", |k| plain(&k["count"])), ("BYTES", |k| plain(&k["bytes"])), ("KIND", |k| plain(&k["kind"]))];
     out += &table(&v["heap"], kind);
     out.push('\n');
     let export: &[Column] = &[

@@ -126,7 +126,11 @@ fn alone(folder: &Path, request: &Value) -> Result<Value, Problem> {
     let config = Config { manual: false, durable: true };
     let node = Node::restore(config, Box::new(Named(shared.clone())), &*store)?;
     let Some(node) = node else {
-        return Err(problem("E-STATE", "no program was begun in this state", "begin one with `drses run --state` or `drses serve --state`"));
+        return Err(problem(
+            "E-STATE",
+            "no program was begun in this state",
+            "begin one with `drses run --state` or `drses serve --state`",
+        ));
     };
     let mode = if what == "call" { Mode::Call } else { Mode::Look };
     let unclean = if mode == Mode::Call { !journal.begin() } else { false };

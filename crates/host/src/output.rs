@@ -325,7 +325,10 @@ pub fn stuck(node: &node::Node) -> bool {
         if node.is_paused(vat) && waiting > 0 {
             any = true;
             let name = safe(node.name(vat));
-            eprintln!("note: vat {} ({name}) is paused; waiting for it: {waiting}. `drses vat resume {}` lets it go on", vat.0, vat.0);
+            eprintln!(
+                "note: vat {} ({name}) is paused; waiting for it: {waiting}. `drses vat resume {}` lets it go on",
+                vat.0, vat.0
+            );
         }
     }
     any

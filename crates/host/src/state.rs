@@ -5,11 +5,11 @@
 //! Invariants
 //! - a state belongs to one program: another one, or changed files, are refused and listed; nothing is changed then;
 //! - no source file is read by a resumed program but to be compared.
+use crate::begin::Job;
 use crate::bundle;
 use crate::journal::{Journal, Misfit, sha256};
 use crate::operate::{Problem, problem};
 use crate::output;
-use crate::begin::Job;
 use crate::pool::{Mode, Named};
 use crate::run::Options;
 use node::{Config, Event, Node};
@@ -191,7 +191,10 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
         }
     };
     let server = crate::control::listen(folder).map_err(|e| {
-        eprintln!("error[E-SOCKET]: cannot listen at {}/control.sock: {e}\n  help: give the state a folder of this user", folder.display());
+        eprintln!(
+            "error[E-SOCKET]: cannot listen at {}/control.sock: {e}\n  help: give the state a folder of this user",
+            folder.display()
+        );
         1
     })?;
     let code = crate::begin::run(job, Some(server));
@@ -223,7 +226,9 @@ fn move_aside(folder: &Path) -> Result<(), i32> {
         return Ok(());
     }
     if !is_free(folder) {
-        output::problem(&store::Error::new(store::ErrorKind::Locked, "another process has the store open; nothing was moved").into());
+        output::problem(
+            &store::Error::new(store::ErrorKind::Locked, "another process has the store open; nothing was moved").into(),
+        );
         return Err(1);
     }
     let mut n = 1;

@@ -164,7 +164,8 @@ pub(crate) fn incarnation(store: &dyn Store) -> u64 {
 
 /// Number, 32 random bytes, and the hash of the record before.
 fn begin_incarnation(store: &dyn Store) -> Result<(), Problem> {
-    let random = state::random().map_err(|e| problem("E-RANDOM", format!("the system gives no random bytes: {e}"), "try again"))?;
+    let random =
+        state::random().map_err(|e| problem("E-RANDOM", format!("the system gives no random bytes: {e}"), "try again"))?;
     let before = store.get(rows::META, rows::META_INCARNATION).unwrap_or_default();
     let mut p = Put::new();
     p.number(incarnation(store) + 1);
@@ -186,7 +187,11 @@ pub(crate) fn dump(to: &Path, vat: &Vat, shown: &Value) -> Result<Value, Problem
     for (path, bytes) in [(to, image.as_slice()), (&listing, text.as_bytes())] {
         let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         made.and_then(|mut f| f.write_all(bytes)).map_err(|e| {
-            problem("E-DUMP", format!("cannot write {}: {e}", path.display()), "name a file that is not there, in a folder that is")
+            problem(
+                "E-DUMP",
+                format!("cannot write {}: {e}", path.display()),
+                "name a file that is not there, in a folder that is",
+            )
         })?;
     }
     Ok(json!({ "image": to.display().to_string(), "bytes": image.len(), "listing": listing.display().to_string() }))

@@ -4,6 +4,8 @@ mod check;
 mod desugar;
 mod examples;
 mod kit;
+mod operate;
 mod repl;
 mod run;
+mod state;
 mod vats;
