@@ -197,6 +197,9 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
         );
         1
     })?;
+    if how.serve {
+        eprintln!("note: serving; operators' commands: drses vat --state {}", folder.display());
+    }
     let code = crate::begin::run(job, Some(server));
     crate::control::unlisten(folder);
     drop(opened);
