@@ -66,6 +66,9 @@ struct Run {
     /// Move the old state aside and begin anew
     #[arg(long, requires = "state")]
     fresh: bool,
+    /// Append what happens to this file: messages and turns with their causes, one JSON object a line
+    #[arg(long, value_name = "FILE", conflicts_with = "script")]
+    trace: Option<PathBuf>,
     /// Tell errors as JSON on stderr, one object a line
     #[arg(long)]
     json: bool,
@@ -111,6 +114,7 @@ impl MachineOptions {
             level: self.level,
             unlocked: self.unlocked,
             quota: host::Quota { heap_bytes: self.max_heap, instructions: self.max_instructions },
+            trace: None,
         }
     }
 }
@@ -153,7 +157,7 @@ fn main() {
 }
 
 fn run(r: &Run) -> i32 {
-    let options = r.machine.options();
+    let options = host::run::Options { trace: r.trace.clone(), ..r.machine.options() };
     if r.json {
         host::output::tell_as_json();
     }

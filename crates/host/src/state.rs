@@ -110,7 +110,10 @@ fn try_run(path: &Path, args: &[String], folder: &Path, changed: Changed, serves
         }
     }
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
-    let config = Config { manual: false, durable: true };
+    if let Some(file) = &options.trace {
+        output::open_trace(file)?;
+    }
+    let config = Config { durable: true, trace: options.trace.is_some(), ..Config::default() };
     let clean = journal.begin();
     let job = match files {
         None => {

@@ -60,6 +60,7 @@ impl Node {
     }
 
     fn report(&mut self, kind: Trouble, vat: VatId, text: String, id: TurnId) {
+        self.told.problem(id, &text);
         let causes = self.causes.chain(id);
         let places = self.places(&text);
         self.out.push(Effect::Report(Report { kind, vat, text, places, causes }));
@@ -81,6 +82,7 @@ impl Node {
     }
 
     fn aborted(&mut self, vat: VatId, id: TurnId, delivery: Delivery, current: Current, why: &Aborted) {
+        self.told.aborted(id, why.text());
         let Delivery { what, dropped, retired } = delivery;
         for (n, _) in &dropped {
             self.dirty.export(ObjectId { vat, n: *n });
@@ -274,6 +276,8 @@ impl Node {
             return self.pause(vat, "Error: the heap is damaged: a promise's number was used before".to_owned(), id);
         }
         self.pass_on(&msg.body.slots);
+        let mut msg = msg;
+        self.told.sent(id, &mut msg);
         self.send(vat, msg, id);
     }
 

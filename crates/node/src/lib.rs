@@ -22,6 +22,7 @@ mod durable;
 mod garbage;
 mod refs;
 mod route;
+mod tracing;
 
 pub use causes::{Cause, TurnRecord};
 use passable::{Data, Delivery, Limits, Line, Place, PromiseId, Ref, Trace, TurnId, TurnOutcome, VatId, What};
@@ -191,6 +192,8 @@ pub struct Config {
     pub manual: bool,
     /// Changes are noted for `Node::changes`.
     pub durable: bool,
+    /// What happens is told by `Node::take_trace`.
+    pub trace: bool,
 }
 
 /// A delivery that waits.
@@ -262,6 +265,7 @@ pub struct Node {
     causes: causes::Causes,
     search: garbage::Search,
     dirty: durable::Dirty,
+    told: tracing::Told,
     /// Numbers of messages that wait on promises.
     next_waiting: u64,
     /// Who waits for the answers of the operator's calls.
@@ -285,6 +289,7 @@ impl Node {
             causes: causes::Causes::default(),
             search: garbage::Search::default(),
             dirty: durable::Dirty::new(config.durable),
+            told: tracing::Told::new(config.trace),
             next_waiting: 1,
             replies: IdMap::default(),
             out: Vec::new(),
@@ -412,7 +417,7 @@ impl Node {
         p.handled = true;
         self.insert_promise(answer, p);
         self.replies.insert(answer, reply);
-        let msg = Box::new(passable::Message { target: passable::Target::Promise(root), body, answer: Some(answer) });
+        let msg = Box::new(passable::Message { target: passable::Target::Promise(root), body, answer: Some(answer), id: 0 });
         self.send_to_promise(passable::HOST, root, msg, TurnId::default());
     }
 
@@ -478,6 +483,7 @@ impl Node {
             program,
             name,
         })));
+        self.told.made(self.causes.running(), vat, self.name(vat).to_owned());
         self.out.push(Effect::MakeVat { vat, limits });
         vat
     }
@@ -531,6 +537,7 @@ impl Node {
         }
         let id = TurnId { vat, turn: v.turns };
         self.causes.begin(id, queued.origin, &queued.what);
+        self.told.began(id, &queued.what);
         let row = (self.config.durable && !queued.stored).then(|| durable::delivery(&queued));
         v.current = Some(Current {
             last_chance: queued.last_chance,
