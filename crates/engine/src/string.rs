@@ -104,7 +104,9 @@ pub fn from_units(cx: &mut Cx, m: Mem, u: &[u16]) -> Res {
             cx.charge(slice.len() as u64 / 32)?;
             b.extend(slice.iter().map(|c| *c as u8));
         }
-        return from_latin1(cx, m, &b);
+        let s = from_latin1(cx, m, &b)?;
+        cx.release(b)?;
+        return Ok(s);
     }
     if u.len() > MAX_LENGTH as usize {
         return Err(cx.range_error(m, "string too long"));

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 mod check;
 mod examples;
+mod hostile;
 mod kit;
 mod repl;
 mod run;

@@ -362,12 +362,8 @@ impl Writer {
                 let _ = m.bytes_out((s as u32).wrapping_add(8).wrapping_add(at), &mut self.scratch);
                 quote_bytes(&mut self.out, &self.scratch);
             } else {
-                quote_units(
-                    &mut self.out,
-                    &text::units(m, s, at, end),
-                    string::unit(m, s, at.wrapping_sub(1)),
-                    string::unit(m, s, end),
-                );
+                let units = text::units(cx, m, s, at, end)?;
+                quote_units(&mut self.out, &units, string::unit(m, s, at.wrapping_sub(1)), string::unit(m, s, end));
             }
             self.out.check(cx, m)?;
             at = end;

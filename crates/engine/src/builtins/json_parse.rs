@@ -17,6 +17,8 @@ use cage::value::*;
 
 /// Keys of an object that gets a shape made for it; one with more grows like any other object.
 const MAX_RECORD: usize = crate::code::MAX_LITERAL_KEYS;
+/// Longest text of a number that is read at one go.
+const MAX_NUMBER: usize = 1 << 16;
 /// Units between two looks at the meter.
 const SLICE: usize = 1 << 12;
 
@@ -38,11 +40,16 @@ pub fn parse(cx: &mut Cx, m: Mem, a: Args) -> Res {
 pub fn parse_text(cx: &mut Cx, m: Mem, s: Value) -> Res {
     let s = string::flat(cx, m, s)?;
     let n = string::len(m, s);
-    cx.charge(n as u64 / 8)?;
     if string::is_latin1(m, s) {
-        Parser::new(&text::bytes(m, s, 0, n)).run(cx, m)
+        let text = text::bytes(cx, m, s, 0, n)?;
+        let v = Parser::new(&text).run(cx, m)?;
+        cx.release(text)?;
+        Ok(v)
     } else {
-        Parser::new(&text::units(m, s, 0, n)).run(cx, m)
+        let text = text::units(cx, m, s, 0, n)?;
+        let v = Parser::new(&text).run(cx, m)?;
+        cx.release(text)?;
+        Ok(v)
     }
 }
 
@@ -210,7 +217,7 @@ impl<'t, U: Unit> Parser<'t, U> {
             return Err(self.fail(cx, m));
         }
         let start = self.at + 1;
-        let key = match self.plain_end(start) {
+        let key = match self.plain_end(cx, start)? {
             Some(end) => {
                 self.at = end + 1;
                 self.name(cx, m, start, end)?
@@ -230,9 +237,16 @@ impl<'t, U: Unit> Parser<'t, U> {
 
     /// Where the string that begins at `start` ends, if nothing in it is escaped or wrong.
     #[inline]
-    fn plain_end(&self, start: usize) -> Option<usize> {
-        let n = self.text[start..].iter().position(|u| u.wide() == 0x22 || u.wide() == 0x5C || u.wide() < 0x20)?;
-        (self.text[start + n].wide() == 0x22).then_some(start + n)
+    fn plain_end(&self, cx: &mut Cx, start: usize) -> Res<Option<usize>> {
+        let mut at = start;
+        for slice in self.text[start..].chunks(SLICE * 4) {
+            if let Some(n) = slice.iter().position(|u| u.wide() == 0x22 || u.wide() == 0x5C || u.wide() < 0x20) {
+                return Ok((slice[n].wide() == 0x22).then_some(at + n));
+            }
+            cx.charge(SLICE as u64)?;
+            at += slice.len();
+        }
+        Ok(None)
     }
 
     /// The key that the text `[start, end)` spells.
@@ -307,7 +321,7 @@ impl<'t, U: Unit> Parser<'t, U> {
     /// A string, from its opening quote on.
     fn string(&mut self, cx: &mut Cx, m: Mem) -> Res {
         let start = self.at + 1;
-        if let Some(end) = self.plain_end(start) {
+        if let Some(end) = self.plain_end(cx, start)? {
             self.at = end + 1;
             return U::make(cx, m, &self.text[start..end]);
         }
@@ -373,6 +387,9 @@ impl<'t, U: Unit> Parser<'t, U> {
         let start = i;
         while self.digit(i).is_some() {
             i += 1;
+            if i % SLICE == 0 {
+                cx.charge(SLICE as u64 / 2)?;
+            }
         }
         if i == start {
             self.at = i;
@@ -405,8 +422,16 @@ impl<'t, U: Unit> Parser<'t, U> {
                 return Ok(from_num(if negative { -v } else { v } as f64));
             }
         }
-        cx.charge((i - start) as u64 / 4)?;
-        let t: String = self.text[start..i].iter().map(|u| u.wide() as u8 as char).collect();
+        let mut t = String::new();
+        for slice in self.text[start..i].chunks(SLICE) {
+            cx.charge(slice.len() as u64 / 4)?;
+            t.extend(slice.iter().map(|u| u.wide() as u8 as char));
+        }
+        if t.len() > MAX_NUMBER {
+            // the library reads such a text at one go
+            let s = string::from_latin1(cx, m, t.as_bytes())?;
+            return crate::number::parse(cx, m, s).map(from_num);
+        }
         Ok(from_num(t.parse().unwrap_or(f64::NAN)))
     }
 }

@@ -115,7 +115,7 @@ fn latin1_case(cx: &mut Cx, m: Mem, s: Value, upper: bool) -> Res<Option<Value>>
     while at < n {
         let end = at.saturating_add(1 << 16).min(n);
         cx.charge((end - at) as u64 / 8)?;
-        let mut b = text::bytes(m, s, at, end);
+        let mut b = text::bytes(cx, m, s, at, end)?;
         for c in &mut b {
             let new = match (*c, upper) {
                 (0xB5 | 0xDF | 0xFF, true) => return Ok(None),
