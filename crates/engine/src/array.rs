@@ -178,7 +178,12 @@ pub fn set_existing(cx: &mut Cx, m: Mem, a: Value, i: u32, v: Value) -> Res<bool
     }
     let l = m.r64(a as u32, 16);
     // beyond MAX_DENSE `push` would come back here
-    if is_int(l) && l as u32 == i && i < MAX_DENSE && object::flags(m, a) & (NONEXT | SPARSE | FIXED_LENGTH) == 0 && plain_protos(m, a) {
+    if is_int(l)
+        && l as u32 == i
+        && i < MAX_DENSE
+        && object::flags(m, a) & (NONEXT | SPARSE | FIXED_LENGTH) == 0
+        && plain_protos(m, a)
+    {
         push(cx, m, a, v)?;
         return Ok(true);
     }

@@ -11,7 +11,7 @@ fn hostile_programs_end_by_a_limit_and_never_by_a_crash() {
         let (name, source) = line.split_once(": ").expect("a name and a program");
         let f = Folder::new(&[("hostile.js", source)]);
         let start = Instant::now();
-        let ran = f.run(&["run", "--script", "--max-instructions", "3e7", "--max-heap", "64MiB", "hostile.js"]);
+        let ran = f.run(&["run", "--script", "--max-instructions", "4e6", "--max-heap", "32MiB", "hostile.js"]);
         assert!(matches!(ran.code, Some(0 | 1)), "{name}: {:?} {}", ran.code, ran.err);
         assert!(ran.code == Some(0) || !ran.last_error().is_empty(), "{name}: no word of what was wrong");
         assert!(!ran.err.contains("panicked"), "{name}: {}", ran.err);

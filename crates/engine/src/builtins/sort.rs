@@ -139,7 +139,11 @@ fn sort_items(cx: &mut Cx, m: Mem, list: Value, mut items: Vec<Item>) -> Res<()>
 }
 
 /// A stable merge sort that looks at the meter.
-pub(crate) fn merge_sort<T: Copy>(cx: &mut Cx, items: &mut Vec<T>, mut order: impl FnMut(&mut Cx, &T, &T) -> Res<Ordering>) -> Res<()> {
+pub(crate) fn merge_sort<T: Copy>(
+    cx: &mut Cx,
+    items: &mut Vec<T>,
+    mut order: impl FnMut(&mut Cx, &T, &T) -> Res<Ordering>,
+) -> Res<()> {
     for run in items.chunks_mut(RUN) {
         cx.charge(run.len() as u64 * 2)?;
         let mut stopped = None;

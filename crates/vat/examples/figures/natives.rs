@@ -15,7 +15,7 @@ const SETUP: &str = include_str!("natives.js");
 /// No stretch may be longer.
 const MOST: Duration = Duration::from_millis(10);
 /// Units a call may take; the setup takes more.
-const UNITS: u64 = 20_000_000;
+const UNITS: u64 = 6_000_000;
 const HEAP: u64 = 3 << 30;
 
 thread_local! {
@@ -61,9 +61,7 @@ pub fn natives(filter: Option<&str>) {
     let shared = Shared::new(false).expect("a base");
     let quota = Quota { heap_bytes: HEAP, instructions: u64::MAX };
     let mut vat = Vat::new(&shared, quota).expect("a vat");
-    let start = cpu();
     run(&mut vat, SETUP);
-    eprintln!("setup {:?}", cpu() - start);
     let (functions, values) = (texts(vat.machine(), "functionNames"), texts(vat.machine(), "valueNames"));
     let machine = vat.machine();
     machine.set_looked(looked);
@@ -79,9 +77,6 @@ pub fn natives(filter: Option<&str>) {
                 took = took.min(call(machine, [f as i32, this, a, b]));
             }
             calls += 1;
-            if took > MOST * 4 || std::env::var_os("TRACE").is_some() {
-                eprintln!("{function} {} {} {} {took:?}", name(this), name(a), name(b));
-            }
             let entry = worst.entry(function).or_default();
             if took > entry.0 {
                 *entry = (took, format!("this {}, arguments {} {}", name(this), name(a), name(b)));
