@@ -360,7 +360,7 @@ fn truncate(cx: &mut Cx, m: Mem, a: Value, mut n: f64) -> Res<f64> {
     } else {
         let e = elems(m, a);
         for i in from..dense {
-            if (i - from) % SLICE == 0 {
+            if (i - from).is_multiple_of(SLICE) {
                 cx.charge((dense - i).min(SLICE) as u64 / 8)?;
             }
             cx.heap.write(m, at(e, i), HOLE);

@@ -336,7 +336,7 @@ pub fn slice(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res {
 /// Are units `[from, to)` all below 256?
 fn is_narrow(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<bool> {
     for i in from..to {
-        if (i - from) % 256 == 0 {
+        if (i - from).is_multiple_of(256) {
             cx.charge((to - i).min(256) as u64 / 8)?;
         }
         if unit(m, s, i) >= 256 {

@@ -142,7 +142,7 @@ fn find(cx: &mut Cx, m: Mem, t: u32, key: Value, hash: u32) -> Res<u32> {
             return Err(cx.stop(Abort::Corrupt));
         }
         steps -= 1;
-        if steps % 16 == 0 {
+        if steps.is_multiple_of(16) {
             // keys of one hash, or a chain that a damaged heap made a ring
             cx.charge(16)?;
         }
@@ -297,7 +297,7 @@ pub fn delete(cx: &mut Cx, m: Mem, coll: Value, key: Value) -> Res<bool> {
         let mut f = first.wrapping_add(1);
         while f < used && m.r64(entry(m, t, f), 0) == TOMB {
             f += 1;
-            if f % SLICE == 0 {
+            if f.is_multiple_of(SLICE) {
                 cx.charge(SLICE as u64 / 4)?;
             }
         }
@@ -378,7 +378,7 @@ fn step_in(cx: &mut Cx, m: Mem, t: u32, c: &mut Cursor) -> Res<Option<(Value, Va
         let e = entry(m, t, i);
         let k = m.r64(e, 0);
         i += 1;
-        if (i - start) % SLICE == 0 {
+        if (i - start).is_multiple_of(SLICE) {
             cx.charge(SLICE as u64 / 4)?;
         }
         if k != TOMB {

@@ -116,14 +116,17 @@ impl<'t, U: Unit> Parser<'t, U> {
 
     /// The next unit that is no white space; 0 at the end (which no token begins with either).
     #[inline]
-    fn peek(&mut self) -> u16 {
+    fn peek(&mut self, cx: &mut Cx) -> Res<u16> {
         while let Some(u) = self.text.get(self.at) {
             match u.wide() {
                 0x20 | 0x0A | 0x0D | 0x09 => self.at += 1,
-                u => return u,
+                u => return Ok(u),
+            }
+            if self.at.is_multiple_of(SLICE) {
+                cx.charge(SLICE as u64 / 4)?;
             }
         }
-        0
+        Ok(0)
     }
 
     #[cold]
@@ -142,9 +145,9 @@ impl<'t, U: Unit> Parser<'t, U> {
                 cx.charge(SLICE as u64 / 4)?;
                 self.charged = self.at + SLICE;
             }
-            let done = match self.peek() {
+            let done = match self.peek(cx)? {
                 b if b == b'{' as u16 => self.open_object(cx, m)?,
-                b if b == b'[' as u16 => self.open_array(),
+                b if b == b'[' as u16 => self.open_array(cx)?,
                 _ => {
                     let v = self.scalar(cx, m)?;
                     self.values.push(v);
@@ -155,24 +158,24 @@ impl<'t, U: Unit> Parser<'t, U> {
                 break;
             }
         }
-        if self.peek() != 0 || self.at < self.text.len() {
+        if self.peek(cx)? != 0 || self.at < self.text.len() {
             return Err(self.fail(cx, m));
         }
         Ok(self.values.pop().unwrap_or(UNDEF))
     }
 
     /// After `[`: false if a value must follow.
-    fn open_array(&mut self) -> bool {
+    fn open_array(&mut self, cx: &mut Cx) -> Res<bool> {
         self.at += 1;
         self.open.push(Open { values: self.values.len(), keys: usize::MAX });
-        self.peek() == b']' as u16
+        Ok(self.peek(cx)? == b']' as u16)
     }
 
     /// After `{`: false if a value must follow, its key read.
     fn open_object(&mut self, cx: &mut Cx, m: Mem) -> Res<bool> {
         self.at += 1;
         self.open.push(Open { values: self.values.len(), keys: self.keys.len() });
-        if self.peek() == b'}' as u16 {
+        if self.peek(cx)? == b'}' as u16 {
             return Ok(true);
         }
         self.key(cx, m)?;
@@ -184,11 +187,11 @@ impl<'t, U: Unit> Parser<'t, U> {
         loop {
             let Some(top) = self.open.last().copied() else { return Ok(true) };
             let is_array = top.keys == usize::MAX;
-            let u = self.peek();
+            let u = self.peek(cx)?;
             if u == b',' as u16 && self.values.len() > top.values {
                 self.at += 1;
                 if !is_array {
-                    self.peek();
+                    self.peek(cx)?;
                     self.key(cx, m)?;
                 }
                 return Ok(false);
@@ -213,7 +216,7 @@ impl<'t, U: Unit> Parser<'t, U> {
 
     /// A key and its colon.
     fn key(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
-        if self.peek() != b'"' as u16 {
+        if self.peek(cx)? != b'"' as u16 {
             return Err(self.fail(cx, m));
         }
         let start = self.at + 1;
@@ -228,7 +231,7 @@ impl<'t, U: Unit> Parser<'t, U> {
             }
         };
         self.keys.push(key);
-        if self.peek() != b':' as u16 {
+        if self.peek(cx)? != b':' as u16 {
             return Err(self.fail(cx, m));
         }
         self.at += 1;
@@ -297,7 +300,7 @@ impl<'t, U: Unit> Parser<'t, U> {
 
     /// A string, a number, or one of the three words.
     fn scalar(&mut self, cx: &mut Cx, m: Mem) -> Res {
-        let u = self.peek();
+        let u = self.peek(cx)?;
         match u {
             0x22 => self.string(cx, m),
             0x2D | 0x30..=0x39 => self.number(cx, m),
@@ -387,7 +390,7 @@ impl<'t, U: Unit> Parser<'t, U> {
         let start = i;
         while self.digit(i).is_some() {
             i += 1;
-            if i % SLICE == 0 {
+            if i.is_multiple_of(SLICE) {
                 cx.charge(SLICE as u64 / 2)?;
             }
         }
