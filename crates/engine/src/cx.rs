@@ -137,7 +137,7 @@ pub struct OutputLine {
 }
 
 /// Units of work between two looks at the meter, at most.
-pub const LOOK: u64 = 1 << 16;
+pub const LOOK: u64 = 1 << 15;
 
 /// Bytes freed at one go.
 const FREED: usize = 4 << 20;

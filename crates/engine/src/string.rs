@@ -255,7 +255,15 @@ pub fn units(cx: &mut Cx, m: Mem, s: Value) -> Res<Vec<u16>> {
 
 /// For messages and output: lone surrogates become U+FFFD.
 pub fn to_rust(cx: &mut Cx, m: Mem, s: Value) -> Res<String> {
-    Ok(String::from_utf16_lossy(&units(cx, m, s)?))
+    let units = units(cx, m, s)?;
+    let mut text = String::new();
+    for (i, c) in char::decode_utf16(units.iter().copied()).enumerate() {
+        if i % 4096 == 0 {
+            cx.charge(1024)?;
+        }
+        text.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
+    }
+    Ok(text)
 }
 
 pub fn is_latin1(m: Mem, flat: Value) -> bool {

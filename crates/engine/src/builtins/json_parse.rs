@@ -527,9 +527,9 @@ fn revive_open(cx: &mut Cx, m: Mem, holder: Value, name: Value) -> Res<Reviving>
 pub fn enumerable_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
     let mut keys = object::own_keys(cx, m, o)?;
     keys.retain(|k| !is_sym(*k));
-    cx.charge(keys.len() as u64)?;
     let mut shown = Vec::with_capacity(keys.len());
     for k in keys {
+        cx.charge(4)?;
         if object::get_own(cx, m, o, k)?.is_some_and(|p| p.enumerable()) {
             shown.push(k);
         }

@@ -246,7 +246,10 @@ fn create_html(cx: &mut Cx, m: Mem, a: Args, what: &str, tag: &str, attribute: O
         let v = to_string(cx, m, a.get(m, 0))?;
         let v = string::units(cx, m, v)?;
         out.bytes(format!(" {name}=\"").as_bytes());
-        for u in v {
+        for (i, u) in v.into_iter().enumerate() {
+            if i % SLICE == 0 {
+                cx.charge(SLICE as u64)?;
+            }
             if u == 0x22 {
                 out.bytes(b"&quot;");
             } else {

@@ -191,6 +191,7 @@ pub fn units(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<Vec<u16>>
 pub enum Needle {
     /// Nothing: found everywhere.
     Empty,
+    /// At most `SLICE` Latin-1 units.
     Narrow(Vec<u8>),
     /// Units and, for each prefix, the length of its longest border (Knuth, Morris and Pratt).
     Wide(Vec<u16>, Vec<u32>),
@@ -203,7 +204,8 @@ impl Needle {
         if n == 0 {
             return Ok(Needle::Empty);
         }
-        if string::is_latin1(m, s) {
+        // the library prepares for a needle at one go
+        if string::is_latin1(m, s) && n <= SLICE {
             return Ok(Needle::Narrow(bytes(cx, m, s, 0, n)?));
         }
         let u = units(cx, m, s, 0, n)?;
@@ -254,7 +256,6 @@ pub fn find(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, from: u32) -> Res<Op
             let t = borders(cx, &u)?;
             find_units(cx, m, s, &u, &t, from)
         }
-        Needle::Wide(..) if string::is_latin1(m, s) => Ok(None),
         Needle::Wide(u, t) => find_units(cx, m, s, u, t, from),
     }
 }
@@ -389,8 +390,8 @@ pub fn find_all(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, limit: usize) ->
             table = borders(cx, &wide)?;
             (&wide, &table)
         }
-        Needle::Wide(u, t) if !string::is_latin1(m, s) => (u, t),
-        _ => return Ok(found),
+        Needle::Wide(u, t) => (u, t),
+        Needle::Empty => return Ok(found),
     };
     let mut at = 0;
     while found.len() < limit
