@@ -7,11 +7,7 @@
 
 import { makeMint } from '../mint/mint.js';
 import { escrowExchange } from './escrow.js';
-
-const sight = (purses, decision, escrow = '0,0') => harden({ purses, decision, escrow });
-
-const swapped = () => sight('0,10 / 0,7', 'ok');
-const refunded = reason => sight('10,0 / 7,0', `rejected: ${reason}`);
+import { refunded, sight, swapped } from './sights.js';
 
 const never = () => makePromiseKit().promise;
 

@@ -33,4 +33,5 @@ pub struct Readme;
 
 pub use code::{Code, CodeSpace};
 pub use heap::{Base, DeltaStats, Fault, Heap, HeapFull, ImageError, Limits, Stats, TurnEnd, apply_delta};
+pub use heap::{image_len, image_patches};
 pub use mem::{BaseImage, Cage, Mem, Win};

@@ -188,3 +188,34 @@ fn an_old_table_does_not_keep_young_keys() {
     }
     assert!(heap.live_bytes() <= before + 100 * 2 * 16 + 512, "only the live keys stay");
 }
+
+#[test]
+fn no_collection_does_much_at_once_beside_a_large_heap_that_changes() {
+    const LISTS: u32 = 60;
+    const EACH: u32 = 10_000;
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    let safe = |heap: &mut cage::heap::Heap| {
+        if heap.nur_end - heap.nur < 4096 || heap.wants_collect() {
+            heap.collect(mem, STACK, &mut []).unwrap();
+        }
+    };
+    for list in 0..LISTS {
+        let at = vec(&mut heap, mem, EACH);
+        heap.write(mem, root(list), obj(at));
+    }
+    let mut rng = Rng::new(7);
+    for _ in 0..3 * LISTS * EACH {
+        let v = vec(&mut heap, mem, 5);
+        let (list, i) = (rng.below(LISTS), rng.below(EACH));
+        let at = mem.r64(root(list), 0) as u32;
+        heap.write(mem, at + 8 + 8 * i, obj(v));
+        safe(&mut heap);
+    }
+    let stats = heap.stats();
+    assert!(stats.marks >= 2 && stats.old_bytes > 24 << 20, "{stats:?}");
+    // a full nursery, one step, one attempt to end the mark, and the last object of each
+    let bound = (NURSERY_END - NURSERY) as u64 + (1 << 20) + (1 << 20) + (64 << 10);
+    assert!(stats.most_work <= bound, "{} > {bound}", stats.most_work);
+}

@@ -281,3 +281,31 @@ fn large_garbage_alone_brings_collections_about() {
     }
     assert!(heap.stats().marks > 10, "{:?}", heap.stats());
 }
+
+#[test]
+fn a_reference_to_the_inside_of_a_large_object_keeps_all_of_it() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    let large = vec(&mut heap, mem, 20_000);
+    let text = vec(&mut heap, mem, 3);
+    heap.write(mem, large + 8 + 19_999 * 8, obj(text));
+    let inside = large + 9_000 * 8;
+    heap.write(mem, inside, header(VEC, 0, 0, 20_000 - 9_000));
+    heap.write(mem, root(0), obj(inside));
+    for round in 0..3 {
+        heap.collect_full(mem, STACK, &mut []).unwrap();
+        heap.turn_end(mem, &mut []).unwrap();
+        heap.commit(mem);
+        heap.verify(mem).unwrap_or_else(|fault| panic!("round {round}: {fault}"));
+        assert_eq!(mem.r64(root(0), 0), obj(inside), "a large object moved");
+        assert_eq!(heap.large_at(mem, inside), Some(large));
+        let last = mem.r64(large + 8 + 19_999 * 8, 0) as u32;
+        assert_eq!(mem.r64(last, 0), header(VEC, 0, 0, 3), "what only its end names is gone");
+    }
+    assert!(heap.live_bytes() > 160_000);
+    heap.write(mem, root(0), UNDEF);
+    heap.collect_full(mem, STACK, &mut []).unwrap();
+    assert_eq!(heap.large_at(mem, inside), None);
+    assert!(heap.live_bytes() < 10_000, "{}", heap.live_bytes());
+}

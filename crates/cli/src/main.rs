@@ -3,6 +3,7 @@
 //!
 //! In: arguments. Out: exit codes: 0 done, 1 an error in sources or programs, 2 wrong usage.
 mod check;
+mod desugar;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ enum Command {
     /// Run a program, or scripts in order
     #[command(after_help = "\
 Examples:
-  drses run examples/hello World        a program: its default (or start) export gets { console, args }
+  drses run examples/hello World        a program: its default (or start) export gets its powers
   drses run --script a.js b.js          SES scripts, in order, in one start compartment with console and print
   drses run --max-heap 64MiB --max-instructions 1e8 untrusted/main.js")]
     Run(Run),
@@ -31,6 +32,17 @@ Examples:
   drses check --level jessie --json contract.js
   drses check --rules                   all rules of the ladder, and which are not checked yet")]
     Check(check::Check),
+    /// Rewrite `x ~. m(a)` as `E(x).m(a)`, for engines that know no `~.`
+    #[command(after_help = "\
+Examples:
+  drses desugar counter.js                   plain ECMAScript on stdout
+  drses desugar counter.js -o plain.js
+  drses desugar examples --dir plain         all .js files of a folder, under plain/examples
+
+  x ~. m(a) -> E(x).m(a)    x ~. (a) -> E(x)(a)    x ~. p -> E.get(x).p    x ~. [i](a) -> E(x)[i](a)
+  Where the value of a call is not used it is E.sendOnly(x)…. Everything else stays byte for byte.
+  E comes from @endo/eventual-send or another implementation; the text takes it as a global name.")]
+    Desugar(desugar::Desugar),
     /// Read, evaluate, print; one entry is one turn
     Repl(Repl),
 }
@@ -45,8 +57,30 @@ struct Run {
     /// FILE and ARGS are SES scripts
     #[arg(long)]
     script: bool,
+    /// Keep the program's state in this folder: from now on the same command resumes it
+    #[arg(long, value_name = "DIR", conflicts_with = "script")]
+    state: Option<PathBuf>,
+    /// The program's files have changed: go on with the code as it was
+    #[arg(long = "continue", requires = "state", conflicts_with = "fresh")]
+    go_on: bool,
+    /// Move the old state aside and begin anew
+    #[arg(long, requires = "state")]
+    fresh: bool,
+    /// Tell errors as JSON on stderr, one object a line
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     machine: MachineOptions,
+}
+
+impl Run {
+    fn changed(&self) -> host::state::Changed {
+        match (self.go_on, self.fresh) {
+            (true, _) => host::state::Changed::Continue,
+            (_, true) => host::state::Changed::Fresh,
+            _ => host::state::Changed::Refuse,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -112,6 +146,7 @@ fn main() {
     let code = match &cli.command {
         Command::Run(r) => run(r),
         Command::Check(c) => check::run(c),
+        Command::Desugar(d) => desugar::run(d),
         Command::Repl(r) => host::run::on_big_stack(|| host::repl::run(&r.machine.options())),
     };
     std::process::exit(code);
@@ -119,12 +154,18 @@ fn main() {
 
 fn run(r: &Run) -> i32 {
     let options = r.machine.options();
+    if r.json {
+        host::output::tell_as_json();
+    }
     host::run::on_big_stack(|| {
         if r.script {
             let files: Vec<PathBuf> = std::iter::once(r.file.clone()).chain(r.args.iter().map(PathBuf::from)).collect();
             host::run::scripts(&files, &options)
         } else {
-            host::run::program(&r.file, &r.args, &options)
+            match &r.state {
+                Some(dir) => host::state::run(&r.file, &r.args, dir, r.changed(), false, &options),
+                None => host::run::program(&r.file, &r.args, &options),
+            }
         }
     })
 }

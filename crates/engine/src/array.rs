@@ -105,8 +105,8 @@ pub fn resize(cx: &mut Cx, m: Mem, a: Value, cap: u32, tail: bool) -> Res<()> {
         return Err(cx.stop(Abort::Corrupt));
     }
     let tail = tail || had_tail;
-    let e = object::new_elems(cx, m, cap, tail, HOLE)?;
     let n = have.min(cap);
+    let e = object::new_elems_from(cx, m, cap, tail, HOLE, n)?;
     let mut i = 0;
     while i < n {
         let k = (n - i).min(SLICE);

@@ -98,7 +98,8 @@ fn from_u128(cx: &mut Cx, m: Mem, negative: bool, u: u128) -> Res {
     Ok(BIG | at as u64)
 }
 
-fn from_limbs(cx: &mut Cx, m: Mem, negative: bool, limbs: &[u64]) -> Res {
+/// Of limbs, least significant first.
+pub fn from_limbs(cx: &mut Cx, m: Mem, negative: bool, limbs: &[u64]) -> Res {
     let n = limbs.iter().rposition(|l| *l != 0).map_or(0, |i| i + 1);
     if n as u64 * 64 > MAX_BITS {
         return Err(too_large(cx, m));
@@ -111,7 +112,8 @@ fn from_limbs(cx: &mut Cx, m: Mem, negative: bool, limbs: &[u64]) -> Res {
     Ok(BIG | at as u64)
 }
 
-fn to_limbs(m: Mem, v: Value) -> Vec<u64> {
+/// Limbs of the magnitude, least significant first.
+pub fn to_limbs(m: Mem, v: Value) -> Vec<u64> {
     (0..size(m, v)).map(|i| limb(m, v, i)).collect()
 }
 

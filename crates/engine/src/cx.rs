@@ -11,6 +11,7 @@
 //! Must never know: randomness, files; clocks neither, but that unlocked realms may be lent the host's.
 use crate::engine::{Engine, LoadedUnit};
 use crate::string;
+use crate::trace::Thrown;
 use cage::value::*;
 use cage::{Heap, Mem};
 use std::sync::Arc;
@@ -126,6 +127,8 @@ pub struct Cx {
     pub cache_epoch: u64,
     /// Milliseconds since some moment, where the host lends a clock: for `performance.now` of unlocked realms.
     pub clock: Option<fn() -> f64>,
+    /// Exceptions of this turn that left all frames.
+    pub(crate) left: Vec<Thrown>,
 }
 
 /// What a program wrote in a turn.
@@ -167,6 +170,7 @@ impl Cx {
             match_loop: false,
             cache_epoch: 0,
             clock: None,
+            left: Vec::new(),
         }
     }
 

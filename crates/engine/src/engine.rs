@@ -11,7 +11,7 @@ use cage::CodeSpace;
 use cage::layout::{IC, IC_END, IC2, IC2_END};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A unit in code space.
 #[derive(Debug)]
@@ -23,6 +23,15 @@ pub struct LoadedUnit {
     pub volatile: (u32, u32),
     /// Address of constant slot `i` is `slots + 8 i`.
     pub slots: u32,
+    /// `CodeUnit::hash`, once someone asks: most scripts are never stored.
+    hash: OnceLock<[u8; 32]>,
+}
+
+impl LoadedUnit {
+    /// The unit's name: `CodeUnit::hash`.
+    pub fn hash(&self) -> &[u8; 32] {
+        self.hash.get_or_init(|| self.unit.hash())
+    }
 }
 
 /// Shared by all machines of a process.
@@ -77,11 +86,6 @@ fn volatile_place(next: u32, bytes: u32) -> Option<u32> {
     (start.checked_add(bytes)? <= IC2_END).then_some(start)
 }
 
-/// Do they run alike? (Names of functions, their handlers and tables follow from the source and the code.)
-fn is_same(a: &CodeUnit, b: &CodeUnit) -> bool {
-    a.is_module == b.is_module && a.name == b.name && a.source == b.source && a.words == b.words && a.consts == b.consts
-}
-
 impl Engine {
     pub fn new() -> std::io::Result<Engine> {
         let space = CodeSpace::new()?;
@@ -100,7 +104,7 @@ impl Engine {
         (&unit.name, &unit.source, &unit.words).hash(&mut hasher);
         let mut known = self.known.lock().unwrap_or_else(|e| e.into_inner());
         let same = known.entry(hasher.finish()).or_default();
-        if let Some(u) = same.iter().find(|u| is_same(&u.unit, &unit)) {
+        if let Some(u) = same.iter().find(|u| u.unit == unit) {
             return Some(u.clone());
         }
         let loaded = Arc::new(self.link(unit)?);
@@ -129,7 +133,7 @@ impl Engine {
         }
         link_functions(&unit, &mut words)?;
         let base = self.space.append(|_| words)?;
-        Some(LoadedUnit { unit, base, volatile: (start, start + bytes), slots })
+        Some(LoadedUnit { unit, base, volatile: (start, start + bytes), slots, hash: OnceLock::new() })
     }
 }
 

@@ -16,6 +16,7 @@
 //! WRAPPER 2 primitive value
 //! ITER    2 target, 3 position, 4 what it yields (int)
 //! COMPARTMENT 2 global object, 3 name …
+//! PRESENCE 2 handler: an object, or the TUPLE of a reference (see `send`)
 //! ```
 use cage::layout::{Kind, Kinds, NO_KIND, Size, Trace};
 
@@ -54,6 +55,7 @@ pub const ACCESSOR: u8 = 32;
 pub const ARGS: u8 = 33;
 /// A plain tuple of values inside the machine (reactions, jobs, queues): x words.
 pub const TUPLE: u8 = 34;
+pub const PRESENCE: u8 = 35;
 
 const fn k(name: &'static str, size: Size, trace: Trace) -> Kind {
     Kind { name, size, trace }
@@ -95,6 +97,7 @@ pub static KINDS: Kinds = {
     t[ACCESSOR as usize] = k("accessor", Size::Fixed(2), Trace::Values(1));
     t[ARGS as usize] = k("arguments", Size::N, Trace::Shaped(1));
     t[TUPLE as usize] = k("tuple", Size::XWords, Trace::Values(1));
+    t[PRESENCE as usize] = k("presence", Size::Fixed(2), Trace::Shaped(1));
     t
 };
 

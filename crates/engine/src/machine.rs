@@ -13,7 +13,8 @@ use crate::cx::{Abort, Cx, OutputLine, Res, Stop};
 use crate::engine::{Engine, LoadedUnit};
 use crate::kinds::KINDS;
 use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
-use crate::{builtins, harden, interp, promise, realm};
+use crate::trace::{self, Trace};
+use crate::{builtins, harden, interp, promise, realm, string};
 use cage::heap::ImageError;
 use cage::layout::STACK;
 use cage::value::*;
@@ -52,6 +53,8 @@ pub struct Machine {
     cx: Cx,
     cage: Cage,
     quota: Quota,
+    /// Each committed turn tells its delta.
+    record: bool,
 }
 
 /// How a turn ended.
@@ -74,6 +77,44 @@ pub struct Turn<T> {
     pub output: Vec<OutputLine>,
     /// Rejections that nobody handled by the end of the turn, as text.
     pub unhandled: Vec<String>,
+    /// Where the last exceptions that left all frames came from, these rejections among them.
+    pub traces: Vec<Trace>,
+    /// Instructions it took.
+    pub instructions: u64,
+    /// What makes the image of the commit before it the image of this one (`cage::apply_delta`, `cage::image_patches`); empty
+    /// unless the machine records and the turn was committed.
+    pub delta: Vec<u8>,
+}
+
+impl<T> Turn<T> {
+    /// With another value where it was committed.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Turn<U> {
+        let outcome = match self.outcome {
+            Outcome::Done(v) => Outcome::Done(f(v)),
+            Outcome::Threw(t) => Outcome::Threw(t),
+            Outcome::Aborted(a) => Outcome::Aborted(a),
+        };
+        let Turn { output, unhandled, traces, instructions, delta, .. } = self;
+        Turn { outcome, output, unhandled, traces, instructions, delta }
+    }
+}
+
+/// What an embedder does at the end of a turn that is to be committed.
+pub trait Leave {
+    /// All jobs are done: what is to leave the heap is read now.
+    fn leave(&mut self, cx: &mut Cx, m: Mem) -> Res<()>;
+    /// The turn's garbage is gone. May write to old space, but no references.
+    fn collected(&mut self, cx: &mut Cx, m: Mem) -> Res<()>;
+}
+
+/// Nothing leaves.
+impl Leave for () {
+    fn leave(&mut self, _: &mut Cx, _: Mem) -> Res<()> {
+        Ok(())
+    }
+    fn collected(&mut self, _: &mut Cx, _: Mem) -> Res<()> {
+        Ok(())
+    }
 }
 
 /// A machine at rest.
@@ -100,6 +141,18 @@ impl Base {
         let image = cage::heap::Base::new(&bytes).map_err(std::io::Error::other)?;
         Ok(Base { image, units: cx.units, bytes })
     }
+
+    /// The units that every machine on this base begins with.
+    pub fn units(&self) -> &[Arc<LoadedUnit>] {
+        &self.units
+    }
+}
+
+impl Saved {
+    /// All units, those of the base first.
+    pub fn units(&self) -> &[Arc<LoadedUnit>] {
+        &self.units
+    }
 }
 
 fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
@@ -110,6 +163,7 @@ fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
     if !unlocked {
         harden::lock(cx, m, realm.global)?;
     }
+    string::seal_base(cx, m)?;
     cx.native_depth = 0;
     Ok(())
 }
@@ -126,20 +180,76 @@ impl Machine {
         let mut cage = Cage::new()?;
         let heap = Heap::on_base(&mut cage, &base.image, &KINDS, Limits { heap_bytes: quota.heap_bytes })?;
         let cx = Cx::new(engine, heap, base.units.clone());
-        let mut machine = Machine { cx, cage, quota };
+        let mut machine = Machine { cx, cage, quota, record: false };
         machine.refill();
         Ok(machine)
     }
 
     /// A machine as it was saved, in another cage.
     pub fn load(engine: &Arc<Engine>, base: &Base, saved: &Saved, quota: Quota) -> Result<Machine, ImageError> {
+        Machine::restore(engine, base, &saved.image, saved.units.clone(), quota)
+    }
+
+    /// A machine from its parts: the image, whose checksums must be right (`cage::heap::seal`), and the units it added to those of
+    /// its base, in the order of `units`.
+    pub fn wake(
+        engine: &Arc<Engine>,
+        base: &Base,
+        image: &[u8],
+        units: Vec<Arc<LoadedUnit>>,
+        quota: Quota,
+    ) -> Result<Machine, ImageError> {
+        let all = base.units.iter().cloned().chain(units).collect();
+        let machine = Machine::restore(engine, base, image, all, quota)?;
+        if known_units(machine.cage.mem()) != machine.cx.units.len() {
+            return Err(ImageError::Bookkeeping { what: "it was not saved with these code units", region: 0 });
+        }
+        Ok(machine)
+    }
+
+    fn restore(
+        engine: &Arc<Engine>,
+        base: &Base,
+        image: &[u8],
+        units: Vec<Arc<LoadedUnit>>,
+        quota: Quota,
+    ) -> Result<Machine, ImageError> {
         let mut cage = Cage::new().map_err(ImageError::Io)?;
         let limits = Limits { heap_bytes: quota.heap_bytes };
-        let heap = Heap::load_on(&mut cage, &base.image, &saved.image, &KINDS, limits)?;
-        let cx = Cx::new(engine, heap, saved.units.clone());
-        let mut machine = Machine { cx, cage, quota };
+        let heap = Heap::load_on(&mut cage, &base.image, image, &KINDS, limits)?;
+        let cx = Cx::new(engine, heap, units);
+        let mut machine = Machine { cx, cage, quota, record: false };
         machine.refill();
         Ok(machine)
+    }
+
+    /// How many units the machine knows, those of its base included. Between turns the number never falls.
+    pub fn unit_count(&self) -> usize {
+        self.cx.units.len()
+    }
+
+    /// All units, those of the base first.
+    pub fn units(&self) -> &[Arc<LoadedUnit>] {
+        &self.cx.units
+    }
+
+    /// How many of `units` are the base's.
+    pub fn base_units(base: &Base) -> usize {
+        base.units.len()
+    }
+
+    /// Draws the key of the vat's string hashes, an input as deliveries are: right after `new`. False: it is too late.
+    pub fn draw_hash_key(&mut self, key: u128) -> bool {
+        let m = self.cage.mem();
+        let drawn = string::draw_key(&mut self.cx, m, key);
+        self.cx.heap.commit(m);
+        drawn
+    }
+
+    /// Whether each committed turn tells its delta (`Turn::delta`), so that an image elsewhere can follow. Turn it on before the
+    /// first turn that the image does not hold.
+    pub fn set_record(&mut self, on: bool) {
+        self.record = on;
     }
 
     /// The stored bytes, between turns.
@@ -175,6 +285,16 @@ impl Machine {
         self.cx.clock = Some(clock);
     }
 
+    /// How many markings of the whole heap have ended.
+    pub fn heap_marks(&self) -> u64 {
+        self.cx.heap.marks()
+    }
+
+    /// Bytes of the heap.
+    pub fn heap_bytes(&self) -> u64 {
+        self.cx.heap.heap_bytes()
+    }
+
     /// A flag that ends the turn that runs, soon after it is set; the host clears it.
     pub fn set_interrupt(&mut self, flag: Arc<AtomicBool>) {
         self.cx.interrupt = Some(flag);
@@ -192,6 +312,11 @@ impl Machine {
 
     /// One turn: `body`, then all the jobs it caused; then commit or rollback.
     pub fn turn<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>) -> Turn<T> {
+        self.turn_with(body, &mut (), false)
+    }
+
+    /// Likewise; `leave` sees what leaves, and `full` asks for a collection of all garbage at the end.
+    pub fn turn_with<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>, leave: &mut dyn Leave, full: bool) -> Turn<T> {
         let m = self.cage.mem();
         let cx = &mut self.cx;
         cx.set_units(self.quota.instructions);
@@ -199,6 +324,7 @@ impl Machine {
         cx.stack_top = STACK;
         cx.native_depth = 0;
         cx.constructing.clear();
+        cx.left.clear();
         // a panic is a fault of ours that a damaged heap may reach: it ends the turn, not the host
         let run = |cx: &mut Cx| match body(cx, m) {
             Ok(v) => Outcome::Done(v),
@@ -207,19 +333,24 @@ impl Machine {
         };
         let mut outcome = catch_unwind(AssertUnwindSafe(|| run(cx))).unwrap_or(Outcome::Aborted(Abort::Corrupt));
         cx.thrown = UNDEF;
-        let mut unhandled = Vec::new();
+        let (mut unhandled, mut traces) = (Vec::new(), Vec::new());
+        let mut delta = Vec::new();
+        let record = self.record.then_some(&mut delta);
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled))).unwrap_or(Err(Abort::Corrupt))
+            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, &mut traces, leave, full, record)))
+                .unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);
         }
         if let Outcome::Aborted(_) = outcome {
             unhandled.clear();
+            traces.clear();
             cx.heap.rollback(m);
             self.after_rollback();
         }
         let output = std::mem::take(&mut self.cx.output);
-        Turn { outcome, output, unhandled }
+        let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
+        Turn { outcome, output, unhandled, traces, instructions, delta }
     }
 
     /// Looks at the heap between turns; changes nothing that is stored.
@@ -238,9 +369,7 @@ impl Machine {
         let cx = &mut self.cx;
         interp::drop_caches(cx, m);
         // units that only this turn added are forgotten with it
-        let list = roots::get(m, roots::R_UNITS);
-        let known = if is_obj(list) { crate::array::length(m, list) as usize } else { 0 };
-        cx.units.truncate(known);
+        cx.units.truncate(known_units(m));
     }
 
     /// Compiles a script.
@@ -254,7 +383,14 @@ impl Machine {
             Ok(unit) => self.run_unit(unit),
             Err(errors) => {
                 let first = errors.into_iter().next().map_or_else(String::new, |d| d.message);
-                Turn { outcome: Outcome::Threw(format!("SyntaxError: {first}")), output: Vec::new(), unhandled: Vec::new() }
+                Turn {
+                    outcome: Outcome::Threw(format!("SyntaxError: {first}")),
+                    output: Vec::new(),
+                    unhandled: Vec::new(),
+                    traces: Vec::new(),
+                    instructions: 0,
+                    delta: Vec::new(),
+                }
             }
         }
     }
@@ -273,23 +409,52 @@ impl Machine {
     }
 }
 
+/// How many units the heap has the constants of.
+fn known_units(m: Mem) -> usize {
+    let list = roots::get(m, roots::R_UNITS);
+    if is_obj(list) { crate::array::length(m, list) as usize } else { 0 }
+}
+
 /// Jobs, unhandled rejections, collection, commit.
-fn finish(cx: &mut Cx, m: Mem, unhandled: &mut Vec<String>) -> Result<(), Abort> {
+fn finish(
+    cx: &mut Cx,
+    m: Mem,
+    unhandled: &mut Vec<String>,
+    traces: &mut Vec<Trace>,
+    leave: &mut dyn Leave,
+    full: bool,
+    delta: Option<&mut Vec<u8>>,
+) -> Result<(), Abort> {
     let done = (|| {
         promise::run_jobs(cx, m)?;
+        // a rejected promise that leaves is for its receiver to handle
+        leave.leave(cx, m)?;
         for v in promise::take_unhandled(cx, m)? {
             unhandled.push(crate::builtins::error::describe(cx, m, v));
         }
+        *traces = trace::take(cx, m);
         Ok(())
     })();
-    match done {
-        Ok(()) => {}
-        Err(Stop::Throw) => return Err(Abort::Corrupt),
-        Err(Stop::Abort) => return Err(cx.abort.unwrap_or(Abort::Corrupt)),
+    let ended = |cx: &Cx, r: Res<()>| match r {
+        Ok(()) => Ok(()),
+        Err(Stop::Throw) => Err(Abort::Corrupt),
+        Err(Stop::Abort) => Err(cx.abort.unwrap_or(Abort::Corrupt)),
+    };
+    ended(cx, done)?;
+    if full {
+        cx.heap.collect_full(m, STACK, &mut []).map_err(|_| Abort::Heap)?;
     }
     cx.heap.turn_end(m, &mut []).map_err(|_| Abort::Heap)?;
-    cx.heap.commit(m);
+    let done = leave.collected(cx, m);
+    ended(cx, done)?;
     interp::forget_caches(cx, m);
+    // last: what is committed cannot fail any more, and a delta that is lost would part the image from the heap
+    match delta {
+        Some(out) => {
+            cx.heap.delta(m, out);
+        }
+        None => cx.heap.commit(m),
+    }
     Ok(())
 }
 

@@ -12,8 +12,9 @@
 //!
 //! Must never know: files, how specifiers are resolved.
 use crate::array;
-use crate::code::{Cell, CodeUnit};
+use crate::code::Cell;
 use crate::cx::{Abort, Cx, ErrorKind, Res, Value};
+use crate::engine::LoadedUnit;
 use crate::interp;
 use crate::kinds::{BOX, NAMESPACE, NONEXT};
 use crate::object::{self, Desc, Prop};
@@ -25,10 +26,14 @@ use cage::Mem;
 use cage::layout::{H_X, header};
 use cage::value::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use syntax::ast::{Goal, ImportEntry, Span};
+use syntax::diagnostic::{Diagnostic, Severity};
 
 /// One module of a graph; `requests[i]` is the index of the module that its request `i` names.
+#[derive(Clone, Debug)]
 pub struct ModuleIn {
-    pub unit: CodeUnit,
+    pub unit: Arc<LoadedUnit>,
     pub requests: Vec<usize>,
 }
 
@@ -48,10 +53,63 @@ struct Linker<'g> {
     namespaces: Vec<Value>,
 }
 
+/// Names that are imported (or exported again) and that no module provides, or two: module and diagnostic, with its place
+/// in the module's source.
+pub fn missing_names(graph: &[ModuleIn]) -> Vec<(usize, Diagnostic)> {
+    let linker = Linker { graph, cells: Vec::new(), namespaces: Vec::new() };
+    let mut found = Vec::new();
+    for (i, module) in graph.iter().enumerate() {
+        let table = &module.unit.unit.module;
+        let imports = table.cells.iter().filter_map(|c| match c {
+            Cell::Import { request, name } => Some((*request, name)),
+            _ => None,
+        });
+        let again = table.indirect.iter().filter_map(|(_, request, name)| name.as_ref().map(|name| (*request, name)));
+        for (request, name) in imports.chain(again) {
+            let Some(&target) = module.requests.get(request as usize) else { continue };
+            let export = linker.resolve(target, name, &mut Vec::new());
+            if matches!(export, Export::Absent | Export::Ambiguous) {
+                found.push((i, missing_name(&linker, i, request, name, export)));
+            }
+        }
+    }
+    found
+}
+
+#[cold]
+fn missing_name(linker: &Linker, i: usize, request: u32, name: &[u16], export: Export) -> Diagnostic {
+    let module = &linker.graph[i];
+    let specifier = &module.unit.unit.module.requests[request as usize];
+    let shown = String::from_utf16_lossy(name);
+    let (message, help) = if export == Export::Ambiguous {
+        let message = format!("two modules that '{specifier}' exports all of provide `{shown}`");
+        (message, "import it from the one that is meant".to_owned())
+    } else {
+        let names = linker.names(module.requests[request as usize]);
+        let names: Vec<String> = names.iter().take(12).map(|n| format!("`{}`", String::from_utf16_lossy(n))).collect();
+        let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        (format!("the module '{specifier}' exports no `{shown}`"), format!("it exports {there}"))
+    };
+    let span = place_of(&module.unit.unit.source, request, name);
+    Diagnostic { severity: Severity::Error, code: "E-EXPORT", message, span, help: Some(help) }
+}
+
+/// Where a module's source imports the name: what it is called there, else the specifier.
+fn place_of(source: &str, request: u32, name: &[u16]) -> Span {
+    let options = syntax::Options { goal: Goal::Module, ..syntax::Options::default() };
+    let tree = syntax::parse(source, &options).tree;
+    let info = &tree.module;
+    let here = |e: &&ImportEntry| e.request == request && e.name.is_some_and(|n| tree.name(n) == name);
+    match info.imports.iter().find(here) {
+        Some(entry) => tree.binding(entry.binding).span,
+        None => info.requests.get(request as usize).map_or(Span::default(), |r| r.1),
+    }
+}
+
 /// Links and evaluates the graph; module 0 is the entry. Gives its namespace.
-pub fn run_graph(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, global: Value) -> Res {
+pub fn run_graph(cx: &mut Cx, m: Mem, graph: &[ModuleIn], global: Value) -> Res {
     let n = graph.len();
-    let mut l = Linker { graph: &graph, cells: vec![Vec::new(); n], namespaces: vec![UNDEF; n] };
+    let mut l = Linker { graph, cells: vec![Vec::new(); n], namespaces: vec![UNDEF; n] };
     for i in 0..n {
         l.make_cells(cx, m, i)?;
     }
@@ -60,13 +118,10 @@ pub fn run_graph(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, global: Value) -> Re
     }
     let entry = l.namespace(cx, m, 0)?;
     let cells = std::mem::take(&mut l.cells);
-    let plan = plan(&graph);
+    let plan = plan(graph);
     let mut programs = Vec::with_capacity(n);
-    let mut units: Vec<Option<CodeUnit>> = graph.into_iter().map(|g| Some(g.unit)).collect();
     for step in &plan {
-        let Some(unit) = units[step.module].take() else { continue };
-        let Some(loaded) = cx.engine.load(unit) else { return Err(cx.range_error(m, "limit: code of the process")) };
-        let number = interp::add_unit(cx, m, loaded)?;
+        let number = interp::add_unit(cx, m, graph[step.module].unit.clone())?;
         programs.push(interp::program_closure(cx, m, number, global, &cells[step.module])?);
     }
     let list = array::from_slice(cx, m, &programs)?;
@@ -197,7 +252,7 @@ fn plan(graph: &[ModuleIn]) -> Vec<Step> {
         };
         graph[i].requests.iter().filter_map(earlier).collect()
     };
-    order.iter().map(|&i| Step { module: i, waits: graph[i].unit.module.has_top_level_await, after: after(i) }).collect()
+    order.iter().map(|&i| Step { module: i, waits: graph[i].unit.unit.module.has_top_level_await, after: after(i) }).collect()
 }
 
 fn new_box(cx: &mut Cx, m: Mem, v: Value) -> Res {
@@ -209,7 +264,7 @@ fn new_box(cx: &mut Cx, m: Mem, v: Value) -> Res {
 
 impl Linker<'_> {
     fn make_cells(&mut self, cx: &mut Cx, m: Mem, i: usize) -> Res<()> {
-        for c in &self.graph[i].unit.module.cells {
+        for c in &self.graph[i].unit.unit.module.cells {
             let b = match c {
                 Cell::Own { .. } => new_box(cx, m, TDZ)?,
                 _ => UNDEF,
@@ -221,7 +276,7 @@ impl Linker<'_> {
 
     fn bind_imports(&mut self, cx: &mut Cx, m: Mem, i: usize) -> Res<()> {
         let graph = self.graph;
-        for (k, c) in graph[i].unit.module.cells.iter().enumerate() {
+        for (k, c) in graph[i].unit.unit.module.cells.iter().enumerate() {
             self.cells[i][k] = match c {
                 Cell::Own { .. } => continue,
                 Cell::Namespace { request } => {
@@ -232,7 +287,7 @@ impl Linker<'_> {
             };
         }
         // what is only exported again must be there as well
-        for (_, request, name) in &graph[i].unit.module.indirect {
+        for (_, request, name) in &graph[i].unit.unit.module.indirect {
             if let Some(name) = name {
                 self.import(cx, m, i, *request, name)?;
             }
@@ -249,10 +304,10 @@ impl Linker<'_> {
                 new_box(cx, m, ns)
             }
             missing => {
-                let specifier = self.graph[i].unit.module.requests.get(request as usize).cloned().unwrap_or_default();
+                let specifier = self.graph[i].unit.unit.module.requests.get(request as usize).cloned().unwrap_or_default();
                 let name = String::from_utf16_lossy(name);
                 let what = if missing == Export::Ambiguous { "ambiguously" } else { "no" };
-                let from = &self.graph[i].unit.name;
+                let from = &self.graph[i].unit.unit.name;
                 let text = format!("{from}: the module '{specifier}' provides {what} export named '{name}'");
                 Err(cx.error(m, ErrorKind::Syntax, &text))
             }
@@ -263,7 +318,7 @@ impl Linker<'_> {
     fn cell(&mut self, cx: &mut Cx, m: Mem, j: usize, c: u32) -> Res {
         match self.cells[j].get(c as usize) {
             Some(v) if is_cell(*v) => Ok(*v),
-            Some(_) => match &self.graph[j].unit.module.cells[c as usize] {
+            Some(_) => match &self.graph[j].unit.unit.module.cells[c as usize] {
                 Cell::Import { request, name } => {
                     let b = self.import(cx, m, j, *request, name)?;
                     self.cells[j][c as usize] = b;
@@ -287,7 +342,7 @@ impl Linker<'_> {
             return Export::Absent;
         }
         path.push((i, name.into()));
-        let t = &self.graph[i].unit.module;
+        let t = &self.graph[i].unit.unit.module;
         if let Some((_, c)) = t.locals.iter().find(|(n, _)| &**n == name) {
             return match t.cells.get(*c as usize) {
                 Some(Cell::Namespace { request }) => Export::Namespace(self.graph[i].requests[*request as usize]),
@@ -325,7 +380,7 @@ impl Linker<'_> {
             if std::mem::replace(&mut seen[j], true) {
                 continue;
             }
-            let t = &self.graph[j].unit.module;
+            let t = &self.graph[j].unit.unit.module;
             let listed = t.locals.iter().map(|x| &x.0).chain(t.indirect.iter().map(|x| &x.0));
             for n in listed {
                 if own || !n.iter().copied().eq("default".encode_utf16()) {
@@ -428,14 +483,12 @@ pub fn namespace_keys(cx: &mut Cx, m: Mem, ns: Value) -> Res<Vec<Value>> {
     Ok(keys)
 }
 
-/// The export that a program is started by: `default`, else `start`; undefined if neither is a function.
+/// The export that a program is started by: `default`, or if there is none `start`; undefined if that is no function.
 pub fn start_of(cx: &mut Cx, m: Mem, ns: Value) -> Res {
     let key = roots::get(m, R_STR_DEFAULT);
     for key in [key, string::intern_str(cx, m, "start")?] {
-        if let Some(Prop::Data { value, .. }) = namespace_own(cx, m, ns, key)?
-            && object::is_callable(m, value)
-        {
-            return Ok(value);
+        if let Some(Prop::Data { value, .. }) = namespace_own(cx, m, ns, key)? {
+            return Ok(if object::is_callable(m, value) { value } else { UNDEF });
         }
     }
     Ok(UNDEF)

@@ -48,7 +48,7 @@ pub fn style(cx: &mut Cx, m: Mem, v: Value) -> Res<Style> {
         return Ok(Style::Atom);
     }
     Ok(match object::kind(m, v) {
-        FN | NATIVE | BOUND | NAMESPACE => Style::Remotable,
+        FN | NATIVE | BOUND | NAMESPACE | PRESENCE => Style::Remotable,
         PROMISE => Style::Promise,
         ERROR => Style::Error,
         ARR => array_style(cx, m, v)?,
@@ -127,6 +127,19 @@ fn record_style(cx: &mut Cx, m: Mem, v: Value) -> Res<Style> {
         }
     }
     Ok(Style::CopyRecord)
+}
+
+/// Is this a record of plain properties, whether or not some of them are functions?
+pub fn is_plain_record(cx: &mut Cx, m: Mem, v: Value) -> Res<bool> {
+    if !is_obj(v) || object::kind(m, v) != RECORD || object::proto_of(m, v) != roots::get(m, R_OBJECT_PROTO) {
+        return Ok(false);
+    }
+    if interface_of(m, v) != UNDEF {
+        return Ok(false);
+    }
+    let s = shape::of(m, v);
+    let plain = |(key, attrs): (Value, u8)| attrs & ACC == 0 && attrs & E != 0 && !is_sym(key);
+    Ok(shape::entries(cx, m, s)?.iter().all(|e| is_internal(m, e.0) || plain((e.0, e.2))))
 }
 
 /// One step of the walk.

@@ -1,4 +1,5 @@
 //! Promises and the job queue: ECMA-262 27.2.1 and 9.5.
+//! Length: states, reactions and jobs are one machine.
 //!
 //! In: promises, values, reactions. Out: jobs in the heap, and `run_jobs`, which runs them.
 //!
@@ -51,6 +52,8 @@ pub const SEND: i32 = 6;
 pub const DELIVER: i32 = 7;
 /// Job: program function in word 3 is called with the argument in word 4 (handlers of HandledPromise).
 pub const CALLBACK: i32 = 8;
+/// Reaction: the target is an answer TUPLE (see `send`).
+pub const ANSWER: i32 = 9;
 
 #[inline(always)]
 pub fn is_promise(m: Mem, v: Value) -> bool {
@@ -168,11 +171,14 @@ fn ripen(cx: &mut Cx, m: Mem, r: Value, state: i32, value: Value) {
     enqueue(cx, m, r);
 }
 
-fn react(cx: &mut Cx, m: Mem, p: Value, r: Value) {
+fn react(cx: &mut Cx, m: Mem, p: Value, r: Value) -> Res<()> {
     let s = as_int(word(m, p, 2));
     if s & STATE == PENDING {
         link(cx, m, word(m, p, 4), r);
         set_word(cx, m, p, 4, r);
+        if is_cell(word(m, p, 5)) {
+            listen(cx, m, p)?;
+        }
     } else {
         let v = word(m, p, 3);
         ripen(cx, m, r, s & STATE, v);
@@ -180,13 +186,30 @@ fn react(cx: &mut Cx, m: Mem, p: Value, r: Value) {
     if s & HANDLED == 0 {
         set_word(cx, m, p, 2, int(s | HANDLED));
     }
+    Ok(())
+}
+
+/// Asks what becomes of `p`, which is decided elsewhere; it is held until that is told.
+fn listen(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
+    let r = word(m, p, 5);
+    let flags = as_int(word(m, r, 4));
+    if flags & crate::send::LISTENED != 0 {
+        return Ok(());
+    }
+    set_word(cx, m, r, 4, int(flags | crate::send::LISTENED));
+    set_word(cx, m, r, 5, p);
+    crate::send::push_out(cx, m, &[int(crate::send::OUT_LISTEN), r])
+}
+
+/// Likewise if something waits on `p` already.
+pub fn listen_if_waited(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
+    if is_cell(word(m, p, 4)) { listen(cx, m, p) } else { Ok(()) }
 }
 
 /// Puts a reaction of `kind` on `p`.
 pub fn add_reaction(cx: &mut Cx, m: Mem, p: Value, kind: i32, target: Value, a: Value, b: Value) -> Res<()> {
     let r = reaction(cx, m, kind, target, a, b)?;
-    react(cx, m, p, r);
-    Ok(())
+    react(cx, m, p, r)
 }
 
 fn settle(cx: &mut Cx, m: Mem, p: Value, state: i32, v: Value) -> Res<()> {
@@ -438,6 +461,7 @@ fn run_job(cx: &mut Cx, m: Mem, job: Value) -> Res<Result<(), ()>> {
         SETTLE => resolve(cx, m, target, arg),
         FOLLOW => follow(cx, m, target, handler),
         THENABLE => run_thenable(cx, m, target, handler, arg),
+        ANSWER => crate::send::answer_out(cx, m, target, info >> 8, arg),
         SEND if rejected => crate::send::broken(cx, m, target, arg),
         SEND | DELIVER => crate::send::deliver(cx, m, target, handler, arg),
         CALLBACK => interp::call_job(cx, m, handler, UNDEF, &[arg]).map(|_| ()),
@@ -458,6 +482,9 @@ fn follow(cx: &mut Cx, m: Mem, p: Value, next: Value) -> Res<()> {
         set_word(cx, m, p, 3, next);
         let waiting = take_sends(cx, m, p)?;
         crate::send::forward(cx, m, waiting, next)?;
+        for (_, answer) in take(cx, m, p, ANSWER)? {
+            crate::send::answer_as(cx, m, answer, next)?;
+        }
     }
     add_reaction(cx, m, next, SETTLE, p, UNDEF, UNDEF)
 }
@@ -476,7 +503,12 @@ fn leads_to(cx: &mut Cx, m: Mem, from: Value, p: Value) -> Res<bool> {
 }
 
 /// Takes the reactions that are messages off a pending promise: (message, result) in order.
-fn take_sends(cx: &mut Cx, m: Mem, p: Value) -> Res<Vec<(Value, Value)>> {
+pub fn take_sends(cx: &mut Cx, m: Mem, p: Value) -> Res<Vec<(Value, Value)>> {
+    take(cx, m, p, SEND)
+}
+
+/// Takes the reactions of a kind off a pending promise: (word 3, target) in order.
+fn take(cx: &mut Cx, m: Mem, p: Value, kind: i32) -> Res<Vec<(Value, Value)>> {
     let last = word(m, p, 4);
     let mut sends = Vec::new();
     if !is_cell(last) {
@@ -486,7 +518,7 @@ fn take_sends(cx: &mut Cx, m: Mem, p: Value) -> Res<Vec<(Value, Value)>> {
     loop {
         cx.charge(1)?;
         let next = word(m, r, 5);
-        if as_int(word(m, r, 1)) == SEND {
+        if as_int(word(m, r, 1)) == kind {
             sends.push((word(m, r, 3), word(m, r, 2)));
         } else {
             link(cx, m, kept, r);

@@ -275,6 +275,7 @@ fn prototypes(cx: &mut Cx, m: Mem) -> Res<()> {
         set_shape(cx, r, roots::get(m, p), 1, EXOTIC)?;
     }
     set_shape(cx, R_SHAPE_NAMESPACE, NULL, 1, EXOTIC)?;
+    set_shape(cx, R_SHAPE_PRESENCE, roots::get(m, R_OBJECT_PROTO), 1, EXOTIC)?;
     for i in 0..8 {
         set_shape(cx, R_SHAPE_ERROR + i, roots::get(m, R_ERROR_PROTO + i), 2, 0)?;
     }

@@ -151,11 +151,24 @@ roots! {
     R_LOCKDOWN = 305, "true once lockdown was called";
     R_DETAILS_PROTO = 306, "prototype of details";
     R_QUOTE_PROTO = 307, "prototype of quoted values";
-    R_PRESENCES = 308, "weak map from presences to their handlers";
-    R_OUTGOING = 310, "array of the messages that leave the vat in this turn";
+    R_PRESENCES = 308, "reserved";
+    R_OUTGOING = 310, "array of what leaves the vat in this turn (see `send`)";
     R_SHAPE_ASYNC_FROM_SYNC = 311, "shape of async iterators over sync ones";
     R_ASYNC_FROM_SYNC_PROTO = 312, "%AsyncFromSyncIteratorPrototype%";
     R_NOTES = 309, "weak map from errors to the notes assert attached";
+
+    R_SHAPE_PRESENCE = 313, "shape of presences";
+    R_SELF = 314, "number of this vat (a number value)";
+    R_NEXT_EXPORT = 315, "next number of an export";
+    R_NEXT_PROMISE = 316, "next number of a promise that this vat names";
+    R_EXPORTS = 317, "Map from numbers to exported objects";
+    R_EXPORT_NUMBERS = 318, "weak map from objects and promises to their numbers";
+    R_KNOWN = 319, "weak table of the objects and promises that stand for references";
+    R_KNOWN_REFS = 320, "elements beside it: the reference's TUPLE of each";
+    R_KNOWN_USED = 321, "places of it that are not holes (int)";
+    R_POWERS = 322, "array of the objects of powers, by number";
+    R_HASH_KEY2 = 323, "the second half of the key of string hashes (a double's bits)";
+    R_INTERN_BASE = 324, "weak table of the strings that the base interned, hashed without a key";
 
     R_FREE = 250, "first of the roots that builtin modules give out by name (see builtins)";
 }

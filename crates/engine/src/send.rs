@@ -4,10 +4,20 @@
 //!
 //! ```text
 //! message TUPLE  1 int: form (0 get, 1 method, 2 apply) | 4 if nobody wants the answer; 2 key; 3 … arguments
-//! handler (word 5 of a pending promise, value in R_PRESENCES of a presence)
-//!                an object: its traps are called; anything else but undefined: the message goes to R_OUTGOING
-//! outgoing TUPLE 1 target, 2 handler, 3 message, 4 result promise or undefined
+//! handler (word 5 of a pending promise, word 2 of a PRESENCE)
+//!                an object: its traps are called; the TUPLE of a reference: the message goes to R_OUTGOING
+//! reference TUPLE 1 vat (number), 2 its number there, 3 token (see below) or undefined, 4 int flags (`reference`),
+//!                5 the promise while it is listened to, else undefined
+//! answer TUPLE   1 vat, 2 number: in the place of a result promise, names the promise that somebody elsewhere waits on
+//! outgoing TUPLE 1 int: what, then
+//!                OUT_SEND     2 reference, 3 message, 4 result promise or undefined
+//!                OUT_RESOLVE  2 answer, 3 int: 1 fulfilled, 2 rejected, 3 forwarded, 4 value (3: a reference)
+//!                OUT_LISTEN   2 reference
+//!                OUT_POWER    2 int: what (see `builtins::power`), 3 arguments (array), 4 result promise
 //! ```
+//! A presence may die and come again while others still hold its object: weak collections therefore enter the token of
+//! its reference, which lives as long as the reference is known, in its place.
+//!
 //! Invariants
 //! - nothing of the program runs in the job that sends;
 //! - what is sent on one promise is delivered in that order: it waits on the promise, moves on when the promise is
@@ -18,7 +28,7 @@ use crate::kinds::*;
 use crate::object;
 use crate::promise::{self, DELIVER, PENDING, SEND};
 use crate::roots::{self, *};
-use crate::{array, function, harden, interp, pass, string, table};
+use crate::{array, function, harden, interp, pass, string};
 use cage::Mem;
 use cage::layout::H_X;
 use cage::value::*;
@@ -26,7 +36,22 @@ use cage::value::*;
 pub const GET: u8 = 0;
 pub const METHOD: u8 = 1;
 pub const APPLY: u8 = 2;
-const ONLY: u8 = 4;
+pub const ONLY: u8 = 4;
+
+pub const OUT_SEND: i32 = 0;
+pub const OUT_RESOLVE: i32 = 1;
+pub const OUT_LISTEN: i32 = 2;
+pub const OUT_POWER: i32 = 3;
+/// How an answer is settled that becomes what another reference becomes.
+pub const OUT_FORWARDED: i32 = 3;
+
+// Flags of a reference.
+/// Named by this vat in this turn, and not yet known outside.
+pub const FRESH: i32 = 1;
+/// OUT_LISTEN was put.
+pub const LISTENED: i32 = 2;
+/// That the program no longer holds it has been told outside.
+pub const DROPPED: i32 = 4;
 
 /// Sends. `form` is GET, METHOD or APPLY; the promise of the answer, or undefined if `send_only`.
 pub fn send(cx: &mut Cx, m: Mem, target: Value, form: u8, key: Value, args: &[Value], send_only: bool) -> Res {
@@ -72,6 +97,8 @@ fn dispatch(cx: &mut Cx, m: Mem, target: Value, message: Value, result: Value) -
             }
             None if promise::handler(m, target) != UNDEF => {
                 let h = promise::handler(m, target);
+                // its rejection comes to the answer
+                promise::mark_handled(cx, m, target);
                 return hand_over(cx, m, target, h, message, result);
             }
             None => break,
@@ -81,7 +108,7 @@ fn dispatch(cx: &mut Cx, m: Mem, target: Value, message: Value, result: Value) -
     if promise::is_promise(m, target) {
         return promise::add_reaction(cx, m, target, SEND, result, message, UNDEF);
     }
-    if let Some(h) = presence_handler(cx, m, target)? {
+    if let Some(h) = presence_handler(m, target) {
         return hand_over(cx, m, target, h, message, result);
     }
     promise::enqueue_job(cx, m, DELIVER, result, message, target)
@@ -97,25 +124,45 @@ pub fn forward(cx: &mut Cx, m: Mem, waiting: Vec<(Value, Value)>, next: Value) -
 
 /// A message whose target is rejected.
 pub fn broken(cx: &mut Cx, m: Mem, result: Value, reason: Value) -> Res<()> {
+    if is_cell(result) {
+        return answer_out(cx, m, result, promise::REJECTED, reason);
+    }
     // nobody wants the answer: the failure is reported as a rejection nobody handles
     let p = if result == UNDEF { promise::new_promise(cx, m)? } else { result };
     promise::reject(cx, m, p, reason)
 }
 
 /// The handler of a presence.
-pub fn presence_handler(cx: &mut Cx, m: Mem, o: Value) -> Res<Option<Value>> {
-    let all = roots::get(m, R_PRESENCES);
-    if !is_obj(o) || !is_obj(all) { Ok(None) } else { table::weak_get(cx, m, all, o) }
+#[inline]
+pub fn presence_handler(m: Mem, o: Value) -> Option<Value> {
+    if is_obj(o) && object::kind(m, o) == PRESENCE { Some(m.r64(o as u32, 16)) } else { None }
 }
 
-/// Makes `handler` answer what is sent to `presence`.
-pub fn set_presence_handler(cx: &mut Cx, m: Mem, presence: Value, handler: Value) -> Res<()> {
-    let mut all = roots::get(m, R_PRESENCES);
-    if !is_obj(all) {
-        all = crate::builtins::map_set::new(cx, m, WEAKMAP)?;
-        roots::set(cx, m, R_PRESENCES, all);
+/// A new object whose messages `handler` answers.
+pub fn presence(cx: &mut Cx, m: Mem, handler: Value) -> Res {
+    let s = roots::get(m, R_SHAPE_PRESENCE) as u32;
+    let o = object::exotic(cx, m, PRESENCE, s, &[handler])?;
+    if roots::get(m, R_UNLOCKED) != TRUE {
+        harden::mark(cx, m, o);
     }
-    table::weak_set(cx, m, all, presence, handler)
+    Ok(o)
+}
+
+/// A new reference TUPLE.
+pub fn reference(cx: &mut Cx, m: Mem, vat: Value, n: Value, flags: i32) -> Res {
+    promise::tuple(cx, m, &[vat, n, UNDEF, int(flags), UNDEF])
+}
+
+/// The token under which weak collections enter a presence; undefined for a key that stands for itself.
+pub fn weak_token(cx: &mut Cx, m: Mem, key: Value, make: bool) -> Res {
+    let Some(r) = presence_handler(m, key).filter(|h| is_cell(*h)) else { return Ok(UNDEF) };
+    let token = m.r64(r as u32, 24);
+    if token != UNDEF || !make {
+        return Ok(if token == UNDEF { NULL } else { token });
+    }
+    let token = object::create(cx, m, NULL)?;
+    cx.heap.write(m, (r as u32).wrapping_add(24), token);
+    Ok(token)
 }
 
 /// A message for a handler: a job that calls its trap, or an entry of what leaves the vat.
@@ -124,39 +171,108 @@ fn hand_over(cx: &mut Cx, m: Mem, target: Value, handler: Value, message: Value,
         let to = promise::tuple(cx, m, &[target, handler])?;
         return promise::enqueue_job(cx, m, DELIVER, result, message, to);
     }
+    push_out(cx, m, &[int(OUT_SEND), handler, message, result])?;
+    if is_obj(result) { remote(cx, m, result) } else { Ok(()) }
+}
+
+/// Puts an entry to what leaves the vat.
+pub fn push_out(cx: &mut Cx, m: Mem, words: &[Value]) -> Res<()> {
+    cx.charge(10)?;
     let mut out = roots::get(m, R_OUTGOING);
     if !is_obj(out) {
         out = array::with_capacity(cx, m, 4)?;
         roots::set(cx, m, R_OUTGOING, out);
     }
-    let t = promise::tuple(cx, m, &[target, handler, message, result])?;
+    let t = promise::tuple(cx, m, words)?;
     array::push(cx, m, out, t)
 }
 
-/// What left the vat in this turn, in order: TUPLEs (see the head).
-pub fn take_outgoing(cx: &mut Cx, m: Mem) -> Vec<Value> {
-    let out = roots::get(m, R_OUTGOING);
-    if !is_obj(out) {
-        return Vec::new();
+/// The pending promise `p` is from now on decided elsewhere, under a number of this vat: what waits on it moves on.
+pub fn remote(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
+    let n = next_number(cx, m, R_NEXT_PROMISE);
+    let vat = roots::get(m, R_SELF);
+    let r = reference(cx, m, vat, n, FRESH)?;
+    promise::set_handler(cx, m, p, r);
+    let waiting = promise::take_sends(cx, m, p)?;
+    forward(cx, m, waiting, p)?;
+    promise::listen_if_waited(cx, m, p)
+}
+
+/// Counts a root up; what it was.
+pub fn next_number(cx: &mut Cx, m: Mem, root: u16) -> Value {
+    let v = roots::get(m, root);
+    let n = if is_number(v) { num(v) } else { 1.0 };
+    roots::set(cx, m, root, from_num(n + 1.0));
+    from_num(n)
+}
+
+/// Settles what waits elsewhere on the answer TUPLE `answer`; `value` is a reference if `how` is 3.
+pub fn answer_out(cx: &mut Cx, m: Mem, answer: Value, how: i32, value: Value) -> Res<()> {
+    push_out(cx, m, &[int(OUT_RESOLVE), answer, int(how), value])
+}
+
+/// Makes the answer TUPLE become what the value `v` is or will be.
+pub fn answer_with(cx: &mut Cx, m: Mem, answer: Value, v: Value) -> Res<()> {
+    if !is_obj(v) {
+        return answer_out(cx, m, answer, promise::FULFILLED, v);
     }
-    let n = array::sound_len(cx, m, out).unwrap_or(0);
-    roots::set(cx, m, R_OUTGOING, UNDEF);
-    (0..n).map(|i| array::element(m, out, i)).collect()
+    if promise::is_plain(m, v) {
+        return answer_as(cx, m, answer, v);
+    }
+    let then = roots::get(m, R_STR_THEN);
+    let own = if presence_handler(m, v).is_some() { Ok(UNDEF) } else { object::get(cx, m, v, then) };
+    let then = match promise::caught(cx, own)? {
+        Ok(t) => t,
+        Err(e) => return answer_out(cx, m, answer, promise::REJECTED, e),
+    };
+    if !object::is_callable(m, then) {
+        return answer_out(cx, m, answer, promise::FULFILLED, v);
+    }
+    let p = promise::new_promise(cx, m)?;
+    promise::add_reaction(cx, m, p, promise::ANSWER, answer, UNDEF, UNDEF)?;
+    promise::resolve(cx, m, p, v)
+}
+
+/// Makes the answer TUPLE become what the promise `p` becomes.
+pub fn answer_as(cx: &mut Cx, m: Mem, answer: Value, p: Value) -> Res<()> {
+    let mut at = p;
+    while promise::state(m, at) == PENDING {
+        match promise::forwarded(m, at) {
+            Some(next) => at = next,
+            None => break,
+        }
+        cx.charge(1)?;
+    }
+    let h = promise::handler(m, at);
+    if promise::state(m, at) == PENDING && is_cell(h) {
+        promise::mark_handled(cx, m, at);
+        return answer_out(cx, m, answer, OUT_FORWARDED, h);
+    }
+    promise::add_reaction(cx, m, at, promise::ANSWER, answer, UNDEF, UNDEF)
+}
+
+/// Number `i` of what left the vat in this turn: a TUPLE (see the head).
+pub fn outgoing(m: Mem, i: u32) -> Option<Value> {
+    let out = roots::get(m, R_OUTGOING);
+    if is_obj(out) && i < array::dense_len(m, out) { Some(array::element(m, out, i)) } else { None }
 }
 
 /// The arguments of a message.
 pub fn arguments(m: Mem, message: Value) -> Vec<Value> {
-    let n = m.r32(message as u32, H_X).min(interp::MAX_ARGS as u32 + 2);
-    (3..=n).map(|i| m.r64((message as u32).wrapping_add(i * 8), 0)).collect()
+    (0..arity(m, message)).map(|i| argument(m, message, i)).collect()
+}
+pub fn arity(m: Mem, message: Value) -> u32 {
+    m.r32(message as u32, H_X).saturating_sub(2).min(interp::MAX_ARGS as u32)
+}
+pub fn argument(m: Mem, message: Value, i: u32) -> Value {
+    m.r64((message as u32).wrapping_add(24).wrapping_add(i.wrapping_mul(8)), 0)
 }
 
 /// Runs a delivery: the job's target is the result promise, or undefined.
 pub fn deliver(cx: &mut Cx, m: Mem, result: Value, message: Value, target: Value) -> Res<()> {
     // what a promise became may live elsewhere
-    if is_obj(target)
-        && let Some(h) = presence_handler(cx, m, target)?
-    {
-        return hand_over(cx, m, target, h, message, result);
+    if let Some(h) = presence_handler(m, target) {
+        return hand_over_answered(cx, m, target, h, message, result);
     }
     let r = if is_cell(target) { trap(cx, m, message, target) } else { perform(cx, m, message, target) };
     let r = r.and_then(|v| match pass::refusal(cx, m, v, "answer")? {
@@ -167,12 +283,23 @@ pub fn deliver(cx: &mut Cx, m: Mem, result: Value, message: Value, target: Value
     let result = promise::running(m, 2);
     match r {
         Ok(_) if result == UNDEF => Ok(()),
+        Ok(v) if is_cell(result) => answer_with(cx, m, result, v),
         Ok(v) => promise::resolve(cx, m, result, v),
         Err(e) => {
             let e = harden::harden(cx, m, e)?;
             broken(cx, m, result, e)
         }
     }
+}
+
+/// Likewise where the answer may be for somebody elsewhere: then a promise stands between.
+fn hand_over_answered(cx: &mut Cx, m: Mem, target: Value, h: Value, message: Value, result: Value) -> Res<()> {
+    if !is_cell(result) {
+        return hand_over(cx, m, target, h, message, result);
+    }
+    let p = answer(cx, m)?;
+    hand_over(cx, m, target, h, message, p)?;
+    answer_as(cx, m, result, p)
 }
 
 /// The message as a get or a call on a near object.

@@ -8,16 +8,17 @@
 //! - equal interned strings are the same object; interned strings are pinned; the intern table holds them weakly;
 //! - no order and no outcome follows a hash.
 use crate::cx::{Abort, Cx, Res, Value};
+pub use crate::intern::*;
 use crate::kinds::*;
-use crate::roots::{self, R_CHARS, R_EMPTY, R_HASH_KEY, R_INTERN};
+use crate::roots::{self, R_CHARS, R_EMPTY};
 use cage::Mem;
-use cage::layout::{H_FLAGS, H_KIND, H_X, OLD, PINNED, header};
+use cage::layout::{H_FLAGS, H_KIND, H_X, header};
 use cage::value::*;
 
 /// Units of the longest string.
 pub const MAX_LENGTH: u32 = (1 << 29) - 24;
 /// Units copied or compared between two charges.
-const SLICE: u32 = 1 << 16;
+pub(crate) const SLICE: u32 = 1 << 16;
 /// A concatenation up to this many units is copied, a longer one becomes a rope.
 const MIN_ROPE: u32 = 24;
 
@@ -27,7 +28,7 @@ pub fn len(m: Mem, s: Value) -> u32 {
     m.r32(s as u32, H_X) & ((1 << 29) - 1)
 }
 #[inline(always)]
-fn kind(m: Mem, s: Value) -> u8 {
+pub(crate) fn kind(m: Mem, s: Value) -> u8 {
     m.r8(s as u32, H_KIND)
 }
 #[inline(always)]
@@ -136,7 +137,7 @@ pub fn flat(cx: &mut Cx, m: Mem, s: Value) -> Res {
 
 /// A flat string whose units lie in the heap.
 #[inline]
-fn is_sound(cx: &Cx, m: Mem, s: Value) -> bool {
+pub(crate) fn is_sound(cx: &Cx, m: Mem, s: Value) -> bool {
     let n = len(m, s) as u64;
     match kind(m, s) {
         STR8 => cx.heap.holds(s as u32, 8 + n),
@@ -192,7 +193,7 @@ fn flatten(cx: &mut Cx, m: Mem, s: Value) -> Res {
 /// Copies `k` units of flat `x` from `from` into the flat string at `to`, place `at`; widening if `wide`.
 // long: the arguments are two places in two strings
 #[expect(clippy::too_many_arguments)]
-fn copy_units(cx: &mut Cx, m: Mem, x: Value, from: u32, k: u32, to: u32, at: u32, wide: bool) -> Res<()> {
+pub(crate) fn copy_units(cx: &mut Cx, m: Mem, x: Value, from: u32, k: u32, to: u32, at: u32, wide: bool) -> Res<()> {
     let (src, to) = ((x as u32).wrapping_add(8), to.wrapping_add(8));
     let mut done = 0;
     while done < k {
@@ -369,7 +370,7 @@ pub fn eq(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res<bool> {
     eq_flat(cx, m, a, b)
 }
 
-fn eq_flat(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res<bool> {
+pub(crate) fn eq_flat(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res<bool> {
     let (n, k) = (len(m, a), kind(m, a));
     if n != len(m, b) || k != kind(m, b) {
         return Ok(false);
@@ -422,45 +423,6 @@ pub fn compare(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res<std::cmp::Orderin
     Ok(len(m, a).cmp(&len(m, b)))
 }
 
-/// Hash of a flat string's units under this vat's key; equal strings hash alike whatever their kind.
-pub fn hash(cx: &mut Cx, m: Mem, s: Value) -> Res<u32> {
-    if !is_sound(cx, m, s) {
-        return Err(cx.stop(Abort::Corrupt));
-    }
-    cx.charge(len(m, s).min(SLICE) as u64 / 8)?;
-    let key = roots::get(m, R_HASH_KEY);
-    let n = len(m, s);
-    let mut h = key ^ (n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut mix = |w: u64| {
-        h = (h ^ w).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        h ^= h >> 32;
-    };
-    if kind(m, s) == STR8 {
-        let mut i = 0;
-        while i + 8 <= n {
-            mix(m.r64((s as u32).wrapping_add(i), 8));
-            i += 8;
-            if i % SLICE == 0 {
-                cx.charge((n - i).min(SLICE) as u64 / 8)?;
-            }
-        }
-        let mut last = 0u64;
-        while i < n {
-            last = last << 8 | m.r8((s as u32).wrapping_add(i), 8) as u64;
-            i += 1;
-        }
-        mix(last);
-    } else {
-        for i in 0..n {
-            if i % SLICE == SLICE - 1 {
-                cx.charge(SLICE as u64 / 2)?;
-            }
-            mix(unit(m, s, i) as u64);
-        }
-    }
-    Ok((h ^ h >> 29) as u32)
-}
-
 /// The index a flat string spells canonically, if it is at most 2^31 - 2.
 pub fn array_index(m: Mem, s: Value) -> Option<u32> {
     let n = len(m, s);
@@ -476,110 +438,4 @@ pub fn array_index(m: Mem, s: Value) -> Option<u32> {
         v = v * 10 + (c - 48) as u64;
     }
     if v < i32::MAX as u64 { Some(v as u32) } else { None }
-}
-
-/// The interned string equal to `s`.
-pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
-    let s = flat(cx, m, s)?;
-    if is_interned(m, s) {
-        return Ok(s);
-    }
-    cx.charge(2)?;
-    let h = hash(cx, m, s)?;
-    let table = roots::get(m, R_INTERN) as u32;
-    let cap = m.r32(table, H_X);
-    if !is_table(cx, table, cap) {
-        return Err(cx.stop(Abort::Corrupt));
-    }
-    let (mut i, mut free) = (h & cap.wrapping_sub(1), None);
-    for probes in 0..cap {
-        if probes % 64 == 63 {
-            // a damaged table can be as long as the cage
-            cx.charge(64)?;
-        }
-        let at = table.wrapping_add(8 + i * 8);
-        let e = m.r64(at, 0);
-        if e == HOLE {
-            return add_interned(cx, m, s, free.unwrap_or(at), free.is_none());
-        }
-        if e == TOMB {
-            free = free.or(Some(at));
-        } else if eq_flat(cx, m, s, e)? {
-            return Ok(e);
-        }
-        i = (i + 1) & cap.wrapping_sub(1);
-    }
-    Err(cx.stop(Abort::Corrupt))
-}
-
-/// A table of `cap` places lies at `table`.
-fn is_table(cx: &Cx, table: u32, cap: u32) -> bool {
-    cap.is_power_of_two() && cx.heap.holds(table, 8 + 8 * cap as u64)
-}
-
-fn add_interned(cx: &mut Cx, m: Mem, s: Value, at: u32, fresh: bool) -> Res {
-    let n = len(m, s);
-    let narrow = kind(m, s) == STR8;
-    let to = cx.alloc_pinned(m, if narrow { 8 + n } else { 8 + 2 * n })?;
-    let index = if array_index(m, s).is_some() { INDEX_LIKE } else { 0 };
-    m.w64(to, 0, header(if narrow { STR8 } else { STR16 }, PINNED | INTERNED | index, 0, n));
-    copy_units(cx, m, s, 0, n, to, 0, !narrow)?;
-    let v = STR | to as u64;
-    cx.heap.write(m, at, v);
-    if fresh {
-        let cap = m.r32(roots::get(m, R_INTERN) as u32, H_X);
-        let used = as_int(roots::get(m, roots::R_INTERN_USED)).wrapping_add(1);
-        roots::set(cx, m, roots::R_INTERN_USED, int(used));
-        if used as u32 > cap / 4 * 3 {
-            rebuild_interned(cx, m)?;
-        }
-    }
-    Ok(v)
-}
-
-/// A table of twice the live entries, or the first one.
-pub fn rebuild_interned(cx: &mut Cx, m: Mem) -> Res<()> {
-    let old = roots::get(m, R_INTERN);
-    let old_cap = if is_cell(old) { m.r32(old as u32, H_X) } else { 0 };
-    if old_cap > 0 && !is_table(cx, old as u32, old_cap) {
-        return Err(cx.stop(Abort::Corrupt));
-    }
-    let entry = |i: u32| m.r64((old as u32).wrapping_add(8 + i * 8), 0);
-    let mut live = 0;
-    for i in 0..old_cap {
-        if i % 4096 == 0 {
-            cx.charge(512)?;
-        }
-        live += is_str(entry(i)) as u32;
-    }
-    let cap = (live * 2).next_power_of_two().max(1024);
-    let t = cx.alloc_old(m, 8 + cap * 8)?;
-    m.w64(t, 0, header(WEAKS, 0, 0, cap));
-    for i in 0..cap {
-        if i % 4096 == 0 {
-            cx.charge(512)?;
-        }
-        m.w64(t + 8 + i * 8, 0, HOLE);
-    }
-    for i in 0..old_cap {
-        let e = entry(i);
-        if is_str(e) {
-            cx.charge(4)?;
-            let mut k = hash(cx, m, e)? & (cap - 1);
-            while m.r64(t + 8 + k * 8, 0) != HOLE {
-                k = (k + 1) & (cap - 1);
-            }
-            m.w64(t + 8 + k * 8, 0, e);
-        }
-    }
-    debug_assert!(t >= OLD);
-    roots::set(cx, m, R_INTERN, CELL | t as u64);
-    roots::set(cx, m, roots::R_INTERN_USED, int(live as i32));
-    Ok(())
-}
-
-/// Interns a Rust string (names of builtins, messages' keys).
-pub fn intern_str(cx: &mut Cx, m: Mem, s: &str) -> Res {
-    let v = from_str(cx, m, s)?;
-    intern(cx, m, v)
 }

@@ -425,6 +425,11 @@ fn weak_lookup(cx: &mut Cx, m: Mem, coll: Value, key: Value) -> Res<u32> {
     if !is_cell(t) || !(is_obj(key) || is_sym(key)) {
         return Ok(0);
     }
+    let token = crate::send::weak_token(cx, m, key, false)?;
+    let key = if token == UNDEF { key } else { token };
+    if key == NULL {
+        return Ok(0);
+    }
     match hash_known(cx, m, key)? {
         Some(h) => weak_find(cx, m, t as u32, key, mix(h)),
         None => Ok(0),
@@ -528,6 +533,8 @@ fn weak_put(cx: &mut Cx, m: Mem, t: u32, key: Value, v: Value, hash: u32) {
 
 /// Enters `key`, an object or a symbol that can be held weakly.
 pub fn weak_set(cx: &mut Cx, m: Mem, coll: Value, key: Value, v: Value) -> Res<()> {
+    let token = crate::send::weak_token(cx, m, key, true)?;
+    let key = if token == UNDEF { key } else { token };
     let h = mix(hash(cx, m, key)?);
     let t = table_of(m, coll);
     let e = if is_cell(t) { weak_find(cx, m, t as u32, key, h)? } else { 0 };

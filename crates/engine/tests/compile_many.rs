@@ -165,7 +165,7 @@ fn the_verifier_sees() {
     assert!(damaged(jump + 1, 10_000).contains("bad operand"));
     assert!(damaged(literal + 1, 0).contains("bad operand"));
     let [_, a, n, _] = good.words[call].to_le_bytes();
-    assert!(damaged(call, op::word(op::CALL, a - 1, n + 2, 0)).contains("holds nothing"));
+    assert!(damaged(call, op::word(op::CALL, a - 1, n + 1, 0)).contains("holds nothing"));
     let mut unit = good.clone();
     unit.functions[1].handlers[0].target = (jump + 1 - at) as u32;
     assert!(verify(&unit).is_err());

@@ -5,8 +5,16 @@
 //!
 //! Must never know: how the engine works.
 pub mod bundle;
+mod commit;
+mod control;
+mod journal;
+mod json;
 pub mod output;
+mod pool;
+mod powers;
 pub mod repl;
 pub mod run;
+mod signals;
+pub mod state;
 
 pub use vat::Quota;

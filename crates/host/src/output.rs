@@ -6,8 +6,11 @@
 //! - data goes to stdout, all else to stderr;
 //! - on a terminal, control and bidirectional characters of programs' text are escaped.
 use crate::bundle::Fault;
-use engine::cx::{Abort, OutputLine};
+use node::{Report, Trouble};
+use passable::{Aborted, Line, Place, Trace, VatId};
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use syntax::render::json_string;
 
 /// Lines of an aborted turn that are shown.
 const MAX_ABORTED_LINES: usize = 50;
@@ -27,7 +30,7 @@ pub fn safe(text: &str) -> String {
 }
 
 /// Writes the lines of a committed turn.
-pub fn release(lines: &[OutputLine]) -> std::io::Result<()> {
+pub fn release(lines: &[Line]) -> std::io::Result<()> {
     let (out, err) = (std::io::stdout(), std::io::stderr());
     let (tty_out, tty_err) = (out.is_terminal(), err.is_terminal());
     let mut out = std::io::BufWriter::new(out.lock());
@@ -63,7 +66,7 @@ pub fn written(result: std::io::Result<()>) -> bool {
 }
 
 /// Shows on stderr what an aborted turn had printed, marked.
-pub fn aborted_lines(lines: &[OutputLine]) {
+pub fn aborted_lines(lines: &[Line]) {
     for l in lines.iter().take(MAX_ABORTED_LINES) {
         eprintln!("[aborted turn] {}", safe(&l.text));
     }
@@ -72,58 +75,180 @@ pub fn aborted_lines(lines: &[OutputLine]) {
     }
 }
 
-/// The text of an aborted turn's error.
-pub fn abort_text(why: Abort) -> String {
-    match why {
-        Abort::Interrupted => "Error: interrupted".to_owned(),
-        Abort::Corrupt => "Error: the heap is damaged".to_owned(),
-        _ => format!("RangeError: {}", why.message()),
-    }
-}
-
-fn remedy(why: Abort) -> &'static str {
-    match why {
-        Abort::Instructions => "give the turn more with --max-instructions, or split the work over turns",
-        Abort::Heap => "give the vat more with --max-heap, or keep less",
-        Abort::Depth => "recurse less deeply, or use a loop",
-        Abort::NativeDepth => "getters, toString and toJSON that call each other nest too deeply",
+fn remedy(message: &str) -> &'static str {
+    match message {
+        "limit: instructions per turn" => "give the turn more with --max-instructions, or split the work over turns",
+        "limit: heap bytes" => "give the vat more with --max-heap, or keep less",
+        "limit: call depth" => "recurse less deeply, or use a loop",
+        "limit: nested native calls" => "getters, toString and toJSON that call each other nest too deeply",
         _ => "run it again; if it happens again, report it",
     }
 }
 
-/// Reports an exception nobody caught; the last line of stderr is the error itself.
-pub fn uncaught(text: &str) {
-    eprintln!("error[E-UNCAUGHT]: an exception was not caught; the turn's effects before it stand");
-    eprintln!("  help: catch it in the program, or mend what throws it");
-    eprintln!("{}", safe(text));
+/// Errors are told as JSON, one object a line.
+static AS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Has errors told as JSON from now on.
+pub fn tell_as_json() {
+    AS_JSON.store(true, Ordering::Relaxed);
+}
+
+fn as_json() -> bool {
+    AS_JSON.load(Ordering::Relaxed)
+}
+
+/// An error, as the operator is told of it.
+struct Told<'a> {
+    code: &'a str,
+    what: &'a str,
+    /// What led to it, a line each.
+    causes: Vec<String>,
+    places: &'a [Place],
+    help: &'a str,
+    /// `Name: message` or `Uncaught: value`.
+    text: &'a str,
+}
+
+impl Told<'_> {
+    /// On stderr; the last line is the error itself.
+    fn tell(&self) {
+        if as_json() {
+            eprintln!("{}", self.json());
+            return;
+        }
+        eprintln!("error[{}]: {}", self.code, self.what);
+        for place in self.places {
+            eprintln!("  at {}", safe(&place_text(place)));
+        }
+        for cause in &self.causes {
+            eprintln!("  {}", safe(cause));
+        }
+        eprintln!("  help: {}", self.help);
+        eprintln!("{}", safe(self.text));
+    }
+
+    fn json(&self) -> String {
+        let (name, message) = self.text.split_once(": ").unwrap_or((self.text, ""));
+        let place = self.places.first().map(|p| (p.file.as_str(), p.line, p.column));
+        let trace = self.places.iter().map(place_text).chain(self.causes.iter().cloned()).collect::<Vec<_>>();
+        json_line(self.code, name, message, place, self.help, &trace)
+    }
+}
+
+fn place_text(p: &Place) -> String {
+    let Place { function, file, line, column } = p;
+    if function.is_empty() { format!("{file}:{line}:{column}") } else { format!("{function} ({file}:{line}:{column})") }
+}
+
+/// `{"code","name","message","file","line","column","remedy","trace"}`; without a place the three are null.
+fn json_line(code: &str, name: &str, message: &str, place: Option<(&str, u32, u32)>, remedy: &str, trace: &[String]) -> String {
+    let (file, line, column) = match place {
+        Some((file, line, column)) => (json_string(file), line.to_string(), column.to_string()),
+        None => ("null".to_owned(), "null".to_owned(), "null".to_owned()),
+    };
+    let trace: Vec<String> = trace.iter().map(|line| json_string(line)).collect();
+    format!(
+        "{{\"code\":{},\"name\":{},\"message\":{},\"file\":{file},\"line\":{line},\"column\":{column},\"remedy\":{},\"trace\":[{}]}}",
+        json_string(code),
+        json_string(name),
+        json_string(message),
+        json_string(remedy),
+        trace.join(",")
+    )
+}
+
+const UNCAUGHT: (&str, &str, &str) = (
+    "E-UNCAUGHT",
+    "an exception was not caught; the turn's effects before it stand",
+    "catch it in the program, or mend what throws it",
+);
+const UNHANDLED: (&str, &str, &str) =
+    ("E-UNHANDLED", "a promise was rejected and nobody handled it", "add `.catch(…)`, or await it inside try and catch");
+
+/// Where the error with this text came from.
+fn places<'t>(traces: &'t [Trace], text: &str) -> &'t [Place] {
+    traces.iter().find(|t| t.text == text).map_or(&[], |t| &t.places)
+}
+
+/// Reports an exception nobody caught.
+pub fn uncaught(text: &str, traces: &[Trace]) {
+    let (code, what, help) = UNCAUGHT;
+    Told { code, what, help, causes: Vec::new(), places: places(traces, text), text }.tell();
 }
 
 /// Reports the rejection of what start returned.
-pub fn start_rejected(text: &str) {
-    eprintln!("error[E-START]: the promise that start returned was rejected");
-    eprintln!("  help: mend what rejects it, or handle it inside start");
-    eprintln!("{}", safe(text));
+pub fn start_rejected(text: &str, places: &[Place]) {
+    let what = "the promise that start returned was rejected";
+    let help = "mend what rejects it, or handle it inside start";
+    Told { code: "E-START", what, help, causes: Vec::new(), places, text }.tell();
 }
 
 /// Reports a rejection nobody handled.
-pub fn unhandled(text: &str) {
-    eprintln!("error[E-UNHANDLED]: a promise was rejected and nobody handled it");
-    eprintln!("  help: add `.catch(…)`, or await it inside try and catch");
-    eprintln!("{}", safe(text));
+pub fn unhandled(text: &str, traces: &[Trace]) {
+    let (code, what, help) = UNHANDLED;
+    Told { code, what, help, causes: Vec::new(), places: places(traces, text), text }.tell();
 }
 
 /// Reports an aborted turn.
-pub fn aborted(why: Abort) {
-    eprintln!("error[E-LIMIT]: the turn was aborted and its effects undone");
-    eprintln!("  help: {}", remedy(why));
-    eprintln!("{}", abort_text(why));
+pub fn aborted(why: &Aborted) {
+    let text = why.text();
+    let what = "the turn was aborted and its effects undone";
+    Told { code: "E-LIMIT", what, help: remedy(&why.message), causes: Vec::new(), places: &[], text: &text }.tell();
+}
+
+/// A program that cannot be started.
+pub fn nothing_to_start(file: &str) {
+    let message = format!("{} exports no function to start", safe(file));
+    let help = "make its `default` export (or, if it has none, `start`) a function; it is called with `powers`";
+    if as_json() {
+        eprintln!("{}", json_line("E-START", "Error", &message, Some((file, 1, 1)), help, &[]));
+    } else {
+        eprintln!("error[E-START]: {message}\n  help: {help}");
+    }
+}
+
+/// Reports an error that nobody in any vat handled, with what led to it.
+pub fn report(r: &Report, name: impl Fn(VatId) -> String) {
+    let message = r.text.strip_prefix("RangeError: ").unwrap_or(&r.text);
+    let (code, what, help) = match r.kind {
+        Trouble::Unhandled => UNHANDLED,
+        Trouble::Uncaught => UNCAUGHT,
+        Trouble::Limit => ("E-LIMIT", "the turn was aborted and its effects undone", remedy(message)),
+        Trouble::Paused => (
+            "E-PAUSED",
+            "the vat is paused: it takes no more deliveries",
+            "its state cannot be trusted, or it could not even be told of an error; start it again",
+        ),
+    };
+    let cause = |(i, c): (usize, &node::TurnRecord)| {
+        let lead = if i == 0 { "in" } else { "because of" };
+        format!("{lead} vat {} ({}), turn {}: {}", c.id.vat.0, name(c.id.vat), c.id.turn, c.cause)
+    };
+    let causes = r.causes.iter().enumerate().map(cause).collect();
+    Told { code, what, help, causes, places: &r.places, text: &r.text }.tell();
 }
 
 /// Reports source faults as text.
 pub fn faults(list: &[Fault]) {
     for f in list {
-        eprint!("{}", fault_text(f));
+        if as_json() {
+            fault_lines(f).iter().for_each(|line| eprintln!("{line}"));
+        } else {
+            eprint!("{}", fault_text(f));
+        }
     }
+}
+
+/// One fault as JSON, a line for each diagnostic.
+fn fault_lines(f: &Fault) -> Vec<String> {
+    let index = syntax::LineIndex::new(&f.source);
+    let line = |d: &syntax::diagnostic::Diagnostic| {
+        let at = index.place(d.span.start);
+        let name = if f.source.is_empty() { "Error" } else { "SyntaxError" };
+        let help = d.help.as_deref().unwrap_or("");
+        json_line(d.code, name, &d.message, Some((&f.file, at.line, at.column)), help, &[])
+    };
+    f.diagnostics.iter().map(line).collect()
 }
 
 /// One fault as text: the source lines if there are any.
@@ -140,4 +265,44 @@ pub fn fault_text(f: &Fault) -> String {
         }
     }
     out
+}
+
+/// A store that does not open, or does not do what it was asked.
+pub fn store_error(e: &store::Error) {
+    eprintln!("error[{}]: {}", e.code(), safe(e.cause()));
+    eprintln!("  help: {}", e.remedy());
+}
+
+/// A failed write or sync: what is on the disk is not known, so the process ends, and what it did since is forgotten.
+pub fn store_failed(e: &store::Error) -> ! {
+    store_error(e);
+    eprintln!("the process ends; what was durable stays: type the same command again");
+    std::process::exit(1)
+}
+
+/// The state cannot be kept any longer.
+pub fn fatal(code: &str, what: &str) -> ! {
+    eprintln!("error[{code}]: {}", safe(what));
+    eprintln!("  help: type the same command again; if it happens again, restore the store from a backup");
+    std::process::exit(1)
+}
+
+pub fn disk_full(e: &store::Error) {
+    store_error(e);
+    eprintln!("no turn begins until there is room again");
+}
+
+/// A state that does not fit.
+pub fn misfit(e: &crate::journal::Misfit) {
+    eprintln!("error[{}]: {}", e.code, safe(&e.what));
+    eprintln!("  help: {}", e.help);
+}
+
+/// The program's files are not those that the state was made by.
+pub fn changed(folder: &std::path::Path, files: &[String]) {
+    eprintln!("error[E-CHANGED]: the program has changed since the state in {} was made; nothing was run", folder.display());
+    for f in files {
+        eprintln!("  changed: {}", safe(f));
+    }
+    eprintln!("  help: --continue goes on with the code as it was; --fresh moves the old state aside and begins anew");
 }

@@ -7,11 +7,12 @@
 //! - an error never ends the loop.
 use crate::output;
 use crate::run::{Options, report};
+use passable::Ending;
 use rustyline::error::ReadlineError;
 use std::io::{BufRead, IsTerminal};
 use syntax::ast::Goal;
 use syntax::diagnostic::Level;
-use vat::{Delivery, Ending, Shared, Vat};
+use vat::{Code, Shared, Vat};
 
 const HELP: &str = "\
 An entry is a script of one turn. Top-level let and const are local to it: share through globalThis.
@@ -21,8 +22,13 @@ An entry is a script of one turn. Top-level let and const are local to it: share
 
 /// Reads entries until the end of input.
 pub fn run(options: &Options) -> i32 {
-    let mut vat = match Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota)) {
-        Ok(v) => v,
+    let mut vat = match Shared::new(options.unlocked).and_then(|s| Vat::new(&s, passable::VatId(1), options.quota)) {
+        Ok(mut v) => {
+            if let Ok(key) = crate::powers::Powers::hash_key() {
+                v.machine().draw_hash_key(key);
+            }
+            v
+        }
         Err(e) => {
             eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
             return 1;
@@ -105,7 +111,7 @@ fn eval(vat: &mut Vat, entry: &str, level: Level) -> bool {
     }
     match crate::bundle::compile(std::path::Path::new("repl"), entry, Goal::Script, Some(level), true) {
         Ok(unit) => {
-            let t = vat.deliver(Delivery::Entry(unit));
+            let t = vat.run(Code::Entry(unit));
             let fine = report(&t);
             match &t.ending {
                 Ending::Value(text) => output::data(&format!("{}\n", output::safe(text))) && fine,

@@ -7,10 +7,14 @@
 //! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 no such file or nothing in it to start.
 use crate::bundle::{self, Fault};
 use crate::output;
+use crate::pool::STACK_BYTES;
+use crate::powers::Powers;
+use passable::{Ending, TurnOutcome, VatId};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use syntax::ast::Goal;
 use syntax::diagnostic::Level;
-use vat::{Delivery, Ending, Main, Quota, Shared, TurnOutcome, Vat};
+use vat::{Code, Quota, Shared, Vat};
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +23,6 @@ pub struct Options {
     pub unlocked: bool,
     pub quota: Quota,
 }
-
-/// Bytes of stack of the thread that runs turns: natives may nest `MAX_NATIVE_DEPTH` deep.
-pub const STACK_BYTES: usize = 64 << 20;
 
 /// Runs `body` on a thread with a stack for turns.
 pub fn on_big_stack<T: Send>(body: impl FnOnce() -> T + Send) -> T {
@@ -45,17 +46,21 @@ fn clock() -> f64 {
 }
 
 fn new_vat(options: &Options) -> Result<Vat, i32> {
-    let made = Shared::new(options.unlocked).and_then(|s| Vat::new(&s, options.quota));
-    let lent = made.map(|mut vat| {
+    let made = Shared::new(options.unlocked).and_then(|s| Vat::new(&s, VatId(1), options.quota));
+    let keyed = made.and_then(|vat| Ok((vat, Powers::hash_key()?)));
+    let lent = keyed.map(|(mut vat, key)| {
+        vat.machine().draw_hash_key(key);
         if options.unlocked {
             vat.machine().set_clock(clock);
         }
         vat
     });
-    lent.map_err(|e| {
-        eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}\n  help: raise the limit of address space (ulimit -v)");
-        1
-    })
+    lent.map_err(|e| no_memory(&e))
+}
+
+fn no_memory(e: &std::io::Error) -> i32 {
+    eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}\n  help: raise the limit of address space (ulimit -v)");
+    1
 }
 
 /// Runs scripts in order in one start compartment.
@@ -69,7 +74,7 @@ pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
         let unit = bundle::read(file).and_then(|s| bundle::compile(file, &s, Goal::Script, level, false));
         match unit {
             Ok(unit) => {
-                if !report(&vat.deliver(Delivery::Script(unit))) {
+                if !report(&vat.run(Code::Script(unit))) {
                     return 1;
                 }
             }
@@ -88,7 +93,7 @@ pub fn report(t: &TurnOutcome) -> bool {
     match &t.ending {
         Ending::Aborted(why) => {
             output::aborted_lines(&t.output);
-            output::aborted(*why);
+            output::aborted(why);
             false
         }
         ending => {
@@ -96,51 +101,40 @@ pub fn report(t: &TurnOutcome) -> bool {
                 return false;
             }
             for u in &t.unhandled {
-                output::unhandled(u);
+                output::unhandled(u, &t.traces);
             }
             if let Ending::Threw(text) = ending {
-                output::uncaught(text);
+                output::uncaught(text, &t.traces);
             }
             t.unhandled.is_empty() && !matches!(ending, Ending::Threw(_))
         }
     }
 }
 
-/// Runs a program: its modules, then its `default` (or `start`) export with its powers.
+/// Runs a program: its modules, then its `default` (or `start`) export with its powers, and the vats it makes.
 pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
-    let bundle = match bundle::load(path, options.level) {
-        Ok(b) => b,
+    let shared = match Shared::new(options.unlocked) {
+        Ok(s) => Arc::new(s),
+        Err(e) => return no_memory(&e),
+    };
+    let entry = bundle::entry_file(path);
+    let program = match shared.install(&entry.display().to_string(), options.level, &mut bundle::Files) {
+        Ok(p) => p,
         Err(faults) => {
             output::faults(&faults);
-            return exit_code(&faults, &bundle::entry_file(path));
+            return exit_code(&faults, &entry);
         }
     };
-    let mut vat = match new_vat(options) {
-        Ok(v) => v,
-        Err(code) => return code,
-    };
-    let t = vat.deliver(Delivery::Start { graph: bundle.graph, args: args.to_vec() });
-    let fine = report(&t);
-    if let Ending::NoStart = t.ending {
-        eprintln!("error[E-START]: {} exports nothing to start", bundle.files[0].display());
-        eprintln!("  help: export a function as `default` or `start`; it is called with `powers`");
-        return 2;
-    }
-    if !fine {
-        return 1;
-    }
-    match vat.main_state() {
-        Main::Rejected(text) => {
-            output::start_rejected(&text);
-            1
-        }
-        Main::Fulfilled | Main::Pending => 0,
-    }
+    let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
+    let powers = vat::powers_data(&passable::Power::ALL, args);
+    let node = node::Node::new(node::Config::default(), Box::new(crate::pool::Named(shared.clone())));
+    let start = Some(node::Event::Start { program, powers, limits });
+    crate::pool::run(crate::pool::Job { shared, node, journal: None, start, unclean: false, serves: false }, None)
 }
 
 /// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.
-fn exit_code(faults: &[Fault], named: &Path) -> i32 {
-    let named = named.display().to_string();
-    let unread = |f: &Fault| f.file == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
+pub(crate) fn exit_code(faults: &[Fault], named: &Path) -> i32 {
+    let named = vat::program::normal(&named.display().to_string());
+    let unread = |f: &Fault| vat::program::normal(&f.file) == named && f.diagnostics.iter().any(|d| d.code == bundle::E_FILE);
     if faults.iter().any(unread) { 2 } else { 1 }
 }

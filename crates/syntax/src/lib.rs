@@ -4,6 +4,7 @@
 //! Must never know: the engine, files, the terminal.
 #[rustfmt::skip]
 pub mod ast;
+pub mod desugar;
 pub mod diagnostic;
 pub mod level;
 mod lexer;

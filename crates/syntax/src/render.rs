@@ -110,7 +110,8 @@ fn printable(source: &str) -> (String, Offsets) {
     (text, Offsets { shifts, len: source.len() })
 }
 
-fn json_string(text: &str) -> String {
+/// A string of JSON, without characters that could make a terminal lie.
+pub fn json_string(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

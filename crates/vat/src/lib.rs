@@ -5,92 +5,68 @@
 //!
 //! Invariants
 //! - one delivery is one turn, the jobs it causes included: it commits whole or leaves no trace in the heap;
-//! - between turns the vat keeps no state outside its cage that could not be made anew.
+//! - between turns the vat keeps no state outside its cage that could not be made anew: tables of exports and imports,
+//!   counters and promises are in the heap, and are rolled back, saved and loaded with it.
 //!
 //! Must never know: files, sockets, clocks, other vats.
-use engine::cx::{Abort, Cx, OutputLine, Res, Value};
-use engine::engine::Engine;
-use engine::machine::{Base, Machine, Outcome, Saved};
-use engine::module::{self, ModuleIn};
-use engine::{array, harden, interp, object, promise, roots, string};
-use engine::{cage::Mem, cage::value};
-use std::sync::Arc;
+mod decode;
+mod edge;
+mod encode;
+mod known;
+mod powers;
+pub mod program;
+mod reach;
+mod start;
+mod stored;
 
+use edge::Edge;
+use engine::cage::{Mem, value};
+use engine::cx::{Abort, Cx, Res, Value};
+use engine::machine::{Machine, Outcome, Saved, Turn};
+use engine::module::{self, ModuleIn};
+use engine::{interp, roots};
+use passable::{Aborted, Delivery, Line, TurnOutcome, VatId, What};
+use std::cell::RefCell;
+
+pub use edge::powers as powers_data;
 pub use engine::code::CodeUnit;
 pub use engine::machine::Quota;
-
-/// What all vats of a process share.
-pub struct Shared {
-    engine: Arc<Engine>,
-    base: Base,
-}
-
-impl Shared {
-    /// Builds the base of locked (or unlocked) realms.
-    pub fn new(unlocked: bool) -> std::io::Result<Shared> {
-        let engine = Arc::new(Engine::new()?);
-        let base = Base::build(&engine, unlocked)?;
-        Ok(Shared { engine, base })
-    }
-
-    /// The stored bytes of the base.
-    pub fn base_bytes(&self) -> &[u8] {
-        &self.base.bytes
-    }
-}
+pub use passable::Ending;
+pub use program::{Program, Shared};
+pub use stored::Changes;
 
 /// One vat.
 pub struct Vat {
     machine: Machine,
+    id: VatId,
+    quota: Quota,
+    /// Units of the base, and those that `take_changes` has told of.
+    base_units: usize,
+    told_units: usize,
+    /// What the last turn changed, until it is taken.
+    delta: Vec<u8>,
+    /// The key of string hashes, to be set in the first turn.
+    hash_key: Option<u128>,
 }
 
-/// What can be delivered.
-pub enum Delivery {
+/// Code that is delivered without a start: for scripts, REPLs and tests.
+pub enum Code {
     /// A script, run in the start compartment.
     Script(CodeUnit),
     /// A script whose completion value is shown (REPL).
     Entry(CodeUnit),
     /// Modules, entry first, run in the start compartment and not started.
     Modules(Vec<ModuleIn>),
-    /// A program: its modules, entry first, and what `powers.args` holds.
-    Start { graph: Vec<ModuleIn>, args: Vec<String> },
-}
-
-/// How a turn ended.
-#[derive(Debug)]
-pub enum Ending {
-    Done,
-    /// The completion value of an entry, as text.
-    Value(String),
-    /// `Name: message` or `Uncaught: value`.
-    Threw(String),
-    /// Rolled back.
-    Aborted(Abort),
-    /// The program exports nothing to start.
-    NoStart,
-}
-
-/// What a turn brought.
-#[derive(Debug)]
-pub struct TurnOutcome {
-    pub ending: Ending,
-    /// In the order written; to be released when the turn is durable.
-    pub output: Vec<OutputLine>,
-    /// Rejections nobody handled.
-    pub unhandled: Vec<String>,
-}
-
-/// What became of the program's start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Main {
-    Pending,
-    Fulfilled,
-    Rejected(String),
 }
 
 impl Vat {
-    pub fn new(shared: &Shared, quota: Quota) -> std::io::Result<Vat> {
-        Ok(Vat { machine: Machine::new(&shared.engine, &shared.base, quota)? })
+    pub fn new(shared: &Shared, id: VatId, quota: Quota) -> std::io::Result<Vat> {
+        Ok(Vat::of(Machine::new(shared.engine(), shared.base(), quota)?, id, quota, shared))
+    }
+
+    fn of(machine: Machine, id: VatId, quota: Quota, shared: &Shared) -> Vat {
+        let told_units = machine.units().len();
+        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units, delta: Vec::new(), hash_key: None }
     }
 
     /// The vat at rest as bytes.
@@ -99,8 +75,8 @@ impl Vat {
     }
 
     /// A vat from its bytes, in another cage.
-    pub fn load(shared: &Shared, saved: &Saved, quota: Quota) -> Result<Vat, engine::cage::heap::ImageError> {
-        Ok(Vat { machine: Machine::load(&shared.engine, &shared.base, saved, quota)? })
+    pub fn load(shared: &Shared, id: VatId, saved: &Saved, quota: Quota) -> Result<Vat, engine::cage::heap::ImageError> {
+        Ok(Vat::of(Machine::load(shared.engine(), shared.base(), saved, quota)?, id, quota, shared))
     }
 
     /// For tests and conformance: see `Machine`.
@@ -108,95 +84,118 @@ impl Vat {
         &mut self.machine
     }
 
-    /// One turn.
-    pub fn deliver(&mut self, delivery: Delivery) -> TurnOutcome {
-        match delivery {
-            Delivery::Script(unit) => {
-                let t = self.machine.run_unit(unit);
-                TurnOutcome { ending: ending(t.outcome, |()| Ending::Done), output: t.output, unhandled: t.unhandled }
-            }
-            Delivery::Entry(unit) => {
+    /// The key of its string hashes, an input as deliveries are: drawn before the first of them.
+    pub fn set_hash_key(&mut self, key: u128) {
+        self.hash_key = Some(key);
+    }
+
+    pub fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    /// One turn that runs code as it is.
+    pub fn run(&mut self, code: Code) -> TurnOutcome {
+        let t = match code {
+            Code::Script(unit) => self.machine.run_unit(unit).map(|()| Ending::Done),
+            Code::Entry(unit) => {
                 let t = self.machine.turn(|cx, m| {
                     let global = roots::get(m, roots::R_GLOBAL);
                     let v = interp::run_unit(cx, m, unit, global)?;
                     show(cx, m, v)
                 });
-                TurnOutcome { ending: ending(t.outcome, Ending::Value), output: t.output, unhandled: t.unhandled }
+                t.map(Ending::Value)
             }
-            Delivery::Modules(graph) => {
+            Code::Modules(graph) => {
                 let t = self.machine.turn(|cx, m| {
                     let global = roots::get(m, roots::R_GLOBAL);
-                    module::run_graph(cx, m, graph, global).map(|_| ())
+                    module::run_graph(cx, m, &graph, global).map(|_| ())
                 });
-                TurnOutcome { ending: ending(t.outcome, |()| Ending::Done), output: t.output, unhandled: t.unhandled }
+                t.map(|()| Ending::Done)
             }
-            Delivery::Start { graph, args } => {
-                let t = self.machine.turn(|cx, m| start(cx, m, graph, &args));
-                let ending = ending(t.outcome, |started| if started { Ending::Done } else { Ending::NoStart });
-                TurnOutcome { ending, output: t.output, unhandled: t.unhandled }
-            }
-        }
+        };
+        self.outcome(t, Vec::new())
     }
 
-    /// What became of what `start` returned.
-    pub fn main_state(&mut self) -> Main {
-        let mut state = Main::Fulfilled;
-        self.machine.look(|cx, m| {
-            let p = roots::get(m, roots::R_MAIN);
-            if promise::is_promise(m, p) {
-                state = match promise::state(m, p) {
-                    0 => Main::Pending,
-                    1 => Main::Fulfilled,
-                    _ => {
-                        let reason = promise::result(m, p);
-                        Main::Rejected(engine::builtins::error::describe(cx, m, reason))
-                    }
-                };
+    /// One turn.
+    pub fn deliver(&mut self, shared: &Shared, d: &Delivery) -> TurnOutcome {
+        if let What::Trace { exports } = &d.what {
+            let mut reached = Vec::new();
+            self.machine.look(|cx, m| reached = reach::refs(cx, m, exports));
+            let t = Turn {
+                outcome: Outcome::Done(Ending::Done),
+                output: Vec::new(),
+                unhandled: Vec::new(),
+                traces: Vec::new(),
+                instructions: 0,
+                delta: Vec::new(),
+            };
+            return self.outcome(t, vec![passable::Op::Reached(reached)]);
+        }
+        let arrived = RefCell::new(Vec::new());
+        let mut edge = Edge::new(self.machine.heap_marks(), &arrived);
+        let (id, key) = (self.id, self.hash_key);
+        let body = |cx: &mut Cx, m: Mem| {
+            if roots::get(m, roots::R_SELF) == value::UNDEF {
+                roots::set(cx, m, roots::R_SELF, value::from_num(id.0 as f64));
+                if let Some(key) = key {
+                    engine::string::draw_key(cx, m, key);
+                }
             }
-        });
-        state
+            edge::gone(cx, m, d)?;
+            let recent = &mut *arrived.borrow_mut();
+            match &d.what {
+                What::Message(msg) => edge::message(cx, m, msg, recent).map(|()| Ending::Done),
+                What::Notify { promise, rejected, value } => {
+                    edge::notify(cx, m, *promise, *rejected, value, recent).map(|()| Ending::Done)
+                }
+                What::Start { program, powers, answer } => match shared.program(*program) {
+                    Some(p) => start::program(cx, m, p.graph(), powers, *answer, recent),
+                    None => Err(cx.error(m, engine::cx::ErrorKind::Error, "the program is not known")),
+                },
+                What::StartText { text, powers, answer } => start::text(cx, m, shared, text, powers, *answer, recent),
+                What::Collect | What::Trace { .. } => Ok(Ending::Done),
+            }
+        };
+        let t = self.machine.turn_with(body, &mut edge, matches!(d.what, What::Collect));
+        let ops = edge.ops;
+        self.outcome(t, ops)
+    }
+
+    fn outcome(&mut self, mut t: Turn<Ending>, ops: Vec<passable::Op>) -> TurnOutcome {
+        let ending = match t.outcome {
+            Outcome::Done(e) => e,
+            Outcome::Threw(text) => Ending::Threw(text),
+            Outcome::Aborted(why) => Ending::Aborted(aborted(why)),
+            _ => Ending::Aborted(aborted(Abort::Corrupt)),
+        };
+        self.delta = std::mem::take(&mut t.delta);
+        let ops = if matches!(ending, Ending::Aborted(_)) { Vec::new() } else { ops };
+        TurnOutcome {
+            ending,
+            ops,
+            output: t.output.into_iter().map(|l| Line { error: l.error, text: l.text }).collect(),
+            unhandled: t.unhandled,
+            traces: t.traces.into_iter().map(trace).collect(),
+            instructions: t.instructions,
+            heap_bytes: self.machine.heap_bytes(),
+        }
     }
 }
 
-fn ending<T>(o: Outcome<T>, done: impl FnOnce(T) -> Ending) -> Ending {
-    match o {
-        Outcome::Done(v) => done(v),
-        Outcome::Threw(t) => Ending::Threw(t),
-        Outcome::Aborted(a) => Ending::Aborted(a),
-        _ => Ending::Aborted(Abort::Corrupt),
-    }
+fn trace(t: engine::trace::Trace) -> passable::Trace {
+    let place = |p: engine::trace::Place| passable::Place { function: p.function, file: p.file, line: p.line, column: p.column };
+    passable::Trace { text: t.text, places: t.places.into_iter().map(place).collect() }
+}
+
+/// As it is told outside: the limit's name, never the amount.
+fn aborted(why: Abort) -> Aborted {
+    let (limit, name) = match why {
+        Abort::Interrupted | Abort::Corrupt => (false, "Error"),
+        _ => (true, "RangeError"),
+    };
+    Aborted { limit, name: name.to_owned(), message: why.message().to_owned() }
 }
 
 fn show(cx: &mut Cx, m: Mem, v: Value) -> Res<String> {
     engine::builtins::console::inspect::inspect(cx, m, v, engine::builtins::console::inspect::DEPTH)
-}
-
-/// Evaluates the program's modules and calls its start with its powers. False: it exports nothing to start.
-fn start(cx: &mut Cx, m: Mem, graph: Vec<ModuleIn>, args: &[String]) -> Res<bool> {
-    let global = engine::realm::program_global(cx, m)?;
-    let ns = module::run_graph(cx, m, graph, global)?;
-    let f = module::start_of(cx, m, ns)?;
-    if f == value::UNDEF {
-        return Ok(false);
-    }
-    let powers = powers(cx, m, args)?;
-    let r = interp::call_rooted(cx, m, f, value::UNDEF, &[powers], &mut [])?;
-    let p = promise::to_promise(cx, m, r)?;
-    promise::mark_handled(cx, m, p);
-    roots::set(cx, m, roots::R_MAIN, p);
-    Ok(true)
-}
-
-/// `{ console, args }`, hardened.
-fn powers(cx: &mut Cx, m: Mem, args: &[String]) -> Res {
-    let o = object::new(cx, m)?;
-    let global = roots::get(m, roots::R_GLOBAL);
-    let console = object::get_str(cx, m, global, "console")?;
-    let list = args.iter().map(|a| string::from_str(cx, m, a)).collect::<Res<Vec<_>>>()?;
-    let list = array::from_slice(cx, m, &list)?;
-    for (name, v) in [("console", console), ("args", list)] {
-        let key = string::intern_str(cx, m, name)?;
-        object::create_data_or_throw(cx, m, o, key, v)?;
-    }
-    harden::harden(cx, m, o)
 }

@@ -1,7 +1,8 @@
 //! After an aborted turn the stored bytes equal those before it: the scripts of `tests/lang`, each stopped at several points.
 use engine::machine::compile_source;
 use engine::syntax::{ast::Goal, diagnostic::Level};
-use vat::{Delivery, Ending, Quota, Shared, Vat};
+use passable::VatId;
+use vat::{Code, Ending, Quota, Shared, Vat};
 
 /// The JavaScript blocks of a chapter.
 fn blocks(text: &str) -> Vec<String> {
@@ -35,11 +36,11 @@ fn all() -> usize {
                 let first = "globalThis.kept = new Map([[{}, [1, 2]], ['k', Promise.resolve(3)]]);";
                 let first =
                     compile_source(first, "first", Goal::Script, Level::Ses, false).unwrap_or_else(|_| panic!("it parses"));
-                let mut roomy = Vat::new(&shared, Quota::default()).expect("a vat");
-                assert!(matches!(roomy.deliver(Delivery::Script(first)).ending, Ending::Done));
+                let mut roomy = Vat::new(&shared, VatId(1), Quota::default()).expect("a vat");
+                assert!(matches!(roomy.run(Code::Script(first)).ending, Ending::Done));
                 let before = roomy.save();
-                let mut vat = Vat::load(&shared, &before, quota).expect("it loads");
-                if let Ending::Aborted(_) = vat.deliver(Delivery::Script(unit)).ending {
+                let mut vat = Vat::load(&shared, VatId(1), &before, quota).expect("it loads");
+                if let Ending::Aborted(_) = vat.run(Code::Script(unit)).ending {
                     aborted += 1;
                     assert!(vat.save().image == before.image, "{} block {n}, {limit} instructions", file.display());
                 }

@@ -1,4 +1,5 @@
 //! The base: the frozen primordials every vat begins with.
+use passable::VatId;
 use vat::{Quota, Shared, Vat};
 
 #[test]
@@ -13,6 +14,6 @@ fn the_base_is_the_same_at_every_build() {
 #[test]
 fn a_new_vat_verifies() {
     let shared = Shared::new(false).expect("a base");
-    let mut vat = Vat::new(&shared, Quota::default()).expect("a vat");
+    let mut vat = Vat::new(&shared, VatId(1), Quota::default()).expect("a vat");
     vat.machine().verify().expect("a sound heap");
 }

@@ -9,9 +9,10 @@ use engine::module::ModuleIn;
 use engine::syntax::ast::Goal;
 use engine::syntax::diagnostic::Level;
 use libtest_mimic::{Arguments, Failed, Trial};
+use passable::{TurnOutcome, VatId};
 use std::path::Path;
 use std::sync::OnceLock;
-use vat::{Delivery, Ending, Quota, Shared, TurnOutcome, Vat};
+use vat::{Code, Ending, Quota, Shared, Vat};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
@@ -86,8 +87,8 @@ fn shared(unlocked: bool) -> &'static Shared {
 
 /// The lines a turn shows, as chapters write them.
 fn shown(t: &TurnOutcome) -> Vec<String> {
-    if let Ending::Aborted(why) = t.ending {
-        return vec![format!("! RangeError: {}", why.message())];
+    if let Ending::Aborted(why) = &t.ending {
+        return vec![format!("! RangeError: {}", why.message)];
     }
     let mut lines: Vec<String> = t.output.iter().flat_map(|l| l.text.split('\n').map(str::to_owned)).collect();
     if let Ending::Threw(text) = &t.ending {
@@ -114,10 +115,10 @@ fn matches(block: &Block, got: &[String]) -> bool {
 fn run_block(vat: &mut Vat, case: &Case, block: &Block) -> Option<TurnOutcome> {
     if block.is("module") {
         let graph = graph(case, block)?;
-        return Some(vat.deliver(Delivery::Modules(graph)));
+        return Some(vat.run(Code::Modules(graph)));
     }
     let unit = compile_source(&block.code, "block", Goal::Script, Level::Ses, false).ok()?;
-    Some(vat.deliver(Delivery::Script(unit)))
+    Some(vat.run(Code::Script(unit)))
 }
 
 /// The module graph of a block: other modules of the case by their names.
@@ -128,8 +129,9 @@ fn graph(case: &Case, block: &Block) -> Option<Vec<ModuleIn>> {
     let mut next = 0;
     while next < sources.len() {
         let unit = compile_source(&sources[next], &names[next], Goal::Module, Level::Ses, false).ok()?;
+        let unit = shared(false).link(unit).ok()?;
         let mut requests = Vec::new();
-        for r in &unit.module.requests {
+        for r in &unit.unit.module.requests {
             let name = r.strip_prefix("./")?;
             let at = match names.iter().position(|n| n == name) {
                 Some(at) => at,
@@ -156,7 +158,7 @@ fn run_case(case: &Case, way: Way) -> Result<(), Failed> {
     } else {
         Quota { instructions: 1_000_000_000, ..Quota::default() }
     };
-    let mut vat = Vat::new(shared(unlocked), quota)?;
+    let mut vat = Vat::new(shared(unlocked), VatId(1), quota)?;
     for block in case.blocks.iter().filter(|b| b.file().is_none()) {
         vat.machine().set_match_loop(way == Way::Match);
         // a heap that is filled on purpose, collected at every step, would take hours
@@ -175,7 +177,7 @@ fn run_case(case: &Case, way: Way) -> Result<(), Failed> {
         }
         if way == Way::Restart {
             let saved = vat.save();
-            vat = Vat::load(shared(unlocked), &saved, quota)?;
+            vat = Vat::load(shared(unlocked), VatId(1), &saved, quota)?;
         }
     }
     Ok(())

@@ -1,8 +1,9 @@
 //! Programs of `tests/lang`, mutated at random: whatever they have become, each is refused with a diagnostic or ends within its limits.
 use engine::machine::compile_source;
 use engine::syntax::{ast::Goal, diagnostic::Level};
+use passable::VatId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use vat::{Delivery, Ending, Quota, Shared, Vat};
+use vat::{Code, Ending, Quota, Shared, Vat};
 
 /// xorshift64*
 struct Rng(u64);
@@ -142,9 +143,10 @@ fn run(seeds: std::ops::Range<u64>) -> (u64, u64) {
                 let _ = engine::syntax::parse(&text, &engine::syntax::Options { goal, level, dialect_2013: seed % 8 == 0 });
             }
             let Ok(unit) = compile_source(&text, "mutated", Goal::Script, Level::Ses, seed % 2 == 0) else { return (0, 0) };
-            let mut vat = Vat::new(&shared, QUOTA).expect("a vat");
-            let ending = vat.deliver(Delivery::Script(unit)).ending;
-            assert!(!matches!(ending, Ending::Aborted(engine::cx::Abort::Corrupt)), "a sound heap is said to be damaged");
+            let mut vat = Vat::new(&shared, VatId(1), QUOTA).expect("a vat");
+            let ending = vat.run(Code::Script(unit)).ending;
+            let damaged = matches!(&ending, Ending::Aborted(why) if why.message == engine::cx::Abort::Corrupt.message());
+            assert!(!damaged, "a sound heap is said to be damaged");
             vat.machine().verify().unwrap_or_else(|fault| panic!("{fault}"));
             (1, matches!(ending, Ending::Done) as u64)
         };

@@ -4,7 +4,8 @@
 use engine::machine::compile_source;
 use engine::syntax::ast::Goal;
 use engine::syntax::diagnostic::Level;
-use vat::{Delivery, Ending, Quota, Shared, Vat};
+use passable::VatId;
+use vat::{Code, Ending, Quota, Shared, Vat};
 
 /// Bytes of stack of the thread that runs the loops.
 const STACK: usize = 128 << 10;
@@ -42,9 +43,9 @@ fn no_handler_grows_the_stack() {
              for (let i = 0; i < {ROUNDS}; i += 1) {{ {body} }}"
         );
         let unit = compile_source(&source, "loop", Goal::Script, Level::Ses, false).expect("a program");
-        let mut vat = Vat::new(&shared, Quota::default()).expect("a vat");
+        let mut vat = Vat::new(&shared, VatId(1), Quota::default()).expect("a vat");
         let run = std::thread::Builder::new().stack_size(STACK).spawn(move || {
-            let t = vat.deliver(Delivery::Script(unit));
+            let t = vat.run(Code::Script(unit));
             assert!(matches!(t.ending, Ending::Done), "{:?}", t.ending);
         });
         run.expect("a thread").join().unwrap_or_else(|_| panic!("failed: {body}"));

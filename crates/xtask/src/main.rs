@@ -6,6 +6,7 @@ mod bench;
 mod book;
 mod ci;
 mod figures;
+mod node_examples;
 #[cfg(feature = "peer")]
 mod qjs;
 mod report;
@@ -27,6 +28,8 @@ cargo xtask COMMAND
                        CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
   figures [--only A,B] [--images N] [--special DIR]
                        what one vat promises of time and memory, kept in bench/RESULTS.md
+  node-examples --node-modules DIR
+                       each example without `~.` under Node, with the npm packages in DIR
   qjs FILE             run one script under quickjs-ng (built with `--features peer`; used by bench)
   measure FILE COMMAND run one command and write what it cost to FILE (used by bench)
 ";
@@ -54,6 +57,7 @@ fn run(args: &[String]) -> Result<bool> {
         ["book", ref rest @ ..] => book::run(&root, rest),
         ["bench", ref rest @ ..] => bench::run(&root, rest),
         ["figures", ref rest @ ..] => figures::run(&root, rest),
+        ["node-examples", "--node-modules", modules] => node_examples::run(&root, modules),
         ["qjs", file] => quickjs(file),
         ["measure", account, ref command @ ..] => Ok(bench::helper(account, command)?.success()),
         ["help" | "--help" | "-h"] => {

@@ -1,4 +1,4 @@
-//! Images: a heap as bytes, and deltas laid onto them.
+//! Images: a heap as bytes.
 //!
 //! ## Bytes
 //! ```text
@@ -6,7 +6,8 @@
 //! then for each region    used u128 | flags u8, three zeros | head u32 | crc32c u32 | 0 u32 | first [u8; 128] | its 32 KiB
 //! ```
 //! Numbers are little-endian. The header's crc is over its first 124 bytes, a region's over its bytes with the crc's own
-//! four as zero. Lines not in use are zeros, their `first` is 32.
+//! four as zero. Lines not in use are zeros. `first` is 0 for a line in which no object begins (one not in use, for example),
+//! else one more than the granule at which the first one does: a region with nothing in it is all zeros.
 //!
 //! Invariants
 //! - an image of a heap at a commit, and the images of the commits before it with the deltas since, are the same bytes;
@@ -16,7 +17,6 @@
 //! Must never know: files.
 use super::old::{BOOK_BYTES, Book, Hole, line_of};
 use super::region::{Meta, NO_START, R_ALL, R_LARGE, R_PINNED, Region, runs};
-use super::turn::{D_BLOCK, D_BOOK, D_LINES, D_REGION};
 use super::{Heap, Limits};
 use crate::layout::*;
 use crate::mem::{BaseImage, Cage, Mem, PAGE};
@@ -24,12 +24,12 @@ use std::{fmt, io};
 
 const MAGIC: [u8; 8] = *b"drsescag";
 const VERSION: u32 = 1;
-const HEADER: usize = 128;
-const BOOK_AT: usize = 32;
-const META: usize = 32;
-const LINES_AT: usize = META + REGION_LINES as usize;
+pub(super) const HEADER: usize = 128;
+pub(super) const BOOK_AT: usize = 32;
+pub(super) const META: usize = 32;
+pub(super) const LINES_AT: usize = META + REGION_LINES as usize;
 /// Bytes of an image for each region.
-const CHUNK_BYTES: usize = LINES_AT + REGION as usize;
+pub(super) const CHUNK_BYTES: usize = LINES_AT + REGION as usize;
 const CRC_AT: usize = 24;
 const _: () = assert!(BOOK_AT + BOOK_BYTES <= HEADER - 4);
 
@@ -163,7 +163,7 @@ impl Heap {
             out.extend_from_slice(&(reg.meta.flags as u32).to_le_bytes());
             out.extend_from_slice(&reg.meta.head.to_le_bytes());
             out.extend_from_slice(&[0; 8]);
-            out.extend((0..REGION_LINES).map(|l| if reg.used >> l & 1 == 1 { reg.first[l as usize] } else { NO_START }));
+            out.extend((0..REGION_LINES).map(|l| if reg.used >> l & 1 == 1 { stored(reg.first[l as usize]) } else { 0 }));
             out.resize(at + CHUNK_BYTES, 0);
             runs(reg.used, |a, n| {
                 let to = at + LINES_AT + (a * LINE) as usize;
@@ -245,9 +245,15 @@ fn header_bytes(book: &Book) -> Vec<u8> {
     out
 }
 
-fn seal_header(image: &mut [u8]) {
+pub(super) fn seal_header(image: &mut [u8]) {
     let crc = crc32c::crc32c(&image[..HEADER - 4]);
     image[HEADER - 4..HEADER].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// `first` of a line as it is stored.
+pub(super) fn stored(first: u8) -> u8 {
+    debug_assert!(first <= NO_START);
+    (first + 1) % (NO_START + 1)
 }
 
 fn chunk_crc(chunk: &[u8]) -> u32 {
@@ -255,13 +261,12 @@ fn chunk_crc(chunk: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, &chunk[CRC_AT + 4..CHUNK_BYTES])
 }
 
-fn seal_chunk(chunk: &mut [u8]) {
+pub(super) fn seal_chunk(chunk: &mut [u8]) {
     let crc = chunk_crc(chunk);
     chunk[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// Makes all checksums right again: for tests that damage images on purpose.
-#[doc(hidden)]
+/// Makes all checksums right: of an image that was put together by patches, whose keeper has checksums of its own.
 pub fn seal(image: &mut [u8]) {
     if image.len() >= HEADER {
         seal_header(image);
@@ -277,7 +282,7 @@ fn u32_at(b: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(b.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
-fn book_of(image: &[u8]) -> Option<Book> {
+pub(super) fn book_of(image: &[u8]) -> Option<Book> {
     Some(Book::from_bytes(image.get(BOOK_AT..BOOK_AT + BOOK_BYTES)?.try_into().ok()?))
 }
 
@@ -325,11 +330,13 @@ fn region_of(chunk: &[u8], r: u32) -> Result<Region, ImageError> {
     reg.meta = Meta { flags: chunk[16], head: u32_at(chunk, 20).unwrap_or(0) };
     reg.before = reg.used;
     reg.meta_before = reg.meta;
-    reg.first.copy_from_slice(&chunk[META..LINES_AT]);
+    for (to, b) in reg.first.iter_mut().zip(&chunk[META..LINES_AT]) {
+        *to = if *b == 0 { NO_START } else { *b - 1 };
+    }
     if reg.meta.flags & !R_ALL != 0 || chunk[17..20] != [0; 3] {
         return Err(ImageError::Bookkeeping { what: "unknown flags", region: r });
     }
-    if reg.first.iter().any(|f| *f > NO_START) {
+    if chunk[META..LINES_AT].iter().any(|b| *b > NO_START) {
         return Err(ImageError::Bookkeeping { what: "an object begins outside its line", region: r });
     }
     Ok(reg)
@@ -388,86 +395,4 @@ fn check_hole(regions: &[Region], h: &Hole) -> Option<usize> {
     let begun = h.cur.is_multiple_of(LINE) || reg.used >> line & 1 == 1;
     let free = (fresh..=last).all(|l| reg.used >> l & 1 == 0);
     (from == r && begun && free).then_some(r)
-}
-
-/// Lays a delta onto the image of the commit before it.
-pub fn apply_delta(image: &mut Vec<u8>, delta: &[u8]) -> Result<(), ImageError> {
-    let regions = parse_head(image)?;
-    let mut dirty = vec![false; regions];
-    let mut at = 0;
-    while at < delta.len() {
-        at = record(image, delta, at, &mut dirty).ok_or(ImageError::Delta { at })?;
-    }
-    for (r, _) in dirty.iter().enumerate().filter(|(_, d)| **d) {
-        seal_chunk(&mut image[HEADER + r * CHUNK_BYTES..][..CHUNK_BYTES]);
-    }
-    seal_header(image);
-    Ok(())
-}
-
-fn parse_head(image: &[u8]) -> Result<usize, ImageError> {
-    let n = book_of(image).map_or(0, |b| b.regions as usize);
-    let expected = HEADER + n * CHUNK_BYTES;
-    if image.len() == expected { Ok(n) } else { Err(ImageError::Length { is: image.len(), expected }) }
-}
-
-/// One record of a delta; where the next one begins.
-fn record(image: &mut Vec<u8>, d: &[u8], at: usize, dirty: &mut Vec<bool>) -> Option<usize> {
-    let head = u32_at(d, at)?;
-    let (off, mut p) = (head & !255, at + 4);
-    if head as u8 == D_BOOK {
-        let book = Book::from_bytes(d.get(p..p + BOOK_BYTES)?.try_into().ok()?);
-        if (book.regions as usize) < dirty.len() || book.regions > MAX_REGIONS {
-            return None;
-        }
-        image[BOOK_AT..BOOK_AT + BOOK_BYTES].copy_from_slice(&book.to_bytes());
-        while dirty.len() < book.regions as usize {
-            dirty.push(true);
-            let from = image.len();
-            image.resize(from + CHUNK_BYTES, 0);
-            image[from + META..from + LINES_AT].fill(NO_START);
-        }
-        return Some(p + BOOK_BYTES);
-    }
-    let (r, line) = ((off / REGION) as usize, (off / LINE % REGION_LINES) as usize);
-    *dirty.get_mut(r)? = true;
-    let chunk = HEADER + r * CHUNK_BYTES;
-    match head as u8 {
-        D_BLOCK => {
-            let (first, mask) = (*d.get(p)?, *d.get(p + 1)?);
-            p += 2;
-            image[chunk + META + line] = first;
-            for i in (0..8).filter(|i| mask >> i & 1 == 1) {
-                let to = chunk + LINES_AT + line * LINE as usize + i * 32;
-                image[to..to + 32].copy_from_slice(d.get(p..p + 32)?);
-                p += 32;
-            }
-        }
-        D_LINES => {
-            let len = u32_at(d, p)? as usize;
-            let n = len.div_ceil(LINE as usize);
-            p += 4;
-            if line + n > REGION_LINES as usize {
-                return None;
-            }
-            let meta = &mut image[chunk..chunk + LINES_AT];
-            meta[META + line..META + line + n].copy_from_slice(d.get(p..p + n)?);
-            (line..line + n).for_each(|l| meta[l / 8] |= 1 << (l % 8));
-            let to = chunk + LINES_AT + line * LINE as usize;
-            image[to..to + n * LINE as usize].fill(0);
-            image[to..to + len].copy_from_slice(d.get(p + n..p + n + len)?);
-            p += n + len;
-        }
-        D_REGION => {
-            image[chunk..chunk + CRC_AT].copy_from_slice(d.get(p..p + CRC_AT)?);
-            p += CRC_AT;
-            for l in (0..REGION_LINES as usize).filter(|l| image[chunk + l / 8] >> (l % 8) & 1 == 0).collect::<Vec<_>>() {
-                image[chunk + META + l] = NO_START;
-                let to = chunk + LINES_AT + l * LINE as usize;
-                image[to..to + LINE as usize].fill(0);
-            }
-        }
-        _ => return None,
-    }
-    Some(p)
 }

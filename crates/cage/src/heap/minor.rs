@@ -63,6 +63,10 @@ impl Young {
 const HALF_A: u32 = EDEN_END;
 const HALF_B: u32 = EDEN_END + SURVIVORS;
 
+/// Where the nursery ends while a mark goes on.
+const EDEN_HALF: u32 = NURSERY + (EDEN_END - NURSERY) / 2;
+const _: () = assert!(EDEN_HALF.is_multiple_of(8) && EDEN_HALF - NURSERY > 2 * MAX_YOUNG);
+
 /// Entries of a list that stays allocated between evacuations.
 const KEEP_WORK: usize = 1 << 14;
 
@@ -87,8 +91,12 @@ impl Heap {
         if std::mem::take(&mut self.full) || self.stress {
             return self.collect_full(mem, stack_end, extra);
         }
+        let before = self.mark.work_ever;
         self.evacuate(mem, stack_end, extra, false)?;
-        self.pace(mem, stack_end.clamp(STACK, STACK_END), extra)
+        self.pace(mem, stack_end.clamp(STACK, STACK_END), extra)?;
+        let work = self.mark.work_ever - before + self.young.copied;
+        self.mark.most_work = self.mark.most_work.max(work);
+        Ok(())
     }
 
     pub(super) fn evacuate(&mut self, mem: Mem, stack_end: u32, extra: &mut [u64], promote: bool) -> Result<(), HeapFull> {
@@ -146,9 +154,11 @@ impl Heap {
     }
 
     fn reset_nursery(&mut self) {
+        // while a mark goes on its steps come twice as often, so that they may be half as long
+        let end = if self.mark.active() { EDEN_HALF } else { EDEN_END };
         self.nur = NURSERY;
-        self.nur_end = EDEN_END;
-        self.young.end = EDEN_END;
+        self.nur_end = end;
+        self.young.end = end;
         self.young.wanted = false;
     }
 

@@ -13,8 +13,8 @@
 //! - after an error of any call the turn must be rolled back.
 //!
 //! Invariants
-//! - a block of old space whose `DIRTY` byte is not zero has been seen by `write_slow` in this turn, and by the marker's
-//!   list of blocks to look at again if it is at work: a store into it needs no more;
+//! - a block of old space whose `DIRTY` byte is not zero has been seen by `write_slow` in this turn (or was laid out in it),
+//!   and by the marker's list of blocks to look at again if it is at work: a store into it needs no more;
 //! - every old slot that holds a young reference is in `remembered`, once.
 //!
 //! Must never know: what a kind means beyond its table row.
@@ -23,6 +23,8 @@ mod image;
 mod mark;
 mod minor;
 mod old;
+mod patch;
+mod reach;
 mod region;
 mod sweep;
 mod turn;
@@ -32,9 +34,10 @@ mod weak;
 use crate::layout::*;
 use crate::mem::Mem;
 use crate::value::*;
-pub use image::{Base, ImageError, apply_delta, seal};
+pub use image::{Base, ImageError, seal};
 pub use mark::Tuning;
 pub use old::{Book, Class, Hole};
+pub use patch::{apply_delta, image_len, image_patches};
 pub use region::Region;
 pub use turn::{DeltaStats, TurnEnd};
 pub use verify::Fault;
@@ -65,6 +68,8 @@ pub struct Stats {
     pub undo_blocks: u32,
     pub collections: u64,
     pub marks: u64,
+    /// The most work of one `collect`: bytes copied and work of marking (see `Tuning`).
+    pub most_work: u64,
     /// Moved out of sparse regions since the heap was opened.
     pub moved_bytes: u64,
     /// References that the marker found to name no object: more than 0 means a damaged heap.
@@ -389,6 +394,11 @@ impl Heap {
         self.book.used_lines as u64 * LINE as u64
     }
 
+    /// How many markings of the whole heap have come to their end.
+    pub fn marks(&self) -> u64 {
+        self.mark.cycles
+    }
+
     /// What an operator may want to know.
     pub fn stats(&self) -> Stats {
         Stats {
@@ -402,6 +412,7 @@ impl Heap {
             undo_blocks: self.undo.len() as u32,
             collections: self.collections,
             marks: self.mark.cycles,
+            most_work: self.mark.most_work,
             moved_bytes: self.moved_bytes,
             bad_references: self.mark.bad,
         }

@@ -126,6 +126,18 @@ impl Heap {
         Some(at)
     }
 
+    /// The large object that `at` lies in, if it lies in one. A reference to its inside keeps it whole, so that the embedder may
+    /// let a sequence begin further in.
+    #[inline]
+    pub fn large_at(&self, mem: Mem, at: u32) -> Option<u32> {
+        let meta = self.regions.get((at.checked_sub(OLD)? / REGION) as usize)?.meta;
+        if meta.flags & R_LARGE == 0 || meta.head < OLD {
+            return None;
+        }
+        let size = size_of(self.kinds, mem.r64(meta.head, 0))?;
+        (at >= meta.head && at - meta.head < size).then_some(meta.head)
+    }
+
     pub(super) fn reserved(&self, region: usize) -> bool {
         self.book.holes.iter().any(|h| h.cur < h.end && line_of(h.cur).0 == region)
     }
@@ -211,10 +223,22 @@ impl Heap {
             self.regions[r + i].meta.flags = flags;
             self.regions[r + i].meta.head = at;
             let left = bytes - i as u32 * REGION;
-            self.claim(mem, r + i, span(0, (left.min(REGION) - 1) / LINE));
+            let lines = left.min(REGION).div_ceil(LINE);
+            self.claim(mem, r + i, span(0, lines - 1));
+            if !self.mark.active() {
+                // nothing to copy, no marker to tell: stores need not ask block by block
+                self.fresh(mem, r + i, lines);
+            }
         }
         self.regions[r].first[0] = 0;
         Some(at)
+    }
+
+    /// Sets the `DIRTY` bytes of the region's first lines that were not in use when the turn began.
+    fn fresh(&self, mem: Mem, r: usize, lines: u32) {
+        let block = r as u32 * REGION_LINES;
+        let before = self.regions[r].before;
+        (0..lines).filter(|l| before >> l & 1 == 0).for_each(|l| mem.w8(DIRTY + block + l, 0, 1));
     }
 
     /// Records an object of at most `MAX_SMALL` bytes at the cursor of a hole.

@@ -7,17 +7,20 @@
 //! from `OLD` (a multiple of 256) and whose lowest byte tells what follows:
 //! ```text
 //! 1  a changed block      first u8 | mask u8 | for each set bit i of mask: bytes [32 i, 32 i + 32) of the block
-//! 2  fresh lines          length u32 | first u8 for each line begun | the bytes; the rest of the last line is zero
-//! 3  a region's lines     used u128 | flags u8 | three zeros | head u32
+//! 2  fresh lines          length u32 | first u8 for each line begun | used | the bytes; the rest of the last line is zero
+//! 3  a region's lines     freed u128 | used u128 | flags u8 | three zeros | head u32
 //! 4  the allocator        the bytes of `Book` (offset 0); comes first
 //! ```
-//! Lines named by 2 come into use; 3 gives all used lines of one region, those of 2 included; lines not in use read as zero.
-//! `first` is the granule at which the line's first object begins, or 32.
+//! Lines named by 2 come into use, `used` are the bytes `line / 8` to `last line / 8` of the region's u128 as it is now. 3 comes
+//! behind them if lines went out of use (`freed`: those read as zero from now on) or the rest changed; it gives all used lines.
+//! `first` is what an image stores for the line (see `image`), or in 1 `SAME`.
 //!
 //! Invariants
 //! - a delta applied to the image of the last commit gives the image of this one, byte for byte;
-//! - blocks whose bytes are what they were are not in it.
-use super::region::runs;
+//! - blocks whose bytes are what they were are not in it;
+//! - it can be turned into plain patches of the image without knowing the image (see `patch`).
+use super::image::stored;
+use super::region::{Region, runs};
 use super::{Heap, HeapFull};
 use crate::layout::*;
 use crate::mem::Mem;
@@ -26,6 +29,8 @@ pub const D_BLOCK: u8 = 1;
 pub const D_LINES: u8 = 2;
 pub const D_REGION: u8 = 3;
 pub const D_BOOK: u8 = 4;
+/// In place of a block's `first`: it is what it was.
+pub const SAME: u8 = 0xFF;
 
 /// Undo copies for which memory stays allocated between turns.
 const KEEP_UNDO: usize = 1 << 12;
@@ -84,10 +89,12 @@ impl Heap {
             let reg = &self.regions[r as usize];
             let fresh = reg.used & !reg.before;
             st.fresh_lines += fresh.count_ones();
-            runs(fresh, |a, n| lines_record(mem, r * REGION_LINES + a, &reg.first[a as usize..(a + n) as usize], out));
-            if reg.before & !reg.used != 0 || reg.meta != reg.meta_before {
+            runs(fresh, |a, n| lines_record(mem, r, reg, a, n, out));
+            let freed = reg.before & !reg.used;
+            if freed != 0 || reg.meta != reg.meta_before {
                 st.regions += 1;
                 out.extend_from_slice(&((r * REGION) | D_REGION as u32).to_le_bytes());
+                out.extend_from_slice(&freed.to_le_bytes());
                 out.extend_from_slice(&reg.used.to_le_bytes());
                 out.extend_from_slice(&(reg.meta.flags as u32).to_le_bytes());
                 out.extend_from_slice(&reg.meta.head.to_le_bytes());
@@ -178,7 +185,7 @@ fn block_record(mem: Mem, block: u32, before: &[u8; 256], first_before: u8, firs
         return 0;
     }
     out.extend_from_slice(&((block * BLOCK) | D_BLOCK as u32).to_le_bytes());
-    out.extend_from_slice(&[first, mask]);
+    out.extend_from_slice(&[if first == first_before { SAME } else { stored(first) }, mask]);
     for (i, part) in now.chunks_exact(32).enumerate() {
         if mask >> i & 1 == 1 {
             out.extend_from_slice(part);
@@ -187,17 +194,19 @@ fn block_record(mem: Mem, block: u32, before: &[u8; 256], first_before: u8, firs
     1
 }
 
-/// A run of fresh lines, without the zeros at its end.
-fn lines_record(mem: Mem, line: u32, first: &[u8], out: &mut Vec<u8>) {
+/// A run of `n` fresh lines of a region from line `a` on, without the zeros at its end.
+fn lines_record(mem: Mem, r: u32, reg: &Region, a: u32, n: u32, out: &mut Vec<u8>) {
+    let line = r * REGION_LINES + a;
     let start = OLD + line * LINE;
-    let last = start + (first.len() as u32 - 1) * LINE;
+    let last = start + (n - 1) * LINE;
     let mut len = last - start + LINE;
     while len > last - start + 8 && mem.r64(start + len - 8, 0) == 0 {
         len -= 8;
     }
     out.extend_from_slice(&((line * LINE) | D_LINES as u32).to_le_bytes());
     out.extend_from_slice(&len.to_le_bytes());
-    out.extend_from_slice(first);
+    out.extend(reg.first[a as usize..(a + n) as usize].iter().map(|f| stored(*f)));
+    out.extend_from_slice(&reg.used.to_le_bytes()[a as usize / 8..=(a + n - 1) as usize / 8]);
     let whole = mem.append(start, len, out);
     debug_assert!(whole.is_some());
 }

@@ -4,7 +4,7 @@
 //!
 //! What must hold, and is looked at
 //! - in every line in use, objects of known kinds follow each other from `first` on, zeros between them being nothing;
-//! - what the root reaches, weakly or not: every reference names the beginning of an object, whose lines are in use; no two
+//! - what the root reaches, weakly or not: every reference names the beginning of an object (or a word of a large one), whose lines are in use; no two
 //!   of these objects share a byte; an object is pinned exactly if its region is; a shape is old and pinned;
 //! - an old slot that names something young is in the remembered set, and nothing is young between turns;
 //! - the counts and holes of the allocator agree with the line map.
@@ -152,6 +152,7 @@ impl Walk<'_> {
             }
             return Ok(());
         }
+        let off = self.heap.large_at(mem, off).filter(|_| off.is_multiple_of(8)).unwrap_or(off);
         if !off.is_multiple_of(8) || !has(&self.starts, off) {
             return fault("a reference names no object's beginning", slot, v);
         }

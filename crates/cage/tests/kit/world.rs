@@ -1,7 +1,6 @@
 //! A heap beside a plain Rust model of it; random operations act on both, comparisons find what differs.
 use crate::kit::*;
-use cage::heap::apply_delta;
-use cage::heap::{Heap, Tuning};
+use cage::heap::{Heap, Tuning, apply_delta, image_len, image_patches, seal};
 use cage::layout::*;
 use cage::value::*;
 use cage::{Cage, HeapFull, Limits, Mem};
@@ -280,8 +279,13 @@ impl World {
         self.compare(false);
         let mut delta = Vec::new();
         self.heap.delta(mem, &mut delta);
+        let mut patched = self.image.clone();
         apply_delta(&mut self.image, &delta).unwrap();
         same_bytes(&self.image, &self.heap.save(mem), "delta");
+        patched.resize(image_len(&delta).map_or(patched.len(), |n| n as usize), 0);
+        image_patches(&delta, |at, bytes| patched[at as usize..][..bytes.len()].copy_from_slice(bytes)).unwrap();
+        seal(&mut patched);
+        same_bytes(&patched, &self.image, "patches");
         self.committed = self.m.clone();
         self.extra_committed = self.extra;
         Ok(())

@@ -7,9 +7,13 @@ fn root() -> PathBuf {
 }
 
 fn prints_what_is_expected(name: &str) {
+    prints_with(name, &[], "expected.txt");
+}
+
+fn prints_with(name: &str, args: &[&str], file: &str) {
     let folder = format!("examples/{name}");
-    let expected = std::fs::read_to_string(root().join(&folder).join("expected.txt")).expect("expected.txt");
-    let ran = kit::drses(&root(), &["run", &folder], b"");
+    let expected = std::fs::read_to_string(root().join(&folder).join(file)).expect(file);
+    let ran = kit::drses(&root(), &[&["run", &folder], args].concat(), b"");
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert_eq!(ran.out, expected);
 }
@@ -32,6 +36,37 @@ fn mint() {
 #[test]
 fn escrow_one_vat() {
     prints_what_is_expected("escrow-one-vat");
+}
+
+#[test]
+fn escrow() {
+    prints_what_is_expected("escrow");
+}
+
+#[test]
+fn escrow_in_eighteen_cases() {
+    prints_with("escrow", &["cases"], "cases.txt");
+}
+
+#[test]
+fn contract_host() {
+    prints_what_is_expected("contract-host");
+}
+
+#[test]
+fn auction() {
+    prints_what_is_expected("auction");
+}
+
+#[test]
+fn caretaker() {
+    prints_what_is_expected("caretaker");
+}
+
+#[test]
+fn sandbox() {
+    prints_what_is_expected("sandbox");
+    prints_with("sandbox", &["harmless"], "harmless.txt");
 }
 
 #[test]

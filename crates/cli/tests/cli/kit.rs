@@ -42,6 +42,11 @@ impl Folder {
         std::fs::write(path, bytes).expect("a file can be written");
     }
 
+    /// The text of a file, if it is there.
+    pub fn read(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.0.join(name)).ok()
+    }
+
     /// Runs `drses` in this folder with nothing on standard input.
     pub fn run(&self, args: &[&str]) -> Ran {
         drses(&self.0, args, b"")

@@ -1,8 +1,10 @@
 //! The program `drses` from outside: what it prints, and how it exits.
 #![forbid(unsafe_code)]
 mod check;
+mod desugar;
 mod examples;
 mod hostile;
 mod kit;
 mod repl;
 mod run;
+mod vats;

@@ -20,7 +20,85 @@ fn start_is_called_when_there_is_no_default() {
     assert_eq!(f.run(&["run", "start.js"]).out, "started\n");
     let ran = f.run(&["run", "none.js"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("none.js exports nothing to start"), "{}", ran.err);
+    assert!(ran.err.contains("none.js exports no function to start"), "{}", ran.err);
+}
+
+#[test]
+fn a_default_export_that_is_no_function_starts_nothing() {
+    let f = Folder::new(&[("p.js", "export default 3; export const start = ({ console }) => console.log('started');")]);
+    let ran = f.run(&["run", "p.js"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+    assert!(ran.err.contains("error[E-START]") && ran.err.contains("`default` export"), "{}", ran.err);
+}
+
+#[test]
+fn a_name_that_no_module_exports_is_shown_where_it_is_imported() {
+    let f = Folder::new(&[
+        ("main.js", "import { one,\n  two } from './lib.js';\nexport default () => one + two;"),
+        ("again.js", "export { three } from './lib.js';\nexport default () => 1;"),
+        ("both.js", "import { one } from './all.js';\nexport default () => one;"),
+        ("all.js", "export * from './lib.js';\nexport * from './other.js';"),
+        ("lib.js", "export const one = 1;"),
+        ("other.js", "export const one = 2;"),
+    ]);
+    for (file, place, what) in [
+        ("main.js", "main.js:2:3", "'./lib.js' exports no `two`"),
+        ("again.js", "again.js:1:23", "'./lib.js' exports no `three`"),
+        ("both.js", "both.js:1:10", "provide `one`"),
+    ] {
+        let ran = f.run(&["run", file]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{file}");
+        let parts = ["error[E-EXPORT]", place, what, "help: "];
+        assert!(parts.iter().all(|part| ran.err.contains(part)), "{file}: {}", ran.err);
+    }
+}
+
+#[test]
+fn an_error_that_nobody_caught_is_told_with_its_place_and_the_calls_it_left() {
+    let f = Folder::new(&[
+        (
+            "s.js",
+            "const inner = () => {\n  throw TypeError('deep');\n};\nconst outer = () => [1].map(() => inner());\ntry { outer(); } catch (e) {}\nouter();",
+        ),
+        ("later.js", "export default async () => {\n  await null;\n  null.x;\n};"),
+        ("lost.js", "Promise.resolve(1).then(function cb() { undefinedName; });"),
+        ("quiet.js", "try { null.x; } catch (e) {}\nPromise.reject(Error('made, not thrown'));"),
+    ]);
+    let ran = f.run(&["run", "--script", "s.js"]);
+    let expected = "  at inner (s.js:2:3)\n  at s.js:4:40\n  at outer (s.js:4:28)\n  at s.js:6:6\n";
+    assert!(ran.err.contains(expected), "{}", ran.err);
+    assert_eq!(ran.last_error(), "TypeError: deep");
+    assert!(f.run(&["run", "later.js"]).err.contains("\n  at default (later.js:3:"));
+    assert!(f.run(&["run", "--script", "lost.js"]).err.contains("\n  at cb (lost.js:1:41)\n"));
+    assert!(!f.run(&["run", "--script", "quiet.js"]).err.contains("  at "));
+}
+
+#[test]
+fn errors_are_told_as_json_on_request() {
+    let f = Folder::new(&[
+        ("thrown.js", "export default () => {\n  throw RangeError('a \"quoted\" text');\n};"),
+        ("source.js", "export default = 1;"),
+        ("endless.js", "export default () => { for (;;); };"),
+    ]);
+    for (args, parts) in [
+        (
+            &["run", "--json", "thrown.js"][..],
+            &[
+                r#""code":"E-START","name":"RangeError","message":"a \"quoted\" text""#,
+                r#""file":"thrown.js","line":2,"column":3"#,
+            ][..],
+        ),
+        (&["run", "--json", "source.js"], &[r#""name":"SyntaxError""#, r#""file":"source.js","line":1,"column":16"#]),
+        (
+            &["run", "--json", "--max-instructions", "1e6", "endless.js"],
+            &[r#""name":"RangeError","message":"limit: instructions per turn","file":null"#],
+        ),
+        (&["run", "--json", "none.js"], &[r#""code":"E-FILE""#, r#""remedy":"check the path"#]),
+    ] {
+        let ran = f.run(args);
+        let whole = |line: &str| line.starts_with('{') && line.ends_with('}');
+        assert!(ran.err.lines().all(whole) && parts.iter().all(|part| ran.err.contains(part)), "{args:?}: {}", ran.err);
+    }
 }
 
 #[test]
@@ -129,7 +207,7 @@ fn bad_imports_are_all_told_and_nothing_runs() {
     }
     let ran = f.run(&["run", "name.js"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.last_error().contains("zzz"), "{}", ran.err);
+    assert!(ran.err.contains("zzz"), "{}", ran.err);
 }
 
 #[test]

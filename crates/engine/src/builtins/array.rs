@@ -19,7 +19,7 @@ use crate::realm::Realm;
 use crate::roots::{self, *};
 use crate::shape;
 use cage::Mem;
-use cage::layout::{H_N, H_X, header};
+use cage::layout::{H_FLAGS, H_N, H_X, MAX_SMALL, MAX_YOUNG, OLD, header};
 use cage::value::*;
 
 const CTOR: u16 = 0x0C0;
@@ -187,24 +187,48 @@ fn pop(cx: &mut Cx, m: Mem, a: Args) -> Res {
     Ok(v)
 }
 
-/// Drops the first `k` elements. In the nursery the header moves up to where the last of them stood; an old object keeps
-/// its place (the line map names it), so there the rest moves down, at a cost of its length.
+/// Fewer elements than these are moved down where they are.
+const FEW: u32 = 64;
+/// Bytes of elements that are surely a large object, header included.
+const LARGE: u32 = MAX_SMALL + 64;
+
+/// Drops the first `k` elements, so that a queue costs the same at any length: the header moves up to where the last of them
+/// stood. In the nursery that is all; within a large object of old space the true header stays, and the array refers to
+/// the inside. A smaller old object keeps its place (the line map names it): many elements move out of it into one
+/// of the other two, few move down.
 fn trim_left(cx: &mut Cx, m: Mem, a: Value, k: u32) -> Res<()> {
     let e = array::elems(m, a);
-    let (cap, tail) = (m.r32(e, H_X), m.r16(e, H_N));
-    if k > cap {
+    let (cap, n) = (m.r32(e, H_X), array::dense_len(m, a));
+    if k > n || n > cap {
         return Err(cx.stop(Abort::Corrupt));
     }
-    if e < cage::layout::OLD {
-        let to = e.wrapping_add(k * 8);
-        m.w64(to, 0, header(ELEMS, m.r8(e, cage::layout::H_FLAGS), tail, cap - k));
-        cx.heap.write(m, (a as u32).wrapping_add(8), CELL | to as u64);
-        return Ok(());
+    let left = n.saturating_sub(k);
+    let large = cx.heap.large_at(m, e);
+    if e >= OLD && large.is_none() {
+        if left < FEW {
+            cx.charge(left as u64 / 32)?;
+            cx.heap.copy_values(m, place(e, k), place(e, 0), left);
+            (left..n).for_each(|i| cx.heap.write(m, place(e, i), HOLE));
+            return Ok(());
+        }
+        let room = left + left / 2;
+        let young = room <= MAX_YOUNG / 8 - 2;
+        array::resize(cx, m, a, if young { room } else { room.max(LARGE / 8) }, false)?;
+        return trim_left(cx, m, a, k);
     }
-    let n = array::sound_len(cx, m, a)?;
-    let rest = n - k.min(n);
-    move_elems(cx, m, e, k, e, 0, rest)?;
-    fill_elems(cx, m, e, rest, n - rest, HOLE)
+    if let Some(head) = large {
+        if left < FEW && head != e {
+            // little is left of much
+            array::resize(cx, m, a, n + FEW, false)?;
+            return trim_left(cx, m, a, k);
+        }
+        cx.charge(k as u64 / 16)?;
+        (0..k).map(|i| e.wrapping_add(i * 8)).filter(|at| *at != head).for_each(|at| cx.heap.write(m, at, HOLE));
+    }
+    let to = e.wrapping_add(k * 8);
+    cx.heap.write(m, to, header(ELEMS, m.r8(e, H_FLAGS), m.r16(e, H_N), cap.wrapping_sub(k)));
+    cx.heap.write(m, (a as u32).wrapping_add(8), CELL | to as u64);
+    Ok(())
 }
 
 /// Array.prototype.shift

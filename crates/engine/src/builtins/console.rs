@@ -8,7 +8,7 @@ use self::inspect::{DEPTH, inspect};
 use super::{Native, f};
 use crate::cx::{Args, Cx, OutputLine, Res, Value};
 use crate::realm::Realm;
-use crate::shape::WC;
+use crate::shape::{WC, WEC};
 use crate::{convert, function, object, string};
 use cage::Mem;
 use cage::value::*;
@@ -156,7 +156,12 @@ fn leading_number(s: &str) -> f64 {
 pub fn install(cx: &mut Cx, m: Mem, r: &Realm) -> Res<()> {
     r.method(cx, m, r.global, 0x460)?;
     let console = object::new(cx, m)?;
-    r.methods(cx, m, console, &[0x461, 0x462, 0x463, 0x464, 0x465])?;
+    for number in 0x461..=0x465 {
+        // enumerable, as people know it: `console.log(console)` shows them
+        let name = super::native(number).map_or("", |n| n.name);
+        let f = function::native(cx, m, number, &[])?;
+        r.value(cx, m, console, name, f, WEC)?;
+    }
     r.tag(cx, m, console, "console")?;
     r.value(cx, m, r.global, "console", console, WC)
 }

@@ -9,7 +9,7 @@ use crate::promise;
 use crate::realm::Realm;
 use crate::roots::{self, *};
 use crate::send::{self, APPLY, GET, METHOD};
-use crate::{array, function, harden, interp, pass};
+use crate::{array, function, harden, interp};
 use cage::Mem;
 use cage::value::*;
 
@@ -148,11 +148,7 @@ fn construct(cx: &mut Cx, m: Mem, a: Args) -> Res {
 
 /// A fresh object whose messages `handler` answers.
 pub fn make_presence(cx: &mut Cx, m: Mem, handler: Value) -> Res {
-    let o = object::create(cx, m, NULL)?;
-    let name = cx.str(m, "presence")?;
-    pass::far(cx, m, name, o)?;
-    send::set_presence_handler(cx, m, o, handler)?;
-    Ok(o)
+    send::presence(cx, m, handler)
 }
 
 fn with_presence(cx: &mut Cx, m: Mem, a: Args) -> Res {

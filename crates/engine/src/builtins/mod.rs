@@ -30,6 +30,7 @@ pub mod math;
 pub mod number;
 pub mod object;
 pub mod object_proto;
+pub mod power;
 pub mod promise;
 pub mod reflect;
 pub mod script;
@@ -78,7 +79,8 @@ pub const fn ctor(number: u16, name: &'static str, length: u8, run: NativeFn) ->
 /// Blocks of numbers: error 0x010, object 0x040, function 0x0A0, array 0x0C0, string 0x140, number 0x1C0, math 0x200,
 /// symbol 0x240, bigint 0x260, boolean 0x280, reflect 0x290, json 0x2B0, map and set 0x2C0, weak collections 0x300,
 /// iterators 0x320, promise 0x340, eventual send 0x380, harden, assert and other SES 0x3C0, compartment 0x420, console 0x460,
-/// helpers for script code 0x480, globals (parseInt …) 0x4C0, unlocked realms 0x4E0.
+/// helpers for script code 0x480, globals (parseInt …) 0x4C0, unlocked realms 0x4E0,
+/// powers 0x500.
 const TABLES: &[&[Native]] = &[
     error::TABLE,
     unlocked::TABLE,
@@ -111,6 +113,7 @@ const TABLES: &[&[Native]] = &[
     makers::TABLE,
     assert::TABLE,
     compartment::TABLE,
+    power::TABLE,
 ];
 
 /// Numbers below this.

@@ -1,6 +1,7 @@
 //! Code units: what the compiler gives and the machine runs.
 //!
-//! In: nothing. Out: the types of bytecode, its opcodes (`op`), constants and side tables.
+//! In: nothing. Out: the types of bytecode, its opcodes (`op`), constants and side tables; units as bytes (`bytes`), the check
+//! of a unit (`verify`), its text (`disasm`).
 //!
 //! Invariants
 //! - bytecode is a durable format: opcode numbers and meanings are append-only;
@@ -8,13 +9,18 @@
 //! - one unit stands for one source text under one goal; its hash names it.
 //!
 //! Must never know: heaps, values.
+pub mod bytes;
+pub(crate) mod disasm;
+mod effects_of;
 pub mod op;
+mod tables;
+pub(crate) mod verify;
 
 use std::sync::Arc;
 use syntax::ast::Span;
 
 /// A compiled source.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeUnit {
     /// Named in error reports: a path or a made-up name.
     pub name: String,
@@ -37,7 +43,7 @@ pub struct CodeUnit {
 pub const IC_BYTES: u32 = 32;
 
 /// A constant, materialised once per vat.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Const {
     /// An interned string; also names property keys. A canonical array index ("0", "17") is a key as well; the machine converts.
     String(Box<[u16]>),
@@ -54,7 +60,7 @@ pub enum Const {
 pub const MAX_LITERAL_KEYS: usize = 60;
 
 /// Header words of a function in `words` at `at`: `nregs : 8 | nparams : 8 | flags : 16`, then the function's index. Code follows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FuncInfo {
     pub at: u32,
     /// Words of code after the two header words.
@@ -103,7 +109,7 @@ pub type Indirect = (Box<[u16]>, u32, Option<Box<[u16]>>);
 
 /// What linking a module needs. A module's program function takes, as capture 0, the global object; then one box for
 /// each entry of `cells`, in order: the module's imports and exports. Names are constants of the unit.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModuleTable {
     /// Specifiers requested, in order.
     pub requests: Vec<String>,
@@ -114,9 +120,12 @@ pub struct ModuleTable {
     /// Requests of `export *`.
     pub stars: Vec<u32>,
     pub has_top_level_await: bool,
+    /// What calls and sends of a method `make` name by a literal relative path as their first argument, in order: a
+    /// bundler captures these.
+    pub makes: Vec<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
     /// A binding of this module that is exported: the linker makes the box, uninitialised. (A function declaration is
     /// initialised by the program itself, first thing.)

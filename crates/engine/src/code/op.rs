@@ -50,7 +50,7 @@ table! {
     DEFACC = 28, "A B C w", "define accessor on r[a] under key r[b] (see TOKEY) with function r[c]; w1 is 0 getter, 1 setter; enumerable, configurable";
     DELE = 29, "A B C", "r[a] = delete r[b][r[c]] (strict: TypeError if refused)";
     GETG = 30, "A n n ~ #", "r[a] = global #w2 of the global object in capture b; absent: ReferenceError, or undefined if c is 1 (typeof)";
-    SETG = 31, "A n - ~ #", "global #w2 = r[a] (capture b is the global object); ReferenceError if absent";
+    SETG = 31, "A n C ~ #", "global #w2 = r[a] (capture b is the global object); ReferenceError if absent, or if c is not 0 and r[c] false";
     GETLEN = 32, "A B - ~ #", "as GETP for the key `length`";
     NEWREC = 33, "A B n @", "r[a] = new object with the c values r[b] … in the shape that constant @w1 is (c >= 1)";
     NEWOBJ = 34, "A", "r[a] = new empty object";
@@ -61,7 +61,7 @@ table! {
     COPYDATA = 39, "A B", "CopyDataProperties(r[a], r[b], []) (object spread; nullish copies nothing)";
     OBJREST = 40, "A B C w", "r[a] = object of the own enumerable properties of r[b] except the w1 keys r[c] … (see TOKEY)";
     TOKEY = 41, "A B C", "r[a] = ToPropertyKey(r[b]); TypeError before if r[c] is null or undefined (r0 never is)";
-    HASPRIV = 42, "-", "reserved";
+    HASG = 42, "A n - ~ #", "r[a] = whether the global object in capture b has #w2";
     IN = 43, "A B C", "r[a] = r[b] in r[c]";
     INSTANCEOF = 44, "A B C", "r[a] = r[b] instanceof r[c]";
     SETNAME = 45, "A B n", "SetFunctionName of the fresh closure r[a] to the key r[b]; c: 0 none, 1 prefix `get`, 2 prefix `set`";

@@ -3,7 +3,7 @@ use super::expr::short_circuit;
 use super::regs::Kind;
 use super::{Gen, Res};
 use crate::code::op;
-use syntax::ast::{BinaryOp, Expr, ExprId, LogicalOp, NameId, Pat, PatId, RefId, Span};
+use syntax::ast::{BinaryOp, Expr, ExprId, LogicalOp, NameId, Pat, PatId, RefId, Resolution, Span};
 
 /// Where an assignment goes, its parts evaluated.
 #[derive(Clone, Copy)]
@@ -11,6 +11,8 @@ pub(super) enum Place {
     /// A local variable that is a register and may be written at once.
     Reg(u8),
     Var(RefId),
+    /// A property of the global object; the register holds whether it was there when the target was evaluated.
+    Global(RefId, u8),
     Member(u8, NameId, Span),
     Index(u8, u8, Span),
 }
@@ -60,7 +62,7 @@ impl<'t> Gen<'t> {
     fn get_place(&mut self, place: Place, dst: u8) -> Res {
         match place {
             Place::Reg(r) => self.mov(dst, r),
-            Place::Var(id) => self.read(id, dst)?,
+            Place::Var(id) | Place::Global(id, _) => self.read(id, dst)?,
             Place::Member(o, name, span) => self.get(dst, o, name, span),
             Place::Index(o, k, span) => {
                 self.mark(span);
@@ -74,6 +76,7 @@ impl<'t> Gen<'t> {
         match place {
             Place::Reg(r) => self.mov(r, src),
             Place::Var(id) => self.store(id, src)?,
+            Place::Global(id, there) => self.store_global(id, src, there),
             Place::Member(o, name, span) => {
                 let key = self.consts.name(self.tree, name);
                 self.mark(span);
@@ -134,7 +137,16 @@ impl<'t> Gen<'t> {
             self.pattern(target, v)?;
             return Ok(v);
         };
-        let place = self.place(target_expr, &[value], false)?;
+        let mut place = self.place(target_expr, &[value], false)?;
+        if let Place::Var(id) = place
+            && self.tree.reference(id).to == Resolution::Global
+            && self
+                .search(value, &mut |_, x| !matches!(x, Expr::Number(_) | Expr::String(_) | Expr::Ident(_) | Expr::Function(_)))
+        {
+            let there = self.alloc()?;
+            self.has_global(id, there);
+            place = Place::Global(id, there);
+        }
         let name = self.target_name(target_expr);
         if let Place::Reg(r) = place {
             self.named_to(value, r, name)?;

@@ -142,7 +142,7 @@ impl Gen<'_> {
         let b = match reference.to {
             Resolution::Local(b) => b,
             Resolution::Global => {
-                self.emit_ic(op::SETG, src, 0, 0, name);
+                self.store_global(id, src, 0);
                 return Ok(());
             }
             Resolution::Unresolved => return self.internal("an identifier is unresolved", reference.span),
@@ -159,6 +159,21 @@ impl Gen<'_> {
             return Ok(());
         }
         self.store_binding(b, reference.check, reference.span, src)
+    }
+
+    /// `there`: 0, or the register that says whether the name was resolved.
+    pub(super) fn store_global(&mut self, id: RefId, src: u8, there: u8) {
+        let reference = self.tree.reference(id);
+        let name = self.consts.name(self.tree, reference.name);
+        self.mark(reference.span);
+        self.emit_ic(op::SETG, src, 0, there, name);
+    }
+
+    pub(super) fn has_global(&mut self, id: RefId, dst: u8) {
+        let reference = self.tree.reference(id);
+        let name = self.consts.name(self.tree, reference.name);
+        self.mark(reference.span);
+        self.emit_ic(op::HASG, dst, 0, 0, name);
     }
 
     fn store_binding(&mut self, b: BindingId, check: bool, span: Span, src: u8) -> Res {

@@ -18,9 +18,7 @@ mod bind;
 mod call;
 mod cond;
 mod consts;
-mod disasm;
 mod effects;
-mod effects_of;
 mod expr;
 mod func;
 mod literals;
@@ -33,7 +31,6 @@ mod regs;
 mod scope;
 mod stmt;
 mod tryfinally;
-mod verify;
 
 use crate::code::{CodeUnit, FuncInfo, ModuleTable};
 use consts::Consts;
@@ -44,8 +41,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use syntax::ast::{BindingId, FuncId, Span, Tree};
 
-pub use disasm::disassemble;
-pub use verify::verify;
+pub use crate::code::disasm::disassemble;
+pub use crate::code::verify::verify;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CompileOptions {

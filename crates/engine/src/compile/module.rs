@@ -3,10 +3,35 @@ use super::scope::Loc;
 use super::{Gen, Res};
 use crate::code::{Cell, ModuleTable};
 use std::collections::BTreeMap;
-use syntax::ast::{BindingId, ExportEntry, Span};
+use syntax::ast::{BindingId, Element, ExportEntry, Expr, SendForm, Span, Tree};
 
 /// Captures of a program: the global object and at most this many cells.
 const MAX_CELLS: usize = 254;
+
+/// See `ModuleTable::makes`.
+fn literal_makes(tree: &Tree) -> Vec<String> {
+    let is_make = |n| tree.name(n).iter().copied().eq("make".encode_utf16());
+    let mut found = Vec::new();
+    for e in &tree.exprs {
+        let args = match e {
+            Expr::Call { callee, args, .. } => match tree.expr(*callee) {
+                Expr::Member { name, .. } if is_make(*name) => args,
+                _ => continue,
+            },
+            Expr::Send { form: SendForm::Method(name), args, .. } if is_make(*name) => args,
+            _ => continue,
+        };
+        if let Some(Element::Item(first)) = args.first()
+            && let Expr::String(n) = tree.expr(*first)
+        {
+            let text = tree.name_text(*n);
+            if (text.starts_with("./") || text.starts_with("../")) && !found.contains(&text) {
+                found.push(text);
+            }
+        }
+    }
+    found
+}
 
 impl Gen<'_> {
     /// Fills the module table; gives the program's cells their places and all its captures their names.
@@ -19,6 +44,7 @@ impl Gen<'_> {
         self.module = ModuleTable::default();
         self.module.has_top_level_await = info.has_top_level_await;
         self.module.requests = info.requests.iter().map(|&(n, _)| tree.name_text(n)).collect();
+        self.module.makes = literal_makes(tree);
         for i in &info.imports {
             let cell = match i.name {
                 Some(name) => Cell::Import { request: i.request, name: text(name) },

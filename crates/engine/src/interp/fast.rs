@@ -6,6 +6,8 @@
 //!
 //! Invariants
 //! - no local with a destructor, no call that is not inlined: a handler must compile to a jump at its end;
+//! - what is rare lies behind `cold_path`: a conditional move in place of the branch would make every addition wait for the
+//!   sum as doubles;
 //! - every backward jump, call and return takes fuel;
 //! - registers, code and heap are reached through accessors that cannot leave their reservations.
 use crate::cx::Cx;
@@ -14,6 +16,7 @@ use cage::heap::store;
 use cage::layout::*;
 use cage::value::*;
 use cage::{Code, Mem, Win};
+use std::hint::cold_path;
 
 #[inline(always)]
 pub fn a(i: u32) -> u8 {
@@ -34,7 +37,12 @@ pub fn imm16(i: u32) -> i32 {
 }
 #[inline(always)]
 fn ok(c: bool) -> Option<()> {
-    if c { Some(()) } else { None }
+    if c {
+        Some(())
+    } else {
+        cold_path();
+        None
+    }
 }
 
 macro_rules! ops { ($($name:ident($cx:ident, $m:ident, $win:ident, $pc:ident, $i:ident, $code:ident) $body:block)*) => { $(
@@ -91,7 +99,10 @@ macro_rules! arith { ($win:ident, $i:ident, $checked:ident, $op:tt) => {{
         let (p, q) = (x as u32 as i32, y as u32 as i32);
         let r = match p.$checked(q) {
             Some(r) => int(r),
-            None => (p as f64 $op q as f64).to_bits(),
+            None => {
+                cold_path();
+                (p as f64 $op q as f64).to_bits()
+            }
         };
         $win.set(a($i), r);
     } else {
@@ -134,6 +145,12 @@ macro_rules! same {
     }};
 }
 
+/// A sum that left the ints.
+#[inline(always)]
+fn wide(f: f64) -> u64 {
+    cold_path();
+    f.to_bits()
+}
 #[inline(always)]
 fn rem(x: i32, y: i32) -> Option<i32> {
     ok(y > 0)?;
@@ -171,6 +188,9 @@ fn elem(m: Mem, o: u64, x: u64) -> Option<u32> {
     ok((x as u32) < m.r32(e, H_X))?;
     Some(e.wrapping_add((x as u32).wrapping_mul(8)).wrapping_add(8))
 }
+/// Room that a call by the fast path finds above its window: registers and arguments at most, and the margin at the end.
+const FRAME_ROOM: u32 = (256 + 256) * 8 + 4096;
+
 /// Lays the frame of closure r[a] over the caller's. With `FILL` missing arguments become undefined; without, a call with
 /// too few is not for the fast path (a loop there would cost every call six saved registers).
 #[inline(always)]
@@ -189,9 +209,9 @@ pub(super) fn enter<'c, const FILL: bool>(
     let unit = m.r32(UNITS + ((cw as u32) & 0x3FFF) * 16, 0);
     let at = unit.wrapping_add((cw >> 32) as u32);
     let h = code.word(at);
-    let (nregs, nparams, argc) = (h as u8 as u32, (h >> 8) as u8, b(i));
+    let (nparams, argc) = ((h >> 8) as u8, b(i));
     let to = m.off(*win).wrapping_add(a(i) as u32 * 8);
-    ok(to.wrapping_add((nregs + argc as u32) * 8) < STACK_END - 4096)?;
+    ok(to < STACK_END - FRAME_ROOM)?;
     ok(FILL || argc >= nparams)?;
     cx.fuel = cx.fuel.checked_sub(1)?;
     let new = m.win(to);
@@ -368,7 +388,10 @@ ops! {
                     ok(r != 0 || (p | q) >= 0)?; // -0
                     int(r)
                 }
-                None => (p as f64 * q as f64).to_bits(),
+                None => {
+                    cold_path();
+                    (p as f64 * q as f64).to_bits()
+                }
             };
             win.set(a(i), r);
         } else {
@@ -422,7 +445,7 @@ ops! {
         let y = c(i) as i8 as i32;
         if is_int(x) {
             let p = x as u32 as i32;
-            win.set(a(i), p.checked_add(y).map_or((p as f64 + y as f64).to_bits(), int));
+            win.set(a(i), p.checked_add(y).map_or_else(|| wide(p as f64 + y as f64), int));
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) + y as f64;
@@ -435,7 +458,7 @@ ops! {
         let y = c(i) as i8 as i32;
         if is_int(x) {
             let p = x as u32 as i32;
-            win.set(a(i), p.checked_sub(y).map_or((p as f64 - y as f64).to_bits(), int));
+            win.set(a(i), p.checked_sub(y).map_or_else(|| wide(p as f64 - y as f64), int));
         } else {
             ok(is_double(x))?;
             let r = f64::from_bits(x) - y as f64;
@@ -453,7 +476,10 @@ ops! {
                     ok(r != 0 || (p | y) >= 0)?;
                     int(r)
                 }
-                None => (p as f64 * y as f64).to_bits(),
+                None => {
+                    cold_path();
+                    (p as f64 * y as f64).to_bits()
+                }
             };
             win.set(a(i), r);
         } else {

@@ -28,6 +28,7 @@ pub use units::{add_unit, drop_caches, forget_caches, program_closure, restore, 
 
 use crate::code::op::*;
 use crate::cx::{Abort, Cx, Res, Stop};
+use crate::trace;
 use cage::layout::{H_KIND, STACK_END, UNITS};
 use cage::value::*;
 use cage::{Code, Mem, Win};
@@ -152,14 +153,16 @@ pub(crate) fn safepoint(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
 
 #[inline(never)]
 fn collect(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
-    let mut extra = [cx.thrown, cx.new_target];
+    let mut extra = vec![cx.thrown, cx.new_target];
+    extra.extend(trace::values(cx));
     if cx.stress {
         // a collection at every safepoint; a full one at the first hundred and at every 256th from there
         let n = cx.heap.collections();
         cx.heap.set_stress(n < 100 || n.is_multiple_of(256));
     }
     let full = cx.heap.collect(m, end, &mut extra);
-    [cx.thrown, cx.new_target] = extra;
+    (cx.thrown, cx.new_target) = (extra[0], extra[1]);
+    trace::moved(cx, &extra[2..]);
     forget_caches(cx, m);
     full.map_err(|_| cx.stop(Abort::Heap))
 }

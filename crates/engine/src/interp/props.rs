@@ -105,7 +105,7 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
             win.set(a(i), TRUE);
             Ok(())
         }
-        GETG | SETG => global(cx, m, fr, i, code),
+        GETG | SETG | HASG => global(cx, m, fr, i, code),
         NEWREC..=NEWARR => literal(cx, m, fr, i, code),
         PUSH => array::push(cx, m, win.get(a(i)), win.get(b(i))),
         APPEND => {
@@ -471,7 +471,7 @@ fn set<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, code: Code<'c>, o: Value
     if object::set(cx, m, start, k, v, o)? {
         return Ok(());
     }
-    Err(object::refuse(cx, m, "Cannot assign to read only property", k))
+    Err(object::refuse_set(cx, m, o, k))
 }
 
 // ---- globals ----
@@ -485,10 +485,17 @@ fn global<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c
     }
     let k = key(cx, m, win, name)?;
     if i as u8 == SETG {
-        if !object::has(cx, m, o, k)? {
+        // the reference was resolved before the value was made
+        let resolved = c(i) == 0 || win.get(c(i)) == TRUE;
+        if !resolved || !object::has(cx, m, o, k)? {
             return Err(undefined_name(cx, m, k));
         }
         return set(cx, m, fr, code, o, k, win.get(a(i)));
+    }
+    if i as u8 == HASG {
+        let there = object::has(cx, m, o, k)?;
+        win.set(a(i), bool(there));
+        return Ok(());
     }
     if let Some(p) = own_place(m, o, shape::of(m, o), k) {
         m.w64(ic, 0, shape::of(m, o) as u64 | (p as u64) << 32);

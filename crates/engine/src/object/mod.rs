@@ -339,7 +339,18 @@ pub fn put(cx: &mut Cx, m: Mem, o: Value, key: Value, v: Value) -> Res<()> {
     if set(cx, m, o, key, v, o)? {
         return Ok(());
     }
-    Err(refuse(cx, m, "Cannot assign to read only property", key))
+    Err(refuse_set(cx, m, o, key))
+}
+
+/// Why `o.key = …` was refused.
+#[cold]
+pub fn refuse_set(cx: &mut Cx, m: Mem, o: Value, key: Value) -> crate::cx::Stop {
+    let new = is_obj(o) && flags(m, o) & (NONEXT | FROZEN) != 0;
+    match if new { has(cx, m, o, key) } else { Ok(true) } {
+        Ok(true) => refuse(cx, m, "Cannot assign to read only property", key),
+        Ok(false) => refuse(cx, m, "The object is not extensible: cannot add property", key),
+        Err(stop) => stop,
+    }
 }
 
 #[cold]

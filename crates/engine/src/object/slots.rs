@@ -44,11 +44,16 @@ fn overflow_place(m: Mem, o: Value, s: u32) -> u32 {
 
 /// A reference array of `n` words, filled with `fill`.
 pub fn new_elems(cx: &mut Cx, m: Mem, n: u32, tail: bool, fill: Value) -> Res<u32> {
+    new_elems_from(cx, m, n, tail, fill, 0)
+}
+
+/// As `new_elems`, filled from element `from` on: the caller writes those before at once.
+pub fn new_elems_from(cx: &mut Cx, m: Mem, n: u32, tail: bool, fill: Value, from: u32) -> Res<u32> {
     let words = n.checked_add(tail as u32).filter(|w| *w < 1 << 28);
     let Some(words) = words else { return Err(cx.stop(Abort::Heap)) };
     let e = cx.alloc(m, 8 + words * 8)?;
     m.w64(e, 0, header(ELEMS, 0, tail as u16, n));
-    for i in 0..n {
+    for i in from..n {
         if i % SLICE == 0 {
             cx.charge((n - i).min(SLICE) as u64 / 16)?;
         }

@@ -101,6 +101,10 @@ impl Parser<'_> {
             let message = format!("`{}` cannot be declared in strict code", self.show(name));
             self.error_help("E-NAME", span, message, "choose another name");
         }
+        if self.is_restricted(name, kind) {
+            let message = format!("`{}` is a property of the global object that cannot be replaced", self.show(name));
+            self.error_help("E-DUPLICATE", span, message, "choose another name, or declare it within a block or function");
+        }
         let scope = match kind {
             BindingKind::Var => self.ctx.var_scope,
             _ => self.ctx.scope,
@@ -153,6 +157,15 @@ impl Parser<'_> {
             }
             _ => false,
         }
+    }
+
+    /// HasRestrictedGlobalProperty, for what a script declares at its top level.
+    fn is_restricted(&self, name: NameId, kind: BindingKind) -> bool {
+        let lexical = matches!(kind, BindingKind::Let | BindingKind::Const | BindingKind::Class | BindingKind::Function);
+        if !lexical || self.is_module() || self.ctx.scope != self.ctx.var_scope || self.tree.scope(self.ctx.scope).func.0 != 0 {
+            return false;
+        }
+        matches!(self.show(name).as_str(), "undefined" | "NaN" | "Infinity")
     }
 
     #[cold]

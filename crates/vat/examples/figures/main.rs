@@ -8,8 +8,9 @@ mod natives;
 
 use engine::machine::{Machine, compile_source};
 use engine::syntax::{ast::Goal, diagnostic::Level};
+use passable::TurnOutcome;
 use std::time::Duration;
-use vat::{CodeUnit, Delivery, Ending, TurnOutcome, Vat};
+use vat::{Code, CodeUnit, Ending, Vat};
 
 /// Natives nest on the Rust stack.
 const STACK: usize = 64 << 20;
@@ -27,9 +28,10 @@ fn part(words: &[String]) {
         Some("cages") => heap::cages(),
         Some("records") => heap::records(),
         Some("keys") => heap::keys(),
+        Some("work") => heap::work(),
         Some("images") => images::run(count.unwrap_or(10_000), words.get(2).and_then(|n| n.parse().ok()).unwrap_or(1 << 32)),
         Some("natives") => natives::natives(words.get(1).map(String::as_str)),
-        _ => panic!("PART is cages, records, keys, natives [NAME] or images [N [FIRST SEED]]"),
+        _ => panic!("PART is cages, records, keys, work, natives [NAME] or images [N [FIRST SEED]]"),
     }
 }
 
@@ -47,7 +49,7 @@ fn unit(source: &str) -> CodeUnit {
 
 /// One turn that must end well.
 fn run(vat: &mut Vat, source: &str) -> TurnOutcome {
-    let t = vat.deliver(Delivery::Script(unit(source)));
+    let t = vat.run(Code::Script(unit(source)));
     assert!(matches!(t.ending, Ending::Done), "{:?} in {source}", t.ending);
     t
 }

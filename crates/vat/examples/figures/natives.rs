@@ -6,6 +6,7 @@ use super::{cpu, row, run};
 use engine::cx::{Abort, Cx, Res};
 use engine::machine::Machine;
 use engine::{array, cage::Mem, cage::value, interp, object, roots, string};
+use passable::VatId;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,7 +61,7 @@ fn call(machine: &mut Machine, words: [i32; 4]) -> Duration {
 pub fn natives(filter: Option<&str>) {
     let shared = Shared::new(false).expect("a base");
     let quota = Quota { heap_bytes: HEAP, instructions: u64::MAX };
-    let mut vat = Vat::new(&shared, quota).expect("a vat");
+    let mut vat = Vat::new(&shared, VatId(1), quota).expect("a vat");
     run(&mut vat, SETUP);
     let (functions, values) = (texts(vat.machine(), "functionNames"), texts(vat.machine(), "valueNames"));
     let machine = vat.machine();

@@ -5,11 +5,12 @@
 use engine::cage::heap::seal;
 use engine::machine::{Saved, compile_source};
 use engine::syntax::{ast::Goal, diagnostic::Level};
+use passable::VatId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use vat::{CodeUnit, Delivery, Ending, Quota, Shared, Vat};
+use vat::{Code, CodeUnit, Ending, Quota, Shared, Vat};
 
 const SETUP: &str = "
     const people = new Map(); const seen = new Set(); const weak = new WeakMap();
@@ -105,11 +106,11 @@ fn damage(image: &mut [u8], rng: &mut Rng) {
 
 /// Runs a damaged vat.
 fn live_on(shared: &Shared, saved: &Saved, touch: &CodeUnit, flag: &Arc<AtomicBool>, sum: &Mutex<Sum>) {
-    let Ok(mut vat) = Vat::load(shared, saved, QUOTA) else { return };
+    let Ok(mut vat) = Vat::load(shared, VatId(1), saved, QUOTA) else { return };
     vat.machine().set_interrupt(flag.clone());
     sum.lock().expect("no panic holds it").opened += 1;
     for _ in 0..2 {
-        let t = vat.deliver(Delivery::Script(touch.clone()));
+        let t = vat.run(Code::Script(touch.clone()));
         let mut sum = sum.lock().expect("no panic holds it");
         match t.ending {
             Ending::Threw(_) => sum.threw += 1,
@@ -118,7 +119,7 @@ fn live_on(shared: &Shared, saved: &Saved, touch: &CodeUnit, flag: &Arc<AtomicBo
         }
     }
     let again = vat.save();
-    drop(Vat::load(shared, &again, QUOTA));
+    drop(Vat::load(shared, VatId(1), &again, QUOTA));
 }
 
 /// How long an image may take, and how long one that was interrupted may still go on.
@@ -152,8 +153,8 @@ fn watch(workers: &[Worker], began: Instant, over: &AtomicBool) {
 }
 
 fn vat(shared: &Shared) -> Vat {
-    let mut vat = Vat::new(shared, QUOTA).expect("a vat");
-    let t = vat.deliver(Delivery::Script(unit(SETUP)));
+    let mut vat = Vat::new(shared, VatId(1), QUOTA).expect("a vat");
+    let t = vat.run(Code::Script(unit(SETUP)));
     assert!(matches!(t.ending, Ending::Done), "{:?} {:?}", t.ending, t.output);
     vat
 }

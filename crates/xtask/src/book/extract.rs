@@ -2,6 +2,9 @@
 
 use anyhow::{Result, bail};
 
+/// The file that a program or script of the book is in.
+pub const PROGRAM: &str = "example.js";
+
 /// One thing to run, and what must come of it.
 #[derive(Debug, PartialEq)]
 pub struct Example {
@@ -11,6 +14,8 @@ pub struct Example {
     pub kind: Kind,
     /// The program text; empty for a command.
     pub code: String,
+    /// Files that lie beside the program: name and text.
+    pub files: Vec<(String, String)>,
     /// What must be printed, without the exit line.
     pub output: Vec<String>,
     pub exit: i32,
@@ -40,19 +45,23 @@ struct Block {
 pub fn examples(file: &str, text: &str) -> Result<Vec<Example>> {
     let blocks = blocks(file, text)?;
     let mut found = Vec::new();
+    let mut beside = Vec::new();
     let mut at = 0;
     while at < blocks.len() {
         let Block { line, info, body } = &blocks[at];
+        let code = body.join("\n") + "\n";
         let make = |kind, output, exit| Example {
             file: file.to_owned(),
             line: line + 1,
             kind,
-            code: body.join("\n") + "\n",
+            code: code.clone(),
+            files: Vec::new(),
             output,
             exit,
         };
         let words: Vec<&str> = info.split_whitespace().collect();
         match words[..] {
+            ["js", word] if word.starts_with("file=") => beside.push((file_name(file, *line, word)?, code)),
             ["js", kind @ ("run" | "program"), ref options @ ..] => {
                 let Some(next) = blocks.get(at + 1).filter(|next| next.info == "text output") else {
                     bail!("{file}:{line}: a `js {kind}` block needs a `text output` block after it");
@@ -60,7 +69,8 @@ pub fn examples(file: &str, text: &str) -> Result<Vec<Example>> {
                 let (output, exit) = expected(&next.body);
                 let options = options.iter().map(|word| (*word).to_owned()).collect();
                 let kind = if kind == "run" { Kind::Script(options) } else { Kind::Program(options) };
-                found.push(make(kind, output, exit));
+                let files = std::mem::take(&mut beside);
+                found.push(Example { files, ..make(kind, output, exit) });
                 at += 1;
             }
             ["js", "jessie"] => found.push(make(Kind::Accept, Vec::new(), 0)),
@@ -73,7 +83,20 @@ pub fn examples(file: &str, text: &str) -> Result<Vec<Example>> {
         }
         at += 1;
     }
+    if let Some((name, _)) = beside.first() {
+        bail!("{file}: no `js program` block comes after the file `{name}`");
+    }
     Ok(found)
+}
+
+/// The name in `file=bob.js`: one of a file in the program's own folder, and not the program's.
+fn file_name(file: &str, line: usize, word: &str) -> Result<String> {
+    let name = word.trim_start_matches("file=");
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name == PROGRAM || name.starts_with('.') || !name.chars().all(plain) {
+        bail!("{file}:{line}: `{name}` is no name for a file beside the program (which is `{PROGRAM}`)");
+    }
+    Ok(name.to_owned())
 }
 
 fn blocks(file: &str, text: &str) -> Result<Vec<Block>> {
@@ -115,7 +138,8 @@ fn commands(file: &str, fence: usize, body: &[String]) -> Result<Vec<Example>> {
         let end = starts.get(index + 1).copied().unwrap_or(body.len());
         let (output, exit) = expected(&body[start + 1..end]);
         let line = fence + 1 + start;
-        found.push(Example { file: file.to_owned(), line, kind: Kind::Command(words), code: String::new(), output, exit });
+        let (file, kind) = (file.to_owned(), Kind::Command(words));
+        found.push(Example { file, line, kind, code: String::new(), files: Vec::new(), output, exit });
     }
     if starts.is_empty() {
         bail!("{file}:{fence}: a console block needs a line that begins with `$ `");
@@ -186,6 +210,19 @@ mod tests {
     fn options_follow_the_kind() {
         let text = "```js program --max-heap 1MiB\n```\n```text output\n```\n";
         assert_eq!(kinds(text), [(Kind::Program(vec!["--max-heap".to_owned(), "1MiB".to_owned()]), vec![], 0)]);
+    }
+
+    #[test]
+    fn files_lie_beside_the_program_that_comes_after_them() {
+        let text = "```js file=b.js\n1\n```\n```js program\n2\n```\n```text output\n```\n```js run\n```\n```text output\n```\n";
+        let found = examples("a.md", text).expect("examples");
+        assert_eq!(found[0].files, [("b.js".to_owned(), "1\n".to_owned())]);
+        assert_eq!((found.len(), found[0].code.as_str(), found[1].files.len()), (2, "2\n", 0));
+        for name in ["", "../b.js", "example.js", ".b", "x/b.js"] {
+            let text = format!("```js file={name}\n```\n```js program\n```\n```text output\n```\n");
+            assert!(examples("a.md", &text).is_err(), "{name:?}");
+        }
+        assert!(examples("a.md", "```js file=b.js\n```\n").is_err());
     }
 
     #[test]

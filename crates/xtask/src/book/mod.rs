@@ -4,6 +4,7 @@
 //!
 //! - ` ```js run ` is a script for `drses run --script`, ` ```js program ` a module for `drses run`; words after that are options.
 //!   The ` ```text output ` block that follows is all it prints.
+//! - ` ```js file=NAME ` is a file that lies beside the next ` ```js program ` (which is `example.js`).
 //! - ` ```js jessie ` passes `drses check --level jessie`; ` ```js jessie reject JS-035 ` fails it, naming that rule.
 //! - ` ```console ` whose commands all begin with `$ drses` or `$ cargo run` is run from the root of the repository, and prints what
 //!   stands below each command. `cargo run … -- ARGS` is run as the program that was built, with these arguments.

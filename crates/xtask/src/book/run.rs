@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::extract::{Example, Kind};
+use super::extract::{Example, Kind, PROGRAM};
 
 /// An example that runs longer than this is stopped and has failed.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -16,8 +16,11 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 pub fn example(root: &Path, program: &Path, example: &Example) -> Result<Option<String>> {
     let folder = std::env::temp_dir().join(format!("drses-book-{}", std::process::id()));
     std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
-    let script = folder.join("example.js");
+    let script = folder.join(PROGRAM);
     std::fs::write(&script, &example.code)?;
+    for (name, text) in &example.files {
+        std::fs::write(folder.join(name), text)?;
+    }
     let mut command = Command::new(program);
     match &example.kind {
         Kind::Script(options) => command.args(["run", "--script"]).args(options).arg(&script),
@@ -137,8 +140,8 @@ mod tests {
     #[test]
     fn a_fault_shows_both_sides() {
         let kind = Kind::Script(Vec::new());
-        let example =
-            Example { file: "a.md".to_owned(), line: 1, kind, code: String::new(), output: vec!["1".to_owned()], exit: 0 };
+        let (file, output) = ("a.md".to_owned(), vec!["1".to_owned()]);
+        let example = Example { file, line: 1, kind, code: String::new(), files: Vec::new(), output, exit: 0 };
         assert_eq!(fault(&example, "1\n", Some(0)), None);
         assert!(fault(&example, "2\n", Some(0)).expect("a fault").contains("2"));
         assert!(fault(&example, "1\n", Some(1)).expect("a fault").contains("exit status 1, expected 0"));

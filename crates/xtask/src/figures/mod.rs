@@ -141,5 +141,6 @@ fn pause(drses: &Path, root: &Path, special: Option<&str>) -> Result<Vec<Row>> {
         let theirs = worst(&Path::new(folder).join("gcpause.js"), |text| text.split("worst_ms=").nth(1)?.split(' ').next())?;
         rows.push(row("The same, DIR/gcpause.js", theirs));
     }
+    rows.extend(inside(root, &["work"])?);
     Ok(rows)
 }

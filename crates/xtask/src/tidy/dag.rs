@@ -17,10 +17,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["trace"]),
     ("ken", &["store", "passable", "trace"]),
     ("ocapn", &["passable", "trace"]),
-    ("node", &["ken", "ocapn", "trace"]),
-    ("sim", &["node", "vat", "store"]),
+    ("node", &["ken", "ocapn", "trace", "passable", "store"]),
+    ("sim", &["node", "vat", "store", "ken", "passable"]),
     // While `passable` and `node` are not there, host links a program's modules itself: it names engine and syntax.
-    ("host", &["node", "vat", "store", "inspector", "engine", "syntax"]),
+    ("host", &["node", "vat", "store", "ken", "passable", "inspector", "engine", "syntax"]),
     ("inspector", &["trace"]),
     ("lsp", &["syntax"]),
     ("cli", &["host", "sim", "lsp", "syntax"]),

@@ -23,7 +23,8 @@ pub fn check(root: &Path, file: &File) -> Vec<Finding> {
             fenced = !fenced;
         }
         let includes = between(line, INCLUDE, "}}");
-        let links = if fenced { Vec::new() } else { between(line, "](", ")") };
+        let text = without_code(line);
+        let links = if fenced { Vec::new() } else { between(&text, "](", ")") };
         for target in includes.into_iter().chain(links) {
             let path = target.split('#').next().unwrap_or("");
             let elsewhere = path.is_empty() || path.contains(':') || path.contains(' ');
@@ -34,6 +35,15 @@ pub fn check(root: &Path, file: &File) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A line without what stands in backticks.
+fn without_code(line: &str) -> String {
+    let pieces: Vec<&str> = line.split('`').collect();
+    // an odd backtick begins nothing
+    let closed = pieces.len() - pieces.len().is_multiple_of(2) as usize;
+    let shown = |(i, _): &(usize, &&str)| i.is_multiple_of(2) || *i >= closed;
+    pieces.iter().enumerate().filter(shown).map(|(_, piece)| *piece).collect()
 }
 
 /// The texts between each `open` and the next `close`.

@@ -122,7 +122,7 @@ fn the_readme_is_short() {
 
 #[test]
 fn links_lead_somewhere() {
-    let text = "[a](b.md) [c](#top) [d](https://d.example/e)\n```js\nf[0](x.md)\n{{#include ../g.js}}\n```\n";
+    let text = "[a](b.md) [c](#top) [d](https://d.example/e) `x[0](y)` \n```js\nf[0](x.md)\n{{#include ../g.js}}\n```\n";
     assert_eq!(findings("docs/a.md", text), ["link:docs/a.md:1", "link:docs/a.md:4"]);
     assert_eq!(Tree::new(&[("docs/a.md", text), ("docs/b.md", "b\n"), ("g.js", "1;\n")]).findings(), NONE);
 }

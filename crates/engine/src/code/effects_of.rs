@@ -14,17 +14,38 @@ pub(super) struct Effects {
     pub writes_on_fall: Option<u32>,
 }
 
+impl Effects {
+    /// All registers it reads or writes.
+    pub(super) fn registers(&self) -> impl Iterator<Item = u32> {
+        let jumped = self.jumps.iter().filter_map(|j| j.1);
+        self.reads.iter().chain(&self.writes).copied().chain(jumped).chain(self.writes_on_fall)
+    }
+}
+
 /// `at` begins an instruction of `words`, which was found whole.
+// long: one table
 pub(super) fn effects(words: &[u32], at: usize) -> Effects {
     let [o, a, b, c] = words[at].to_le_bytes();
     let (a, b, c) = (u32::from(a), u32::from(b), u32::from(c));
     let mut e = Effects { falls: true, ..Effects::default() };
     match o {
-        op::LDI..=op::LDD | op::GETCAP | op::GETCAPB | op::NEWENV | op::GETG | op::NEWOBJ | op::NEWTARGET | op::REST => {
+        op::LDI..=op::LDD
+        | op::GETCAP
+        | op::GETCAPB
+        | op::NEWENV
+        | op::GETG
+        | op::HASG
+        | op::NEWOBJ
+        | op::NEWTARGET
+        | op::REST => {
             e.writes.push(a);
         }
         op::ARGS | op::ASYNC => e.writes.push(a),
-        op::SETCAPB | op::SETG | op::CHECK | op::LINKED | op::OBJCHECK | op::HARDEN => e.reads.push(a),
+        op::SETG => {
+            e.reads.push(a);
+            e.reads.extend((c != 0).then_some(c));
+        }
+        op::SETCAPB | op::CHECK | op::LINKED | op::OBJCHECK | op::HARDEN => e.reads.push(a),
         op::SETBOX | op::INITBOX | op::SETENV | op::SETP | op::DEFP | op::PUSH | op::APPEND | op::SETPROTO | op::COPYDATA => {
             e.reads.extend([a, b]);
         }
@@ -54,10 +75,7 @@ pub(super) fn effects(words: &[u32], at: usize) -> Effects {
             e.reads.extend([b, c]);
             e.writes.push(a);
         }
-        op::AWAIT | op::TOKEY => {
-            e.reads.extend([b, c]);
-            e.writes.push(a);
-        }
+        op::AWAIT | op::TOKEY => (e.reads, e.writes) = (vec![b, c], vec![a]),
         op::JMP..=op::JSNEI | op::NEXT | op::ITERRES => jumps(&mut e, words, at),
         op::CALL..=op::NEWV | op::SEND | op::SENDV => calls(&mut e, o, a, b, c),
         op::RET | op::THROW => (e.reads, e.falls) = (vec![a], false),

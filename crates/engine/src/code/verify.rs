@@ -2,10 +2,18 @@
 //!
 //! - every instruction is whole, its opcode known, its registers below `nregs`;
 //! - jumps and handlers land on instructions of the same function; it cannot run off its end;
-//! - constants, functions, inline caches and constant slots exist and are of the right kind;
-//! - on every path a register is written before it is read, and not read after a call that lies below it has lost it.
+//! - constants, functions, captures, inline caches and constant slots exist and are of the right kind; the loader writes to no
+//!   other words;
+//! - on every path a register is written before it is read, and not read after a call that lies below it has lost it;
+//! - what stands beside the code is sound as well (`tables`).
+//!
+//! Not checked: what a register, a capture or a slot of an environment holds. Code that takes another value for a box reads or
+//! writes some word of its own cage. Any bytes may come in: nothing here panics or recurses, and nothing takes memory
+//! that the unit's length does not bound.
 use super::effects_of::{Effects, effects};
-use crate::code::{CodeUnit, Const, FuncInfo, op};
+use super::tables;
+use crate::code::{CodeUnit, Const, FuncInfo, Handler, op};
+use cage::value::is_number;
 use std::collections::BTreeSet;
 
 /// Registers that certainly hold a value.
@@ -28,36 +36,44 @@ fn meet(a: &Set, b: &Set) -> Set {
     [a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]]
 }
 
+/// Slots of an environment; its bytes are far below 2^32.
+const MAX_SLOTS: u32 = 1 << 20;
+
 /// Checks a unit; says what is wrong.
 pub fn verify(unit: &CodeUnit) -> Result<(), String> {
+    // first: what explains other errors looks at them
+    tables::constants(unit)?;
+    tables::module(unit)?;
     let ics: BTreeSet<u32> = unit.ics.iter().copied().collect();
     let slots: BTreeSet<u32> = unit.const_slots.iter().copied().collect();
+    let mut linked = Linked::default();
     let mut end = 0;
     for (i, f) in unit.functions.iter().enumerate() {
-        if f.at != end || (f.at + f.len + 2) as usize > unit.words.len() {
+        let next = u64::from(f.at) + u64::from(f.len) + 2;
+        if f.at != end || f.len == 0 || next > unit.words.len() as u64 {
             return Err(format!("f{i}: not where it should be"));
         }
-        end = f.at + f.len + 2;
+        end = next as u32;
         let mut v = Function { unit, f, ics: &ics, slots: &slots, starts: Vec::new() };
-        v.check(i).map_err(|e| format!("f{i} {:?}: {e}", String::from_utf16_lossy(&f.name)))?;
+        v.check(i, &mut linked).map_err(|e| format!("f{i} {:?}: {e}", String::from_utf16_lossy(&f.name)))?;
     }
-    if end as usize != unit.words.len() {
+    if end as usize != unit.words.len() || unit.functions.is_empty() {
         return Err("words after the last function".to_owned());
     }
-    constants(unit)
-}
-
-fn constants(unit: &CodeUnit) -> Result<(), String> {
-    for c in &unit.consts {
-        if let Const::Shape(keys) = c {
-            let distinct: BTreeSet<u32> = keys.iter().copied().collect();
-            let strings = keys.iter().all(|&k| matches!(unit.consts.get(k as usize), Some(Const::String(_))));
-            if distinct.len() != keys.len() || !strings || keys.len() > crate::code::MAX_LITERAL_KEYS {
-                return Err("a bad shape".to_owned());
-            }
-        }
+    // each is the place of an operand and those are all: the sets have no room for another word
+    if [linked.ics, linked.slots] != [unit.ics.len(), unit.const_slots.len()]
+        || [ics.len(), slots.len()] != [linked.ics, linked.slots]
+    {
+        return Err("inline caches or constant slots where the code has none".to_owned());
     }
     Ok(())
+}
+
+/// How many operands of the code the loader fills.
+#[derive(Default)]
+struct Linked {
+    ics: usize,
+    slots: usize,
 }
 
 struct Function<'u> {
@@ -74,7 +90,8 @@ impl Function<'_> {
         &self.unit.words[self.f.at as usize..(self.f.at + self.f.len + 2) as usize]
     }
 
-    fn check(&mut self, index: usize) -> Result<(), String> {
+    fn check(&mut self, index: usize, linked: &mut Linked) -> Result<(), String> {
+        tables::function(self.unit, self.f)?;
         let words = self.words();
         let header = u32::from(self.f.nregs) | u32::from(self.f.nparams) << 8 | u32::from(self.f.flags) << 16;
         if words[0] != header || words[1] != index as u32 {
@@ -93,7 +110,7 @@ impl Function<'_> {
         self.handlers()?;
         let mut at = 2;
         while at < self.words().len() {
-            self.operands(at).map_err(|e| self.explain(at, &e))?;
+            self.operands(at, linked).map_err(|e| self.explain(at, &e))?;
             at += length(self.words()[at]).unwrap_or(1);
         }
         self.flow()
@@ -117,7 +134,7 @@ impl Function<'_> {
         usize::try_from(at).ok().and_then(|at| self.starts.get(at).copied()).unwrap_or(false)
     }
 
-    fn operands(&self, at: usize) -> Result<(), String> {
+    fn operands(&self, at: usize, linked: &mut Linked) -> Result<(), String> {
         let words = self.words();
         let [o, a, b, c] = words[at].to_le_bytes();
         let operands = op::OPS.iter().find(|e| e.0 == o).map_or("", |e| e.2);
@@ -133,30 +150,83 @@ impl Function<'_> {
                 }
                 "J" if !self.is_start(next + i64::from(words[at] as i32 >> 8)) => return Err("a jump to nowhere".to_owned()),
                 "j" | "#" | "@" | "~" | "f" | "w" => {
-                    self.extra(o, sort, extra, next)?;
+                    self.extra([o, a, b, c], sort, extra, next)?;
+                    linked.ics += usize::from(sort == "~");
+                    linked.slots += usize::from(sort == "@");
                     extra += 1;
                 }
                 "J" | "I" => {}
                 _ => drop(fields.next()),
             }
         }
-        Ok(())
+        self.numbers(at)
     }
 
-    fn extra(&self, o: u8, sort: &str, at: usize, next: i64) -> Result<(), String> {
+    /// Plain numbers that name something, or say how many words something has.
+    fn numbers(&self, at: usize) -> Result<(), String> {
+        let words = self.words();
+        let [o, _, b, _] = words[at].to_le_bytes();
+        let captures = self.f.capture_names.len();
+        let ok = match o {
+            op::LDV => b <= 5,
+            // anything else could be a reference
+            op::LDD => is_number(u64::from(words[at + 1]) | u64::from(words[at + 2]) << 32),
+            op::GETCAP | op::GETCAPB | op::SETCAPB | op::GETG | op::SETG | op::HASG => usize::from(b) < captures,
+            op::CLOSURE => {
+                let callee = self.unit.functions.get(words[at + 1] as usize);
+                let source = |k: usize| words[at + 2 + k / 2] >> (16 * (k % 2)) & 0xffff;
+                let exists = |s: u32| s & 0x8000 == 0 || ((s & 0x7fff) as usize) < captures;
+                callee.is_some_and(|f| f.capture_names.len() == usize::from(b)) && (0..usize::from(b)).all(|k| exists(source(k)))
+            }
+            _ => true,
+        };
+        if ok { Ok(()) } else { Err("a capture, a constant value or a number that is none".to_owned()) }
+    }
+
+    fn extra(&self, [o, _, _, c]: [u8; 4], sort: &str, at: usize, next: i64) -> Result<(), String> {
         let w = self.words()[at];
         let place = self.f.at + at as u32;
         let constant = self.unit.consts.get(w as usize);
         let ok = match sort {
             "j" => self.is_start(next + i64::from(w as i32)),
             "#" => matches!(constant, Some(Const::String(_))),
-            "@" if o == op::NEWREC => self.slots.contains(&place) && matches!(constant, Some(Const::Shape(_))),
+            "@" if o == op::NEWREC => {
+                let fits = |k: &Const| matches!(k, Const::Shape(keys) if keys.len() == usize::from(c));
+                self.slots.contains(&place) && constant.is_some_and(fits)
+            }
             "@" => self.slots.contains(&place) && constant.is_some_and(|c| !matches!(c, Const::Shape(_))),
             "~" => w == 0 && self.ics.contains(&place),
             "f" => (w as usize) < self.unit.functions.len(),
+            "w" if o == op::OBJREST => w <= u32::from(self.f.nregs),
+            "w" if matches!(o, op::NEWENV | op::GETENV | op::SETENV) => w < MAX_SLOTS,
+            "w" if o == op::DEFACC => w <= 1,
             _ => true,
         };
         if ok { Ok(()) } else { Err(format!("a bad operand {sort} {w}")) }
+    }
+
+    /// By word: the innermost handler. Linear, however many handlers lie over one another: covered words are skipped.
+    fn covering(&self) -> Vec<Option<&Handler>> {
+        let n = self.words().len();
+        let mut covering = vec![None; n];
+        // the next word that no handler covers yet, itself perhaps
+        let mut free: Vec<usize> = (0..=n).collect();
+        let next = |free: &mut Vec<usize>, mut at: usize| {
+            while free[at] != at {
+                free[at] = free[free[at]];
+                at = free[at];
+            }
+            at
+        };
+        for h in &self.f.handlers {
+            let mut at = next(&mut free, h.start as usize);
+            while at < h.end as usize {
+                covering[at] = Some(h);
+                free[at] = at + 1;
+                at = next(&mut free, at);
+            }
+        }
+        covering
     }
 
     /// Which registers hold values where: a forward analysis to the fixed point.
@@ -167,15 +237,19 @@ impl Function<'_> {
         for r in 0..3 + u32::from(self.f.nparams) {
             add(&mut entry, r);
         }
+        let handlers = self.covering();
         let mut work = vec![2usize];
         state[2] = Some(entry);
         while let Some(at) = work.pop() {
             let Some(before) = state[at] else { continue };
             let e = effects(words, at);
+            if e.registers().any(|r| r >= u32::from(self.f.nregs)) {
+                return Err(self.explain(at, "a register beyond the frame"));
+            }
             if let Some(r) = e.reads.iter().find(|&&r| !has(&before, r)) {
                 return Err(self.explain(at, &format!("r{r} holds nothing here")));
             }
-            for h in self.f.handlers.iter().filter(|h| (h.start..h.end).contains(&(at as u32))).take(1) {
+            if let Some(h) = handlers[at] {
                 let mut s = before;
                 drop_from(&mut s, e.lost.unwrap_or(256));
                 add(&mut s, u32::from(h.reg));
@@ -232,7 +306,7 @@ fn merge(state: &mut [Option<Set>], work: &mut Vec<usize>, at: usize, s: &Set) {
 /// Words of an instruction; none for what no compiler emits.
 pub(super) fn length(first: u32) -> Option<usize> {
     let [o, _, b, _] = first.to_le_bytes();
-    if matches!(o, op::HASPRIV | op::JTABLE | op::THIS | op::IMPORTMETA | op::EXIT..) {
+    if matches!(o, op::JTABLE | op::THIS | op::IMPORTMETA | op::EXIT..) {
         return None;
     }
     let sources = if o == op::CLOSURE { usize::from(b).div_ceil(2) } else { 0 };

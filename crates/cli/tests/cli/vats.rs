@@ -1,0 +1,49 @@
+//! `drses run` with several vats: what their makers see.
+use crate::kit::Folder;
+
+fn printed(main: &str, other: &str) -> (Option<i32>, String, String) {
+    let ran = Folder::new(&[("main.js", main), ("other.js", other)]).run(&["run", "main.js"]);
+    (ran.code, ran.out, ran.err)
+}
+
+#[test]
+fn functions_among_the_powers_do_not_make_an_object_of_them() {
+    let main = "export default async ({ console, vats }) => {
+        const log = line => console.log(line);
+        const other = vats.make('./other.js', { log, name: 'other', nested: { log }, later: Promise.resolve(3) });
+        console.log(await (other ~. hello()));
+    };";
+    let other = "export default ({ log, name, nested, later }) => Far('other', {
+        hello: async () => { await (log ~. (name)); return `${typeof log} ${typeof nested.log} ${await later}`; },
+    });";
+    assert_eq!(printed(main, other), (Some(0), "other\nobject undefined 3\n".to_owned(), String::new()));
+}
+
+#[test]
+fn powers_that_cannot_pass_are_refused_by_their_path() {
+    let main = "export default async ({ console, vats }) => {
+        const tell = powers => vats.make('./other.js', powers).catch(e => console.log(`${e}`));
+        await tell({ log: () => 0, books: new Map() });
+        await tell({ log: () => 0, a: [1, { b: Symbol('s') }] });
+        await tell({ a: new Set() });
+    };";
+    let told = "TypeError: powers.books cannot be passed: a Map
+TypeError: powers.a[1].b cannot be passed: a symbol that is not registered
+TypeError: powers.a cannot be passed: a Set
+";
+    assert_eq!(printed(main, "export default () => 0;"), (Some(0), told.to_owned(), String::new()));
+}
+
+#[test]
+fn a_rejected_promise_that_is_passed_on_is_for_its_receiver_to_handle() {
+    let main = "export default async ({ console, vats }) => {
+        const other = vats.make('./other.js', {});
+        console.log(await (other ~. take(Promise.reject('a'))));
+        console.log(await (other ~. take({ in: [Promise.reject('b')] })));
+        console.log(await (await other ~. take(Promise.reject('c'))));
+    };";
+    let other = "export default () => Far('other', { take: async p => {
+        try { return await (p.in ? p.in[0] : p); } catch (e) { return `rejected: ${e}`; }
+    } });";
+    assert_eq!(printed(main, other), (Some(0), "rejected: a\nrejected: b\nrejected: c\n".to_owned(), String::new()));
+}

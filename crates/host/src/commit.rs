@@ -1,0 +1,149 @@
+//! Batches to the store, output out of it: the part of the pool that knows the disk.
+//!
+//! In: a world in which something happened. Out: durable batches, then their output.
+//!
+//! Invariants
+//! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
+//! - output is written only after the sync of its batch, in order;
+//! - a failed append or sync ends the process.
+use crate::journal::Out;
+use crate::output;
+use crate::pool::{MAX_ATTEMPTS, Pool, World};
+use node::Event;
+use passable::VatId;
+use std::sync::Arc;
+
+impl Pool {
+    /// Counts an attempt durably before a delivery runs that an earlier process may have died of. False: it is parked.
+    pub(crate) fn attempt(self: &Arc<Self>, w: &mut World, id: VatId) -> bool {
+        let Some(j) = &mut w.journal else { return true };
+        let tries = j.attempt(id);
+        if tries > MAX_ATTEMPTS {
+            self.step(w, Event::Park { vat: id });
+            return false;
+        }
+        self.commit_now(w);
+        true
+    }
+
+    /// The life of the thread that commits.
+    pub(crate) fn commits(self: Arc<Self>) {
+        let mut w = self.lock();
+        loop {
+            if !w.stepped {
+                if w.end.is_some() {
+                    return;
+                }
+                w = self.commit.wait(w).unwrap_or_else(|e| e.into_inner());
+                continue;
+            }
+            let Some((ledger, appended)) = take_batch(&mut w) else { continue };
+            w.committing = true;
+            drop(w);
+            let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
+            let wrote = write_out(released.into_output());
+            let room = ledger.store().reserve(crate::journal::RESERVE_BYTES);
+            w = self.lock();
+            w.committing = false;
+            self.after_commit(&mut w, wrote, room);
+        }
+    }
+
+    pub(crate) fn after_commit(self: &Arc<Self>, w: &mut World, wrote: (Vec<u64>, bool), room: store::Result<()>) {
+        if let Some(j) = &mut w.journal {
+            wrote.0.into_iter().for_each(|n| j.wrote(n));
+        }
+        if !wrote.1 {
+            w.closing = w.closing.or(Some(1));
+        }
+        match room {
+            Ok(()) => w.full = false,
+            Err(e) if e.kind() == store::ErrorKind::Full => {
+                if !std::mem::replace(&mut w.full, true) {
+                    output::disk_full(&e);
+                }
+            }
+            Err(e) => output::store_failed(&e),
+        }
+        self.work.notify_all();
+        self.clock.notify_one();
+    }
+
+    /// Commits what is there, in this thread, under the lock.
+    pub(crate) fn commit_now(self: &Arc<Self>, w: &mut World) {
+        if let Some((ledger, appended)) = take_batch(w) {
+            let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
+            let (numbers, fine) = write_out(released.into_output());
+            if let Some(j) = &mut w.journal {
+                numbers.into_iter().for_each(|n| j.wrote(n));
+            }
+            if !fine {
+                w.closing = w.closing.or(Some(1));
+            }
+        }
+    }
+
+    /// Nothing is left to do, or the process is to end: what is written is sealed.
+    pub(crate) fn close(self: &Arc<Self>, w: &mut World) {
+        let code = w.closing.unwrap_or(0);
+        if let Some(j) = &mut w.journal {
+            j.clean();
+            w.stepped = true;
+            self.commit_now(w);
+            if let Some(j) = &w.journal
+                && let Err(e) = j.store().seal()
+            {
+                output::store_failed(&e);
+            }
+        }
+        w.stepped = false;
+        w.end = Some(code);
+        self.work.notify_all();
+        self.commit.notify_all();
+    }
+}
+
+/// What leaves the process: at once, or once it is durable.
+pub(crate) fn leave(w: &mut World, out: Out) {
+    match &mut w.journal {
+        Some(j) => j.waiting.output.push(out),
+        None => {
+            write_out(vec![out]);
+        }
+    }
+}
+
+/// Takes all that happened to the log; what is to be synced.
+pub(crate) fn take_batch(w: &mut World) -> Option<(ken::Ledger, ken::Appended<Out>)> {
+    w.stepped = false;
+    let j = w.journal.as_mut()?;
+    let batch = j.take(&mut w.node)?;
+    let ledger = j.ledger.clone();
+    let appended = ledger.append(batch).unwrap_or_else(|e| output::store_failed(&e));
+    Some((ledger, appended))
+}
+
+/// Writes output; the numbers of lines written, and whether all went well.
+pub(crate) fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
+    let (mut numbers, mut fine) = (Vec::new(), true);
+    for out in all {
+        match out {
+            Out::Lines { number, lines } => {
+                if output::written(output::release(&lines)) {
+                    numbers.push(number);
+                } else {
+                    fine = false;
+                }
+            }
+            Out::Aborted(lines) => output::aborted_lines(&lines),
+            Out::Report { report, names } => {
+                let name = |v: VatId| names.iter().find(|n| n.0 == v).map_or_else(|| "?".to_owned(), |n| n.1.clone());
+                output::report(&report, name);
+            }
+            Out::NothingToStart(file) => output::nothing_to_start(&file),
+            Out::StartRejected(text, places) => output::start_rejected(&text, &places),
+            Out::Reply { to, rejected, text } => crate::control::reply(to, rejected, text),
+        }
+    }
+    (numbers, fine)
+}

@@ -1,0 +1,348 @@
+//! What a durable host writes: turns into batches, batches into the store, output out of it.
+//!
+//! In: changes of turns, output. Out: rows and patches; lines and reports, once durable.
+//!
+//! Invariants
+//! - a batch is taken under the lock of the pool, so that node and heaps in it are of one moment;
+//! - output goes to the ledger with the batch of its turn, and comes back when that is durable; until then its rows say
+//!   that it may not have been written: it is written again after a crash (at least once);
+//! - a failed append or sync ends the process.
+use ken::codec::{Get, Put};
+use ken::{Ledger, Undurable, rows};
+use node::{Node, Report};
+use passable::{Line, PromiseId, VatId};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use store::Store;
+use vat::{Changes, Program, Shared, Vat};
+
+/// Bytes of changes that may wait for the log before turns wait.
+pub const MAX_WAITING_BYTES: usize = 32 << 20;
+/// Room in the log that is reserved ahead of turns.
+pub const RESERVE_BYTES: u64 = 16 << 20;
+
+/// What leaves the process.
+#[derive(Debug)]
+pub enum Out {
+    Lines {
+        number: u64,
+        lines: Vec<Line>,
+    },
+    Aborted(Vec<Line>),
+    Report {
+        report: Box<Report>,
+        names: Vec<(VatId, String)>,
+    },
+    NothingToStart(String),
+    StartRejected(String, Vec<passable::Place>),
+    /// An answer to somebody at the control socket.
+    Reply {
+        to: u64,
+        rejected: bool,
+        text: String,
+    },
+}
+
+/// Names of files with the hashes of their texts.
+pub type FileList = Vec<(String, [u8; 32])>;
+
+/// The changes since the last batch was taken.
+pub struct Journal {
+    pub ledger: Ledger,
+    pub waiting: Undurable<Out>,
+    /// Turns in it.
+    pub turns: u64,
+    next_output: u64,
+    /// Rows of output that has been written.
+    written: Vec<u64>,
+    known_code: BTreeSet<[u8; 32]>,
+}
+
+/// Why a store does not fit this program or process.
+#[derive(Debug)]
+pub struct Misfit {
+    pub code: &'static str,
+    pub what: String,
+    pub help: &'static str,
+}
+
+fn misfit(code: &'static str, what: impl Into<String>, help: &'static str) -> Misfit {
+    Misfit { code, what: what.into(), help }
+}
+
+const DAMAGED: &str = "restore the store from a backup (`drses store check` says what is damaged)";
+
+impl From<passable::Bad> for Misfit {
+    fn from(_: passable::Bad) -> Misfit {
+        misfit("E-STATE", "rows of the store contradict each other", DAMAGED)
+    }
+}
+
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+impl Journal {
+    pub fn new(store: Arc<dyn Store>) -> Journal {
+        let known_code = store.scan(rows::CODE, &[], None, usize::MAX).into_iter().filter_map(|r| r.0.try_into().ok()).collect();
+        let last = store
+            .scan(rows::OUTPUT, &[], None, usize::MAX)
+            .last()
+            .and_then(|r| Some(u64::from_be_bytes(r.0.as_slice().try_into().ok()?)));
+        Journal {
+            ledger: Ledger::new(store),
+            waiting: Undurable::default(),
+            turns: 0,
+            next_output: last.map_or(1, |n| n + 1),
+            written: Vec::new(),
+            known_code,
+        }
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        self.ledger.store()
+    }
+
+    /// Turns must wait until some of this is in the log.
+    pub fn is_full(&self) -> bool {
+        self.waiting.batch.log_bytes() > MAX_WAITING_BYTES
+    }
+
+    /// A committed turn of a vat.
+    pub fn turn(&mut self, vat: VatId, changes: &Changes, shared: &Shared) -> Result<(), String> {
+        self.turns += 1;
+        let batch = &mut self.waiting.batch;
+        if let Some(n) = changes.length() {
+            batch.resize(rows::space(vat), n);
+        }
+        changes
+            .patches(shared, |offset, bytes| {
+                batch.write(rows::space(vat), offset, bytes);
+            })
+            .map_err(|e| e.to_string())?;
+        for (i, unit) in changes.units.iter().enumerate() {
+            let hash = *unit.hash();
+            if self.known_code.insert(hash) {
+                batch.put(rows::CODE, &hash, &unit.unit.to_bytes());
+            }
+            batch.put(rows::UNITS, &rows::pair(vat, (changes.first_unit + i) as u64), &hash);
+        }
+        Ok(())
+    }
+
+    /// Units of an ended vat are forgotten.
+    pub fn ended(&mut self, vat: VatId) {
+        for (key, _) in self.store().clone().scan_prefix(rows::UNITS, &rows::vat(vat), usize::MAX) {
+            self.waiting.batch.delete(rows::UNITS, &key);
+        }
+    }
+
+    /// Lines that a turn wrote.
+    pub fn lines(&mut self, lines: Vec<Line>) {
+        let number = self.next_output;
+        self.next_output += 1;
+        let mut p = Put::new();
+        p.number(lines.len() as u64);
+        for l in &lines {
+            p.flag(l.error);
+            p.text(&l.text);
+        }
+        self.waiting.batch.put(rows::OUTPUT, &rows::number(number), &p.done());
+        self.waiting.output.push(Out::Lines { number, lines });
+    }
+
+    /// Lines of an earlier process that may not have been written.
+    pub fn unwritten(&self) -> Result<Vec<(u64, Vec<Line>)>, Misfit> {
+        let mut all = Vec::new();
+        for (key, value) in self.store().scan(rows::OUTPUT, &[], None, usize::MAX) {
+            let number = u64::from_be_bytes(key.as_slice().try_into().map_err(|_| passable::Bad)?);
+            let mut g = Get::new(&value);
+            let n = g.count()?;
+            let mut lines = Vec::new();
+            for _ in 0..n {
+                lines.push(Line { error: g.flag()?, text: g.text()? });
+            }
+            all.push((number, lines));
+        }
+        Ok(all)
+    }
+
+    pub fn wrote(&mut self, number: u64) {
+        self.written.push(number);
+    }
+
+    /// Counts that the first delivery of a vat is begun once more.
+    pub fn attempt(&mut self, vat: VatId) -> u64 {
+        let row = self.store().get(rows::ATTEMPTS, &rows::vat(vat));
+        let before = row.and_then(|r| Get::new(&r).number().ok()).unwrap_or(0);
+        let mut p = Put::new();
+        p.number(before + 1);
+        self.waiting.batch.put(rows::ATTEMPTS, &rows::vat(vat), &p.done());
+        before + 1
+    }
+
+    /// The process ends well, or the attempts are over: none is counted any more.
+    pub fn clean(&mut self) {
+        for (key, _) in self.store().clone().scan(rows::ATTEMPTS, &[], None, usize::MAX) {
+            self.waiting.batch.delete(rows::ATTEMPTS, &key);
+        }
+        self.waiting.batch.put(rows::META, rows::META_CLEAN, &[1]);
+    }
+
+    /// Notes that the process has not ended; whether the one before it ended well.
+    pub fn begin(&mut self) -> bool {
+        let clean = self.store().get(rows::META, rows::META_CLEAN).is_none_or(|v| v == [1]);
+        self.waiting.batch.put(rows::META, rows::META_CLEAN, &[0]);
+        clean
+    }
+
+    pub fn delay(&mut self, p: PromiseId, due_ms: u64, ms: u64) {
+        let mut row = Put::new();
+        row.number(due_ms);
+        row.number(ms);
+        self.waiting.batch.put(rows::DELAYS, &rows::promise(p), &row.done());
+    }
+
+    pub fn delay_over(&mut self, p: PromiseId) {
+        self.waiting.batch.delete(rows::DELAYS, &rows::promise(p));
+    }
+
+    /// Delays of an earlier process: (promise, due, asked for), in milliseconds.
+    pub fn delays(&self) -> Result<Vec<(PromiseId, u64, u64)>, Misfit> {
+        let mut all = Vec::new();
+        for (key, value) in self.store().scan(rows::DELAYS, &[], None, usize::MAX) {
+            let (vat, n) = rows::read_pair(&key).ok_or(passable::Bad)?;
+            let mut g = Get::new(&value);
+            all.push((PromiseId { vat, n }, g.number()?, g.number()?));
+        }
+        Ok(all)
+    }
+
+    /// The batch of all since the last one, if there is anything.
+    pub fn take(&mut self, node: &mut Node) -> Option<Undurable<Out>> {
+        node.changes(&mut self.waiting.batch);
+        if self.waiting.is_empty() {
+            return None;
+        }
+        // rows of written output go along; alone they are no reason for a batch
+        for n in self.written.drain(..) {
+            self.waiting.batch.delete(rows::OUTPUT, &rows::number(n));
+        }
+        self.turns = 0;
+        Some(std::mem::take(&mut self.waiting))
+    }
+
+    /// Stores the programs, and of what files they were made.
+    pub fn put_programs(&mut self, shared: &Shared, entry: u64) {
+        let mut files = Put::new();
+        let mut seen = BTreeSet::new();
+        let mut listed = Vec::new();
+        for (n, program) in shared.programs().iter().enumerate() {
+            let mut p = Put::new();
+            p.text(&program.name);
+            p.number(program.graph().len() as u64);
+            for module in program.graph() {
+                let hash = *module.unit.hash();
+                if self.known_code.insert(hash) {
+                    self.waiting.batch.put(rows::CODE, &hash, &module.unit.unit.to_bytes());
+                }
+                p.bytes(&hash);
+                p.number(module.requests.len() as u64);
+                module.requests.iter().for_each(|r| p.number(*r as u64));
+                if seen.insert(module.unit.unit.name.clone()) {
+                    listed.push((module.unit.unit.name.clone(), sha256(module.unit.unit.source.as_bytes())));
+                }
+            }
+            let makes = program.makes();
+            p.number(makes.len() as u64);
+            for (specifier, target) in makes {
+                p.text(&specifier);
+                p.flag(target.is_some());
+                p.number(target.unwrap_or(0));
+            }
+            self.waiting.batch.put(rows::PROGRAMS, &rows::number(n as u64), &p.done());
+        }
+        files.number(entry);
+        files.number(listed.len() as u64);
+        for (name, hash) in listed {
+            files.text(&name);
+            files.bytes(&hash);
+        }
+        self.waiting.batch.put(rows::META, rows::META_PROGRAM, &files.done());
+        self.waiting.batch.put(rows::META, rows::META_BASE, &sha256(shared.base_bytes()));
+    }
+
+    /// Of what files the stored program was made: name and hash of the text.
+    pub fn files(&self) -> Result<Option<FileList>, Misfit> {
+        let Some(row) = self.store().get(rows::META, rows::META_PROGRAM) else { return Ok(None) };
+        let mut g = Get::new(&row);
+        g.number()?;
+        let n = g.count()?;
+        let mut files = Vec::new();
+        for _ in 0..n {
+            files.push((g.text()?, g.bytes()?.try_into().map_err(|_| passable::Bad)?));
+        }
+        Ok(Some(files))
+    }
+
+    /// Links the stored programs, in the place of those that are there.
+    pub fn restore_programs(&self, shared: &Shared) -> Result<(), Misfit> {
+        let base = self.store().get(rows::META, rows::META_BASE);
+        if base.is_some_and(|b| b != sha256(shared.base_bytes())) {
+            let what = "the store was written by a build of drses with other built-in objects";
+            return Err(misfit("E-BASE", what, "open it with the build that wrote it"));
+        }
+        let mut programs = Vec::new();
+        for (_, row) in self.store().scan(rows::PROGRAMS, &[], None, usize::MAX) {
+            let mut g = Get::new(&row);
+            let name = g.text()?;
+            let n = g.count()?;
+            let mut graph = Vec::new();
+            for _ in 0..n {
+                let unit = self.code(shared, g.bytes()?)?;
+                let k = g.count()?;
+                let requests = (0..k).map(|_| g.number().map(|r| r as usize)).collect::<Result<Vec<_>, _>>()?;
+                graph.push(engine::module::ModuleIn { unit, requests });
+            }
+            if graph.iter().any(|m| m.requests.iter().any(|r| *r >= graph.len())) {
+                return Err(passable::Bad.into());
+            }
+            let k = g.count()?;
+            let mut makes = Vec::new();
+            for _ in 0..k {
+                let (specifier, there, target) = (g.text()?, g.flag()?, g.number()?);
+                makes.push((specifier, there.then_some(target)));
+            }
+            programs.push(Program::restored(name, graph, makes));
+        }
+        shared.restore_programs(programs);
+        Ok(())
+    }
+
+    fn code(&self, shared: &Shared, hash: &[u8]) -> Result<Arc<engine::engine::LoadedUnit>, Misfit> {
+        code(&**self.store(), shared, hash)
+    }
+}
+
+fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<engine::engine::LoadedUnit>, Misfit> {
+    let bytes = store.get(rows::CODE, hash).ok_or_else(|| misfit("E-STATE", "a code unit is missing in the store", DAMAGED))?;
+    if sha256(&bytes)[..] != *hash {
+        return Err(misfit("E-STATE", "a code unit in the store is damaged", DAMAGED));
+    }
+    shared.unit_of(&bytes).map_err(|e| misfit("E-STATE", format!("a code unit in the store cannot be used: {e}"), DAMAGED))
+}
+
+/// A vat as it stands in the store; `None`: nothing of it is there.
+pub fn wake(store: &dyn Store, shared: &Shared, id: VatId, quota: vat::Quota) -> Result<Option<Vat>, Misfit> {
+    let Some(length) = store.length(rows::space(id)) else { return Ok(None) };
+    let read = |e: store::Error| misfit("E-STATE", format!("the heap of vat {} cannot be read: {}", id.0, e.cause()), DAMAGED);
+    let mut space = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    store.read(rows::space(id), 0, &mut space).map_err(read)?;
+    let mut units = Vec::new();
+    for (_, hash) in store.scan_prefix(rows::UNITS, &rows::vat(id), usize::MAX) {
+        units.push(code(store, shared, &hash)?);
+    }
+    let vat = Vat::wake(shared, id, space, units, quota);
+    vat.map(Some).map_err(|e| misfit("E-STATE", format!("the heap of vat {} is damaged: {e}", id.0), DAMAGED))
+}

@@ -1,0 +1,114 @@
+//! What caused what: the last turns, each with the turn that sent what it received.
+//!
+//! Invariants
+//! - bounded: `KEEP` turns are remembered, older ones are forgotten;
+//! - nothing depends on it but what the operator is told.
+use passable::{Item, Reader, TurnId, What};
+use std::collections::VecDeque;
+
+/// Turns remembered.
+const KEEP: usize = 4096;
+/// Links of a chain shown.
+const MAX_CHAIN: usize = 16;
+/// Bytes kept of a method's name.
+const NAME_BYTES: usize = 22;
+
+/// What a turn received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Start,
+    /// A message: its form (0 get, 1 method, 2 apply) and the first bytes of the name.
+    Message {
+        form: u8,
+        len: u8,
+        name: [u8; NAME_BYTES],
+    },
+    /// A promise became something.
+    Resolution {
+        rejected: bool,
+    },
+    Collection,
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Cause::Start => f.write_str("start"),
+            Cause::Resolution { rejected: false } => f.write_str("a promise was fulfilled"),
+            Cause::Resolution { rejected: true } => f.write_str("a promise was rejected"),
+            Cause::Collection => f.write_str("collection"),
+            Cause::Message { form: 2, .. } => f.write_str("a call"),
+            Cause::Message { form, len, name } => {
+                let text: String = name[..*len as usize].iter().map(|b| *b as char).collect();
+                let cut = if *len as usize == NAME_BYTES { "…" } else { "" };
+                if *form == 0 { write!(f, "read of {text}{cut}") } else { write!(f, "{text}{cut}()") }
+            }
+        }
+    }
+}
+
+fn cause_of(what: &What) -> Cause {
+    match what {
+        What::Start { .. } | What::StartText { .. } => Cause::Start,
+        What::Notify { rejected, .. } => Cause::Resolution { rejected: *rejected },
+        What::Collect | What::Trace { .. } => Cause::Collection,
+        What::Message(m) => {
+            let mut r = Reader::new(&m.body.body);
+            let form = r.byte().unwrap_or(2);
+            let (mut name, mut len) = ([0; NAME_BYTES], 0);
+            if form < 2
+                && let Ok(Item::String(passable::Text::Latin1(b))) = r.item()
+            {
+                len = b.len().min(NAME_BYTES);
+                name[..len].copy_from_slice(&b[..len]);
+            }
+            Cause::Message { form, len: len as u8, name }
+        }
+    }
+}
+
+/// A turn, and the turn that sent what it received (vat 0: the host).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TurnRecord {
+    pub id: TurnId,
+    pub by: TurnId,
+    pub cause: Cause,
+}
+
+#[derive(Default)]
+pub(crate) struct Causes {
+    last: VecDeque<TurnRecord>,
+    /// The turn whose outcome is being carried out.
+    running: TurnId,
+}
+
+impl Causes {
+    pub fn begin(&mut self, id: TurnId, by: TurnId, what: &What) {
+        if self.last.len() == KEEP {
+            self.last.pop_front();
+        }
+        self.last.push_back(TurnRecord { id, by, cause: cause_of(what) });
+    }
+    pub fn set_running(&mut self, id: TurnId) {
+        self.running = id;
+    }
+    pub fn running(&self) -> TurnId {
+        self.running
+    }
+    /// The turns of a vat, oldest first.
+    pub fn of(&self, vat: passable::VatId) -> Vec<TurnRecord> {
+        self.last.iter().filter(|r| r.id.vat == vat).copied().collect()
+    }
+    /// A turn and what led to it, as far as it is remembered.
+    pub fn chain(&self, from: TurnId) -> Vec<TurnRecord> {
+        let mut out = Vec::new();
+        let mut at = from;
+        while out.len() < MAX_CHAIN
+            && let Some(r) = self.last.iter().rev().find(|r| r.id == at)
+        {
+            out.push(*r);
+            at = r.by;
+        }
+        out
+    }
+}

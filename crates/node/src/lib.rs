@@ -1,0 +1,549 @@
+#![forbid(unsafe_code)]
+//! The vats of a host and the messages between them: a pure state machine, `step(Event)` → `Effect`s.
+//!
+//! In: outcomes of turns, answers of powers. Out: turns to run, requests of powers, lines to release, errors to report.
+//!
+//! Invariants
+//! - at most one turn of a vat is in flight; what a turn sent exists for others from its `TurnDone` on, whole;
+//! - a message to an object goes into the inbox of its vat at the moment it is sent; one to an unresolved promise waits
+//!   here, and goes on at the moment the promise is resolved. Inboxes are queues. So the order of arrival is causal: of two
+//!   messages to one vat the one whose sending could have caused the other comes first. That is more than O1 (what one vat sends
+//!   on one reference arrives in that order, across resolutions) and O2 (what is sent on a reference before it is
+//!   passed on arrives before what the receiver sends on it);
+//! - a vat can name only what it holds: objects it exported, and references that came to it;
+//! - a reference is held by vats, by queued messages and by what promises became; an export that nothing holds is
+//!   given back to its vat;
+//! - every queue is bounded: a full one rejects the new message.
+//!
+//! Must never know: clocks, threads, files, engines. It runs no JavaScript.
+mod causes;
+mod done;
+mod durable;
+mod garbage;
+mod refs;
+mod route;
+
+pub use causes::{Cause, TurnRecord};
+use passable::{Data, Delivery, Limits, Line, Place, PromiseId, Ref, Trace, TurnId, TurnOutcome, VatId, What};
+pub use refs::IdMap;
+use refs::{Export, Promise};
+use std::collections::VecDeque;
+
+/// Messages that an inbox, or an unresolved promise, holds at most.
+pub const MAX_QUEUE_MESSAGES: usize = 1_000_000;
+/// Bytes of messages that an inbox, or an unresolved promise, holds at most.
+pub const MAX_QUEUE_BYTES: u64 = 256 << 20;
+
+/// What happens to the node.
+#[derive(Debug)]
+// one event at a time exists: its size matters less than another allocation a turn
+#[allow(clippy::large_enum_variant)]
+pub enum Event {
+    /// A program begins in a vat of its own.
+    Start {
+        program: u64,
+        powers: Data,
+        limits: Limits,
+    },
+    /// The turn that was asked for is over; with the delivery as it was given.
+    TurnDone {
+        vat: VatId,
+        delivery: Delivery,
+        outcome: TurnOutcome,
+    },
+    /// A vat could not be made.
+    VatFailed {
+        vat: VatId,
+        why: String,
+    },
+    /// A request of a power is answered.
+    Answer {
+        promise: PromiseId,
+        rejected: bool,
+        value: Data,
+    },
+    /// A vat has had nothing to do for a while.
+    Idle {
+        vat: VatId,
+    },
+    /// All vats have had nothing to do for a while: circles of garbage among them may be looked for.
+    Quiet,
+    /// The operator sends a message to a vat's root; `reply` names who waits for the answer (it is not stored).
+    Call {
+        vat: VatId,
+        body: Data,
+        reply: u64,
+    },
+    /// The first delivery of a vat is given up: processes have died of it.
+    Park {
+        vat: VatId,
+    },
+    /// The operator stops a vat, lets it go on, ends it, changes its limits.
+    Pause {
+        vat: VatId,
+    },
+    Unpause {
+        vat: VatId,
+    },
+    Kill {
+        vat: VatId,
+    },
+    Limit {
+        vat: VatId,
+        limits: Limits,
+    },
+    /// With `Config::manual`: the vat takes the message at this place of its inbox.
+    Run {
+        vat: VatId,
+        index: usize,
+    },
+}
+
+/// What is to be done, in order.
+#[derive(Debug)]
+pub enum Effect {
+    MakeVat {
+        vat: VatId,
+        limits: Limits,
+    },
+    RunTurn {
+        vat: VatId,
+        delivery: Delivery,
+    },
+    /// The vat is no more.
+    EndVat {
+        vat: VatId,
+    },
+    Now {
+        answer: PromiseId,
+    },
+    Delay {
+        ms: u64,
+        answer: PromiseId,
+    },
+    Random {
+        bytes: u32,
+        answer: PromiseId,
+    },
+    /// Nobody waits for the answer any longer.
+    Cancel {
+        answer: PromiseId,
+    },
+    /// Lines of a turn.
+    Output {
+        vat: VatId,
+        aborted: bool,
+        lines: Vec<Line>,
+    },
+    /// An error that nobody handled.
+    Report(Report),
+    /// The answer of an `Event::Call`.
+    Reply {
+        to: u64,
+        rejected: bool,
+        value: Data,
+    },
+    /// What the program's start returned is settled.
+    Started {
+        rejected: Option<Data>,
+        places: Vec<Place>,
+        nothing_to_start: bool,
+    },
+}
+
+/// An error that nobody handled, for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub kind: Trouble,
+    pub vat: VatId,
+    /// `Name: message` or `Uncaught: value`.
+    pub text: String,
+    /// The throw and the calls it left, innermost first; empty if not known.
+    pub places: Vec<Place>,
+    /// The turn, then what caused it, and so on.
+    pub causes: Vec<TurnRecord>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A promise was rejected and nobody handled it.
+    Unhandled,
+    /// An exception nobody caught.
+    Uncaught,
+    /// A turn was aborted at a limit.
+    Limit,
+    /// The vat takes no more deliveries: its heap is damaged, or it could not even take a rejection.
+    Paused,
+}
+
+/// Which program a literal specifier names: pure.
+pub trait Programs: Send {
+    /// The number of the program that modules of program `maker` mean by `specifier`; else why there is none.
+    fn named_by(&self, maker: u64, specifier: &str) -> Result<u64, String>;
+    /// A name for people.
+    fn name(&self, program: u64) -> String;
+}
+
+/// How a node behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Config {
+    /// No turn is begun but by `Event::Run`: for schedulers that choose.
+    pub manual: bool,
+    /// Changes are noted for `Node::changes`.
+    pub durable: bool,
+}
+
+/// A delivery that waits.
+#[derive(Debug)]
+pub struct Queued {
+    pub what: What,
+    /// The turn that sent it; vat 0: the host.
+    pub origin: TurnId,
+    /// A rejection in place of a resolution that the vat could not take.
+    last_chance: bool,
+    bytes: u64,
+    /// Its number in the inbox, or among all that wait on promises.
+    seq: u64,
+    /// It has a row in the store.
+    stored: bool,
+}
+
+/// What a vat is now working on.
+struct Current {
+    last_chance: bool,
+    /// The promise of a start's answer.
+    start: Option<PromiseId>,
+    seq: u64,
+    stored: bool,
+    /// As a row, if it has none yet.
+    row: Option<Vec<u8>>,
+    /// Told with the delivery; kept for the store alone.
+    dropped: Vec<(u64, bool)>,
+    retired: Vec<Ref>,
+}
+
+struct Vat {
+    inbox: VecDeque<Queued>,
+    inbox_bytes: u64,
+    current: Option<Current>,
+    paused: bool,
+    turns: u64,
+    exports: IdMap<u64, Export>,
+    /// Exports that may be held no longer.
+    loose: Vec<u64>,
+    /// References whose objects are no more.
+    retired: Vec<Ref>,
+    next_seq: u64,
+    limits: Limits,
+    /// What its start answered.
+    root: Option<PromiseId>,
+    /// The program it runs; none: a text.
+    program: Option<u64>,
+    name: String,
+}
+
+/// See the head.
+pub struct Node {
+    config: Config,
+    programs: Box<dyn Programs>,
+    /// By number; dead ones are `None`.
+    vats: Vec<Option<Box<Vat>>>,
+    promises: IdMap<PromiseId, Promise>,
+    next_promise: u64,
+    /// The promise of what the program's start returned.
+    main: Option<PromiseId>,
+    nothing_to_start: bool,
+    /// Of the turn whose end is being worked on.
+    traces: Vec<Trace>,
+    /// Requests of powers that are not answered and somebody waits for.
+    open_requests: u64,
+    /// Deliveries that wait in inboxes or are in flight.
+    pending: u64,
+    causes: causes::Causes,
+    search: garbage::Search,
+    dirty: durable::Dirty,
+    /// Numbers of messages that wait on promises.
+    next_waiting: u64,
+    /// Who waits for the answers of the operator's calls.
+    replies: IdMap<PromiseId, u64>,
+    out: Vec<Effect>,
+}
+
+impl Node {
+    pub fn new(config: Config, programs: Box<dyn Programs>) -> Node {
+        Node {
+            config,
+            programs,
+            vats: vec![None],
+            promises: IdMap::default(),
+            next_promise: 1,
+            main: None,
+            nothing_to_start: false,
+            traces: Vec::new(),
+            open_requests: 0,
+            pending: 0,
+            causes: causes::Causes::default(),
+            search: garbage::Search::default(),
+            dirty: durable::Dirty::new(config.durable),
+            next_waiting: 1,
+            replies: IdMap::default(),
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes an event; effects are appended to `out`.
+    pub fn step(&mut self, event: Event, out: &mut Vec<Effect>) {
+        std::mem::swap(&mut self.out, out);
+        match event {
+            Event::Start { program, powers, limits } => self.start(program, powers, limits),
+            Event::TurnDone { vat, delivery, outcome } => self.turn_done(vat, delivery, outcome),
+            Event::VatFailed { vat, why } => self.vat_failed(vat, &why),
+            Event::Answer { promise, rejected, value } => self.power_answer(promise, rejected, value),
+            Event::Idle { vat } => self.idle(vat),
+            Event::Quiet => self.quiet(),
+            Event::Run { vat, index } => self.run_at(vat, index),
+            Event::Call { vat, body, reply } => self.call(vat, body, reply),
+            Event::Park { vat } => self.park(vat),
+            Event::Pause { vat } => self.pause(vat, "Error: paused by the operator".to_owned(), TurnId::default()),
+            Event::Unpause { vat } => self.unpause(vat),
+            Event::Kill { vat } => self.end_vat(vat, "the vat was ended by the operator"),
+            Event::Limit { vat, limits } => {
+                self.dirty.vat(vat);
+                if let Some(v) = self.vat_mut(vat) {
+                    v.limits = limits;
+                }
+            }
+        }
+        std::mem::swap(&mut self.out, out);
+    }
+
+    /// Nothing waits, nothing runs, and no power owes an answer that somebody waits for.
+    pub fn is_done(&self) -> bool {
+        self.pending == 0 && self.open_requests == 0
+    }
+
+    /// Nothing waits and nothing runs.
+    pub fn is_quiet(&self) -> bool {
+        self.pending == 0
+    }
+
+    /// Living vats.
+    pub fn vats(&self) -> impl Iterator<Item = VatId> + '_ {
+        self.vats.iter().enumerate().filter(|v| v.1.is_some()).map(|v| VatId(v.0 as u32))
+    }
+
+    /// What waits for a vat, in order of arrival; empty while a turn of it is in flight.
+    pub fn waiting(&self, vat: VatId) -> impl Iterator<Item = &Queued> {
+        let ready = self.vat_ref(vat).filter(|v| v.current.is_none() && !v.paused);
+        ready.into_iter().flat_map(|v| v.inbox.iter())
+    }
+
+    /// How many exports of a vat others hold, and how many promises are open: for tests and operators.
+    pub fn held(&self, vat: VatId) -> usize {
+        self.vat_ref(vat).map_or(0, |v| v.exports.len())
+    }
+    pub fn promises(&self) -> usize {
+        self.promises.len()
+    }
+    pub fn limits(&self, vat: VatId) -> Limits {
+        self.vat_ref(vat).map_or(Limits { heap_bytes: 0, instructions: 0 }, |v| v.limits)
+    }
+    pub fn is_paused(&self, vat: VatId) -> bool {
+        self.vat_ref(vat).is_some_and(|v| v.paused)
+    }
+    /// Deliveries that wait for it, and their bytes.
+    pub fn queue(&self, vat: VatId) -> (usize, u64) {
+        self.vat_ref(vat).map_or((0, 0), |v| (v.inbox.len(), v.inbox_bytes))
+    }
+    /// Its exports: number, and who holds each.
+    pub fn exports(&self, vat: VatId) -> Vec<(u64, Vec<VatId>)> {
+        let mut all: Vec<(u64, Vec<VatId>)> =
+            self.vat_ref(vat).map_or(Vec::new(), |v| v.exports.iter().map(|(n, e)| (*n, e.holders.iter().collect())).collect());
+        all.sort();
+        all
+    }
+    /// The last turns of a vat that are remembered, oldest first.
+    pub fn log(&self, vat: VatId) -> Vec<TurnRecord> {
+        self.causes.of(vat)
+    }
+    /// Its name for people: the file of its program.
+    pub fn name(&self, vat: VatId) -> &str {
+        self.vat_ref(vat).map_or("?", |v| &v.name)
+    }
+    /// The turn that sent what this turn received, while it is remembered.
+    pub fn cause(&self, id: TurnId) -> TurnId {
+        self.causes.chain(id).first().map_or(TurnId::default(), |r| r.by)
+    }
+    /// Turns of a vat so far.
+    pub fn turns(&self, vat: VatId) -> u64 {
+        self.vat_ref(vat).map_or(0, |v| v.turns)
+    }
+
+    /// For a change that is stored.
+    fn promise_mut(&mut self, p: PromiseId) -> Option<&mut Promise> {
+        self.dirty.promise(p);
+        self.promises.get_mut(&p)
+    }
+    fn vat_ref(&self, vat: VatId) -> Option<&Vat> {
+        self.vats.get(vat.0 as usize)?.as_deref()
+    }
+    fn vat_mut(&mut self, vat: VatId) -> Option<&mut Vat> {
+        self.vats.get_mut(vat.0 as usize)?.as_deref_mut()
+    }
+
+    /// The vat's root is held as long as the vat is there.
+    fn set_root(&mut self, vat: VatId, answer: PromiseId) {
+        if let Some(v) = self.vat_mut(vat) {
+            v.root = Some(answer);
+        }
+        if let Some(e) = self.promise_mut(answer) {
+            e.holders.insert(passable::HOST);
+        }
+    }
+
+    fn call(&mut self, vat: VatId, body: Data, reply: u64) {
+        let Some(root) = self.vat_ref(vat).and_then(|v| v.root) else {
+            let value = Data::error("Error", "there is no such vat");
+            return self.out.push(Effect::Reply { to: reply, rejected: true, value });
+        };
+        let answer = self.new_promise_id();
+        let mut p = Promise::new(refs::NOBODY, passable::HOST);
+        p.listeners.insert(passable::HOST);
+        p.handled = true;
+        self.insert_promise(answer, p);
+        self.replies.insert(answer, reply);
+        let msg = Box::new(passable::Message { target: passable::Target::Promise(root), body, answer: Some(answer) });
+        self.send_to_promise(passable::HOST, root, msg, TurnId::default());
+    }
+
+    fn park(&mut self, vat: VatId) {
+        let Some(v) = self.vat_mut(vat) else { return };
+        let Some(current) = v.current.take() else { return };
+        self.pending -= 1;
+        if current.stored {
+            self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
+        }
+        let text = "Error: parked: the process died each time this delivery ran".to_owned();
+        self.pause(vat, text, TurnId::default());
+    }
+
+    fn unpause(&mut self, vat: VatId) {
+        self.dirty.vat(vat);
+        let Some(v) = self.vat_mut(vat) else { return };
+        if std::mem::replace(&mut v.paused, false) {
+            self.pending += self.vat_ref(vat).map_or(0, |v| v.inbox.len() as u64);
+            self.schedule(vat);
+        }
+    }
+
+    fn insert_promise(&mut self, id: PromiseId, p: Promise) -> Option<Promise> {
+        self.dirty.promise(id);
+        self.promises.insert(id, p)
+    }
+
+    fn new_promise_id(&mut self) -> PromiseId {
+        self.dirty.meta = true;
+        let n = self.next_promise;
+        self.next_promise += 1;
+        PromiseId { vat: passable::HOST, n }
+    }
+
+    fn start(&mut self, program: u64, powers: Data, limits: Limits) {
+        let answer = self.new_promise_id();
+        self.main = Some(answer);
+        let host = TurnId::default();
+        let name = self.programs.name(program);
+        let vat = self.make_vat(Some(program), name, limits);
+        self.insert_promise(answer, Promise::new(vat, passable::HOST));
+        self.set_root(vat, answer);
+        self.enqueue(vat, What::Start { program, powers, answer }, host);
+    }
+
+    /// A new vat, with an empty inbox.
+    fn make_vat(&mut self, program: Option<u64>, name: String, limits: Limits) -> VatId {
+        let vat = VatId(self.vats.len() as u32);
+        self.dirty.vat(vat);
+        self.vats.push(Some(Box::new(Vat {
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            current: None,
+            paused: false,
+            turns: 0,
+            exports: IdMap::default(),
+            loose: Vec::new(),
+            retired: Vec::new(),
+            next_seq: 1,
+            root: None,
+            limits,
+            program,
+            name,
+        })));
+        self.out.push(Effect::MakeVat { vat, limits });
+        vat
+    }
+
+    /// Puts a delivery into an inbox; the references in it are held until it is consumed.
+    fn enqueue(&mut self, to: VatId, what: What, origin: TurnId) {
+        let bytes = route::size(&what);
+        if !matches!(what, What::Trace { .. } | What::Collect) {
+            self.disturb();
+        }
+        self.retain_all(&what);
+        let Some(v) = self.vat_mut(to) else { return };
+        let seq = v.next_seq;
+        v.next_seq += 1;
+        v.inbox.push_back(Queued { what, origin, last_chance: false, bytes, seq, stored: false });
+        v.inbox_bytes += bytes;
+        self.dirty.inbox(to, seq);
+        self.pending += 1;
+        self.schedule(to);
+    }
+
+    /// Begins the next turn of a vat, if there is one to begin.
+    fn schedule(&mut self, vat: VatId) {
+        if !self.config.manual {
+            self.run_at(vat, 0);
+        }
+    }
+
+    fn run_at(&mut self, vat: VatId, index: usize) {
+        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return };
+        if v.current.is_some() || v.paused {
+            return;
+        }
+        let Some(queued) = (if index == 0 { v.inbox.pop_front() } else { v.inbox.remove(index) }) else { return };
+        v.inbox_bytes -= queued.bytes;
+        v.turns += 1;
+        let (mut dropped, retired) = (Vec::new(), std::mem::take(&mut v.retired));
+        for n in std::mem::take(&mut v.loose) {
+            if let Some(e) = v.exports.get(&n)
+                && e.is_loose()
+            {
+                let recognised = e.is_recognised();
+                if !recognised
+                    && let Some(e) = v.exports.remove(&n)
+                    && e.stored
+                {
+                    self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
+                }
+                dropped.push((n, recognised));
+            }
+        }
+        let id = TurnId { vat, turn: v.turns };
+        self.causes.begin(id, queued.origin, &queued.what);
+        let row = (self.config.durable && !queued.stored).then(|| durable::delivery(&queued));
+        v.current = Some(Current {
+            last_chance: queued.last_chance,
+            start: done::start_answer(&queued.what),
+            seq: queued.seq,
+            stored: queued.stored,
+            row,
+            dropped: if self.config.durable { dropped.clone() } else { Vec::new() },
+            retired: if self.config.durable { retired.clone() } else { Vec::new() },
+        });
+        self.dirty.vat(vat);
+        dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
+        let delivery = Delivery { what: queued.what, dropped, retired };
+        self.out.push(Effect::RunTurn { vat, delivery });
+    }
+}

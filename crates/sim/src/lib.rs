@@ -1,0 +1,244 @@
+#![forbid(unsafe_code)]
+//! A simulated world: the real `node` and real vats, with a seed in the place of time and chance.
+//!
+//! In: a program and a seed. Out: what it printed, what nobody handled, how it ended. The same seed gives the same run.
+//!
+//! Invariants
+//! - each step is one that could have happened: a waiting delivery may overtake another one only if nothing that caused
+//!   its sending followed the other's sending (causal order: O1 and O2 hold in every order chosen, and the choice is free
+//!   within that);
+//! - time passes only when nothing else can happen, or by chance.
+//!
+//! Must never know: `host`, the machine's clock, its files.
+pub mod clocks;
+pub mod random;
+
+use clocks::Clocks;
+use node::{Config, Effect, Event, Node, Report};
+use passable::{Data, Delivery, Limits, PromiseId, TurnId, VatId, Writer};
+use random::Random;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use vat::{Quota, Shared, Vat};
+
+/// Milliseconds since 1970 when a simulated world begins.
+const BEGIN_MS: u64 = 1_000_000_000_000;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was left to do.
+    Done,
+    /// The program's start was rejected.
+    Rejected(String),
+    /// More steps than were allowed.
+    Steps,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Run {
+    pub outcome: Outcome,
+    /// Lines printed, without those to stderr, in order of commits.
+    pub lines: Vec<String>,
+    pub reports: Vec<Report>,
+    pub turns: u64,
+    /// Objects that vats hold of each other, and promises that more than one vat knows, at the end.
+    pub exports: usize,
+    pub promises: usize,
+}
+
+/// A world in which one program runs.
+pub struct World {
+    shared: Arc<Shared>,
+    node: Node,
+    vats: BTreeMap<VatId, Vat>,
+    limits: BTreeMap<VatId, Limits>,
+    random: Random,
+    now_ms: u64,
+    /// (due, number, promise)
+    delays: BTreeSet<(u64, u64, PromiseId)>,
+    asked: u64,
+    clocks: Clocks,
+    /// The delivery to be run, as the node gave it.
+    due: Option<(VatId, Delivery)>,
+    lines: Vec<String>,
+    reports: Vec<Report>,
+    ended: Option<Outcome>,
+    turns: u64,
+    /// Look at every heap after every turn.
+    pub verify: bool,
+}
+
+struct Named(Arc<Shared>);
+
+impl node::Programs for Named {
+    fn named_by(&self, maker: u64, specifier: &str) -> Result<u64, String> {
+        self.0.named_by(maker, specifier)
+    }
+    fn name(&self, program: u64) -> String {
+        self.0.program(program).map_or_else(|| "?".to_owned(), |p| p.name.clone())
+    }
+}
+
+impl World {
+    /// A world that will run an installed program.
+    pub fn new(shared: &Arc<Shared>, program: u64, args: &[String], limits: Limits, seed: u64) -> World {
+        let mut w = World {
+            shared: shared.clone(),
+            node: Node::new(Config { manual: true, durable: false }, Box::new(Named(shared.clone()))),
+            vats: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            random: Random::new(seed),
+            now_ms: BEGIN_MS,
+            delays: BTreeSet::new(),
+            asked: 0,
+            clocks: Clocks::default(),
+            due: None,
+            lines: Vec::new(),
+            reports: Vec::new(),
+            ended: None,
+            turns: 0,
+            verify: false,
+        };
+        let powers = vat::powers_data(&passable::Power::ALL, args);
+        w.step(Event::Start { program, powers, limits });
+        w
+    }
+
+    /// Runs to the end, at most so many turns.
+    pub fn run(mut self, max_turns: u64) -> Run {
+        while self.ended.is_none() {
+            if self.turns >= max_turns {
+                self.ended = Some(Outcome::Steps);
+            } else if !self.one() {
+                self.ended = Some(Outcome::Done);
+            }
+        }
+        let outcome = self.ended.unwrap_or(Outcome::Done);
+        let exports = self.node.vats().map(|v| self.node.held(v)).sum();
+        let promises = self.node.promises();
+        Run { outcome, lines: self.lines, reports: self.reports, turns: self.turns, exports, promises }
+    }
+
+    /// One thing happens; false: nothing can.
+    fn one(&mut self) -> bool {
+        let choices = self.choices();
+        let timer = !self.delays.is_empty();
+        if choices.is_empty() || (timer && self.random.chance(1, 64)) {
+            return self.pass_time();
+        }
+        let (vat, index) = choices[self.random.below(choices.len() as u64) as usize];
+        self.step(Event::Run { vat, index });
+        if let Some((vat, delivery)) = self.due.take() {
+            self.turn(vat, delivery);
+        }
+        // now and then a vat is found idle
+        if self.random.chance(1, 32) {
+            let all: Vec<VatId> = self.node.vats().collect();
+            let vat = all[self.random.below(all.len() as u64) as usize];
+            self.step(Event::Idle { vat });
+        }
+        true
+    }
+
+    /// Every delivery that may come next.
+    fn choices(&self) -> Vec<(VatId, usize)> {
+        let mut out = Vec::new();
+        for vat in self.node.vats() {
+            let origins: Vec<TurnId> = self.node.waiting(vat).map(|q| q.origin).collect();
+            for (i, o) in origins.iter().enumerate() {
+                if origins[..i].iter().all(|before| !self.clocks.precedes(*before, *o)) {
+                    out.push((vat, i));
+                }
+            }
+        }
+        out
+    }
+
+    /// The earliest delay is over.
+    fn pass_time(&mut self) -> bool {
+        if self.node.is_quiet() {
+            self.step(Event::Quiet);
+            if !self.node.is_quiet() {
+                return true;
+            }
+        }
+        let Some(&(due, n, p)) = self.delays.first() else { return false };
+        self.delays.remove(&(due, n, p));
+        self.now_ms = self.now_ms.max(due);
+        self.step(Event::Answer { promise: p, rejected: false, value: Data::undefined() });
+        true
+    }
+
+    fn turn(&mut self, vat: VatId, delivery: Delivery) {
+        self.turns += 1;
+        let limits = self.limits[&vat];
+        let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
+        let v = match self.vats.entry(vat) {
+            std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
+            std::collections::btree_map::Entry::Vacant(e) => match Vat::new(&self.shared, vat, quota) {
+                Ok(v) => e.insert(v),
+                Err(why) => return self.step(Event::VatFailed { vat, why: why.to_string() }),
+            },
+        };
+        let outcome = v.deliver(&self.shared, &delivery);
+        if self.verify {
+            let sound = v.machine().verify();
+            assert!(sound.is_ok(), "the heap of vat {} after turn {}: {sound:?}", vat.0, self.node.turns(vat));
+        }
+        self.step(Event::TurnDone { vat, delivery, outcome });
+    }
+
+    fn step(&mut self, event: Event) {
+        let mut effects = Vec::new();
+        let mut events = vec![event];
+        while !events.is_empty() {
+            for e in std::mem::take(&mut events) {
+                self.node.step(e, &mut effects);
+            }
+            for e in std::mem::take(&mut effects) {
+                events.extend(self.carry_out(e));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Event> {
+        let answer = |promise, value| Some(Event::Answer { promise, rejected: false, value });
+        match effect {
+            Effect::MakeVat { vat, limits } => {
+                self.limits.insert(vat, limits);
+            }
+            Effect::RunTurn { vat, delivery } => {
+                let id = TurnId { vat, turn: self.node.turns(vat) };
+                self.clocks.begin(id, self.node.cause(id));
+                self.due = Some((vat, delivery));
+            }
+            Effect::EndVat { vat } => {
+                self.vats.remove(&vat);
+            }
+            Effect::Now { answer: p } => return answer(p, Data::number(self.now_ms as f64)),
+            Effect::Delay { ms, answer } => {
+                self.asked += 1;
+                self.delays.insert((self.now_ms.saturating_add(ms), self.asked, answer));
+            }
+            Effect::Random { bytes, answer: p } => {
+                let mut w = Writer::new();
+                w.array(bytes as usize);
+                for _ in 0..bytes {
+                    w.integer(self.random.below(256) as i32);
+                }
+                return answer(p, w.done());
+            }
+            Effect::Cancel { answer } => self.delays.retain(|d| d.2 != answer),
+            Effect::Output { lines, aborted: false, .. } => {
+                self.lines.extend(lines.into_iter().filter(|l| !l.error).map(|l| l.text));
+            }
+            Effect::Output { .. } => {}
+            Effect::Report(r) => self.reports.push(r),
+            Effect::Started { rejected: Some(reason), .. } => self.ended = Some(Outcome::Rejected(reason.describe())),
+            Effect::Started { rejected: None, .. } | Effect::Reply { .. } => {}
+        }
+        None
+    }
+}

@@ -1,0 +1,1 @@
+export default () => Far('bob', { use: (carolP, tag) => carolP ~. note(tag, 2) });

@@ -1,0 +1,443 @@
+//! A disk in memory that loses, tears and reorders what was not synced, fills up and fails, all by seed.
+//!
+//! Each file keeps its **pristine** bytes (what was synced) beside what the running process sees, and every write in between. At a crash
+//! each 512-byte piece of each unsynced write survives or not by a drawn chance, so later pieces may be there without earlier ones; the
+//! names that were not synced likewise. Handles from before the crash are dead. The same seed gives the same disk.
+//!
+//! Faults that are asked for: `capacity` (no room), `fail_sync` (the n-th sync from now fails), `kill` (after n more effects nothing
+//! works any more, until `crash`), `read_only`, `flip` (a bit of the pristine bytes), and pieces that land elsewhere in their file.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Disk, DiskFile, SECTOR_BYTES};
+
+/// How a crash chooses what survives.
+#[derive(Clone, Copy, Debug)]
+pub struct Crash {
+    pub seed: u64,
+    /// Pieces of unsynced writes may land at another place of their file.
+    pub misdirect: bool,
+}
+
+/// The disk; clones are the same disk.
+#[derive(Clone, Default)]
+pub struct SimDisk(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    files: Vec<Inode>,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    name_changes: Vec<NameChange>,
+    /// Handles of an earlier life are dead.
+    life: u64,
+    handles: u64,
+    capacity: Option<u64>,
+    sync_fails_in: Option<u64>,
+    killed_in: Option<u64>,
+    read_only: bool,
+    effects: u64,
+}
+
+#[derive(Default)]
+struct Inode {
+    pristine: Vec<u8>,
+    now: Vec<u8>,
+    unsynced: Vec<(u64, Vec<u8>)>,
+    lock: Option<u64>,
+}
+
+enum NameChange {
+    Bind(String, usize),
+    Rename(String, String),
+    Remove(String),
+}
+
+impl NameChange {
+    fn apply(&self, names: &mut BTreeMap<String, usize>) {
+        match self {
+            NameChange::Bind(name, inode) => drop(names.insert(name.clone(), *inode)),
+            NameChange::Rename(from, to) => {
+                if let Some(inode) = names.remove(from) {
+                    names.insert(to.clone(), inode);
+                }
+            }
+            NameChange::Remove(name) => drop(names.remove(name)),
+        }
+    }
+}
+
+impl SimDisk {
+    pub fn new() -> SimDisk {
+        SimDisk::default()
+    }
+
+    /// A copy of what another disk holds, all of it synced.
+    pub fn load(from: &dyn Disk) -> io::Result<SimDisk> {
+        let disk = SimDisk::new();
+        for name in from.list()? {
+            let file = from.open(&name)?;
+            let mut bytes = vec![0; file.length()? as usize];
+            let count = file.read_at(&mut bytes, 0)?;
+            bytes.truncate(count);
+            disk.put(&name, bytes);
+        }
+        Ok(disk)
+    }
+
+    /// Write what the running process sees to another disk.
+    pub fn save(&self, to: &dyn Disk) -> io::Result<()> {
+        for (name, bytes) in self.contents() {
+            to.create(&name)?.write_at(&bytes, 0)?;
+        }
+        Ok(())
+    }
+
+    /// All files with their bytes, as the running process sees them.
+    pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+        let inner = self.inner();
+        inner.names.iter().map(|(name, &inode)| (name.clone(), inner.files[inode].now.clone())).collect()
+    }
+
+    /// Put a file there, synced.
+    pub fn put(&self, name: &str, bytes: Vec<u8>) {
+        let mut inner = self.inner();
+        let inode = inner.files.len();
+        inner.files.push(Inode { pristine: bytes.clone(), now: bytes, ..Inode::default() });
+        inner.names.insert(name.to_owned(), inode);
+        inner.durable_names.insert(name.to_owned(), inode);
+    }
+
+    /// Bytes that fit in all files together.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.inner().capacity = bytes;
+    }
+
+    /// Let the sync after `after` more fail, once.
+    pub fn fail_sync(&self, after: u64) {
+        self.inner().sync_fails_in = Some(after);
+    }
+
+    /// Let `after` more effects happen and then none.
+    pub fn kill(&self, after: u64) {
+        self.inner().killed_in = Some(after);
+    }
+
+    pub fn set_read_only(&self, read_only: bool) {
+        self.inner().read_only = read_only;
+    }
+
+    /// How many effects (writes, syncs, changes of names) there have been.
+    pub fn effects(&self) -> u64 {
+        self.inner().effects
+    }
+
+    /// Flip bits of a byte that was synced; `false` if there is no such byte.
+    pub fn flip(&self, name: &str, offset: u64, mask: u8) -> bool {
+        let mut inner = self.inner();
+        let Some(&inode) = inner.names.get(name) else { return false };
+        let file = &mut inner.files[inode];
+        let at = offset as usize;
+        if at >= file.now.len() || at >= file.pristine.len() {
+            return false;
+        }
+        file.now[at] ^= mask;
+        file.pristine[at] ^= mask;
+        true
+    }
+
+    /// The power goes: what was synced is there, of the rest a part. Requested faults end.
+    pub fn crash(&self, crash: Crash) {
+        let mut guard = self.inner();
+        let inner = &mut *guard;
+        let mut random = Random(crash.seed);
+        // From nothing survives to everything does, a chance drawn for each crash.
+        let chance = [0, 10, 50, 90, 100][random.below(5) as usize];
+        for change in std::mem::take(&mut inner.name_changes) {
+            if random.below(100) < chance {
+                change.apply(&mut inner.durable_names);
+            }
+        }
+        inner.names = inner.durable_names.clone();
+        for file in &mut inner.files {
+            file.crash(&mut random, chance, crash.misdirect);
+        }
+        inner.life += 1;
+        inner.capacity = None;
+        inner.sync_fails_in = None;
+        inner.killed_in = None;
+    }
+
+    /// The process goes, the system stays: everything written is there, handles and locks are not.
+    pub fn exit(&self) {
+        let mut inner = self.inner();
+        inner.life += 1;
+        inner.killed_in = None;
+        for file in &mut inner.files {
+            file.lock = None;
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handle(&self, inner: &mut Inner, inode: usize) -> Arc<dyn DiskFile> {
+        inner.handles += 1;
+        Arc::new(SimFile { disk: self.clone(), inode, life: inner.life, handle: inner.handles })
+    }
+}
+
+impl Inode {
+    fn crash(&mut self, random: &mut Random, chance: u64, misdirect: bool) {
+        let mut image = std::mem::take(&mut self.pristine);
+        for (offset, bytes) in std::mem::take(&mut self.unsynced) {
+            let mut at = 0;
+            while at < bytes.len() {
+                let place = offset as usize + at;
+                let piece = (SECTOR_BYTES - place % SECTOR_BYTES).min(bytes.len() - at);
+                if random.below(100) < chance {
+                    let elsewhere = misdirect && random.below(64) == 0;
+                    let sectors = (image.len() / SECTOR_BYTES) as u64 + 1;
+                    let target =
+                        if elsewhere { random.below(sectors) as usize * SECTOR_BYTES + place % SECTOR_BYTES } else { place };
+                    overwrite(&mut image, target, &bytes[at..at + piece]);
+                }
+                at += piece;
+            }
+        }
+        self.now = image.clone();
+        self.pristine = image;
+        self.lock = None;
+    }
+}
+
+fn overwrite(image: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    if image.len() < at + bytes.len() {
+        image.resize(at + bytes.len(), 0);
+    }
+    image[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+impl Inner {
+    /// Count an effect; an error if the process is dead or the disk read-only.
+    fn effect(&mut self) -> io::Result<()> {
+        if self.read_only {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        self.effects += 1;
+        match &mut self.killed_in {
+            Some(0) => Err(io::Error::other("the simulated process was killed")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn used(&self) -> u64 {
+        self.names.values().map(|&inode| self.files[inode].now.len() as u64).sum()
+    }
+
+    fn lookup(&self, name: &str) -> io::Result<usize> {
+        self.names.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn change(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.name_changes.push(change);
+    }
+}
+
+impl Disk for SimDisk {
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let mut inner = self.inner();
+        let inode = inner.lookup(name)?;
+        if inner.read_only {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        Ok(self.handle(&mut inner, inode))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let mut inner = self.inner();
+        inner.effect()?;
+        let inode = inner.files.len();
+        inner.files.push(Inode::default());
+        inner.change(NameChange::Bind(name.to_owned(), inode));
+        Ok(self.handle(&mut inner, inode))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut inner = self.inner();
+        inner.effect()?;
+        inner.lookup(from)?;
+        inner.change(NameChange::Rename(from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut inner = self.inner();
+        inner.effect()?;
+        inner.lookup(name)?;
+        inner.change(NameChange::Remove(name.to_owned()));
+        Ok(())
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.inner().names.keys().cloned().collect())
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        let mut inner = self.inner();
+        inner.effect()?;
+        inner.name_changes.clear();
+        inner.durable_names = inner.names.clone();
+        Ok(())
+    }
+}
+
+struct SimFile {
+    disk: SimDisk,
+    inode: usize,
+    life: u64,
+    handle: u64,
+}
+
+impl SimFile {
+    fn alive(&self) -> io::Result<MutexGuard<'_, Inner>> {
+        let inner = self.disk.inner();
+        if inner.life == self.life { Ok(inner) } else { Err(io::Error::other("a handle from before the crash")) }
+    }
+}
+
+impl DiskFile for SimFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.alive()?.files[self.inode].now.len() as u64)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let inner = self.alive()?;
+        let now = &inner.files[self.inode].now;
+        let from = (offset as usize).min(now.len());
+        let count = buffer.len().min(now.len() - from);
+        buffer[..count].copy_from_slice(&now[from..from + count]);
+        Ok(count)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut inner = self.alive()?;
+        let effect = inner.effect();
+        let growth = (offset + bytes.len() as u64).saturating_sub(inner.files[self.inode].now.len() as u64);
+        if inner.capacity.is_some_and(|capacity| inner.used() + growth > capacity) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        // A process that dies in a write may have written any part of it.
+        let dying = inner.killed_in == Some(0) && effect.is_err();
+        if effect.is_ok() || dying {
+            let file = &mut inner.files[self.inode];
+            overwrite(&mut file.now, offset as usize, bytes);
+            file.unsynced.push((offset, bytes.to_vec()));
+        }
+        effect
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut inner = self.alive()?;
+        inner.effect()?;
+        match &mut inner.sync_fails_in {
+            Some(0) => {
+                inner.sync_fails_in = None;
+                // As after a failed fdatasync: the cache is clean, the disk is not. What was not synced may be lost for good.
+                return Err(io::Error::other("the simulated disk failed to sync"));
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        let file = &mut inner.files[self.inode];
+        file.unsynced.clear();
+        let Inode { pristine, now, .. } = file;
+        pristine.clone_from(now);
+        Ok(())
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        let mut inner = self.alive()?;
+        let lock = &mut inner.files[self.inode].lock;
+        let free = lock.is_none_or(|holder| holder == self.handle);
+        if free {
+            *lock = Some(self.handle);
+        }
+        Ok(free)
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let mut inner = self.disk.inner();
+        let lock = &mut inner.files[self.inode].lock;
+        if *lock == Some(self.handle) {
+            *lock = None;
+        }
+    }
+}
+
+/// SplitMix64: enough to choose, and the same everywhere.
+#[derive(Clone)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`, which is not zero.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.draw() % bound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_synced_survives_every_crash_and_some_of_the_rest_in_some() {
+        let (mut lost, mut kept) = (0, 0);
+        for seed in 0..100 {
+            let disk = SimDisk::new();
+            let file = disk.create("a").expect("room");
+            disk.sync_dir().expect("works");
+            file.write_at(&[1; 2048], 0).expect("room");
+            file.sync().expect("works");
+            file.write_at(&[2; 1024], 512).expect("room");
+            disk.crash(Crash { seed, misdirect: false });
+            assert!(file.length().is_err(), "old handles are dead");
+            let bytes = &disk.contents()["a"];
+            assert_eq!((bytes[0], bytes[511], bytes[1536], bytes.len()), (1, 1, 1, 2048));
+            for sector in [&bytes[512..1024], &bytes[1024..1536]] {
+                assert!(sector.iter().all(|byte| *byte == sector[0]), "a sector is whole");
+                if sector[0] == 1 { lost += 1 } else { kept += 1 }
+            }
+        }
+        assert!(lost > 20 && kept > 20, "{lost} lost, {kept} kept");
+    }
+
+    #[test]
+    fn one_handle_has_the_lock_until_it_goes() {
+        let disk = SimDisk::new();
+        disk.put("a", vec![]);
+        let (one, two) = (disk.open("a").expect("there"), disk.open("a").expect("there"));
+        assert!(one.try_lock().expect("works"));
+        assert!(!two.try_lock().expect("works"));
+        drop(one);
+        assert!(two.try_lock().expect("works"));
+    }
+}

@@ -1,0 +1,100 @@
+//! A vat at rest outside its cage: patches of its image, and the image put together again.
+//!
+//! ```text
+//! space of a vat   its image (see `cage::heap::image`), exclusive-or the base's image: what equals the base is zero
+//! ```
+//! Invariants
+//! - patches of all turns, applied in order to an empty space, give the image after the last one;
+//! - units of a vat are numbered as in its heap: the base's first, then its own in the order they were added.
+use crate::program::Shared;
+use crate::{Quota, Vat};
+use engine::cage::heap::{ImageError, image_len, image_patches, seal};
+use engine::code::CodeUnit;
+use engine::engine::LoadedUnit;
+use engine::machine::Machine;
+use passable::VatId;
+use std::sync::Arc;
+
+/// What a turn changed of a vat.
+#[derive(Default)]
+pub struct Changes {
+    /// As the heap tells it.
+    delta: Vec<u8>,
+    /// Number of the first new unit among the vat's own.
+    pub first_unit: usize,
+    /// Units that the turn added.
+    pub units: Vec<Arc<LoadedUnit>>,
+}
+
+impl Changes {
+    /// Bytes of the vat's space from now on, if that changed.
+    pub fn length(&self) -> Option<u64> {
+        image_len(&self.delta)
+    }
+
+    /// Calls `each(offset, bytes)` for each patch of the vat's space.
+    pub fn patches(&self, shared: &Shared, mut each: impl FnMut(u64, &[u8])) -> Result<(), ImageError> {
+        let base = shared.base_bytes();
+        let mut mixed = Vec::new();
+        image_patches(&self.delta, |offset, bytes| {
+            mixed.clear();
+            mixed.extend_from_slice(bytes);
+            mix(&mut mixed, base, offset);
+            each(offset, &mixed);
+        })
+    }
+}
+
+/// Exclusive-or with the base's bytes from `offset` on.
+fn mix(bytes: &mut [u8], base: &[u8], offset: u64) {
+    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(base.len());
+    for (b, of_base) in bytes.iter_mut().zip(&base[from..]) {
+        *b ^= of_base;
+    }
+}
+
+impl Vat {
+    /// From now on changes of turns are kept for `take_changes`.
+    pub fn record(&mut self) {
+        self.machine.set_record(true);
+    }
+
+    /// What the last turn changed.
+    pub fn take_changes(&mut self) -> Changes {
+        let base = self.base_units;
+        let count = self.machine.units().len();
+        let first = self.told_units.min(count);
+        self.told_units = count;
+        Changes {
+            delta: std::mem::take(&mut self.delta),
+            first_unit: first.saturating_sub(base),
+            units: self.machine.units()[first..].to_vec(),
+        }
+    }
+
+    /// A vat from the bytes of its space and its own units, in order.
+    pub fn wake(
+        shared: &Shared,
+        id: VatId,
+        mut space: Vec<u8>,
+        units: Vec<Arc<LoadedUnit>>,
+        quota: Quota,
+    ) -> Result<Vat, ImageError> {
+        let base = shared.base_bytes();
+        if space.len() < base.len() {
+            space.resize(base.len(), 0);
+        }
+        mix(&mut space, base, 0);
+        seal(&mut space);
+        let machine = Machine::wake(shared.engine(), shared.base(), &space, units, quota)?;
+        Ok(Vat::of(machine, id, quota, shared))
+    }
+}
+
+impl Shared {
+    /// A unit from its stored bytes, linked; else what is wrong with them.
+    pub fn unit_of(&self, bytes: &[u8]) -> Result<Arc<LoadedUnit>, String> {
+        let unit = CodeUnit::from_bytes(bytes).map_err(|e| e.to_string())?;
+        self.link(unit)
+    }
+}
