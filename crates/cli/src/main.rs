@@ -81,6 +81,9 @@ struct Run {
     /// Move the old state aside and begin anew
     #[arg(long, requires = "state")]
     fresh: bool,
+    /// Append what happens to this file: messages and turns with their causes, one JSON object a line
+    #[arg(long, value_name = "FILE", conflicts_with = "script")]
+    trace: Option<PathBuf>,
     /// Tell errors as JSON on stderr, one object a line
     #[arg(long)]
     json: bool,
@@ -131,6 +134,7 @@ impl MachineOptions {
                 instructions: self.max_instructions.unwrap_or(MAX_INSTRUCTIONS),
             },
             limits_asked: (self.max_heap.is_some(), self.max_instructions.is_some()),
+            trace: None,
         }
     }
 }
@@ -181,7 +185,7 @@ fn main() {
 }
 
 fn run(r: &Run) -> i32 {
-    let options = r.machine.options();
+    let options = host::run::Options { trace: r.trace.clone(), ..r.machine.options() };
     if r.json {
         host::output::tell_as_json();
     }

@@ -25,6 +25,9 @@ pub struct Serve {
     /// Move the old state aside and begin anew
     #[arg(long)]
     fresh: bool,
+    /// Append what happens to this file: messages and turns with their causes, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Tell errors as JSON on stderr, one object a line
     #[arg(long)]
     json: bool,
@@ -37,7 +40,8 @@ pub fn serve(s: &Serve) -> i32 {
         host::output::tell_as_json();
     }
     let how = host::state::How { changed: crate::changed(s.go_on, s.fresh), serve: true, paused: s.paused };
-    host::run::on_big_stack(|| host::state::run(&s.file, &s.args, &s.state, how, &s.machine.options()))
+    let options = host::run::Options { trace: s.trace.clone(), ..s.machine.options() };
+    host::run::on_big_stack(|| host::state::run(&s.file, &s.args, &s.state, how, &options))
 }
 
 #[derive(Args)]

@@ -191,7 +191,7 @@ fn new_table(cx: &mut Cx, m: Mem, words: u32, cap: u32) -> Res<u32> {
     {
         m.w64(t, at, v);
     }
-    cx.charge(cap as u64 / 64)?;
+    cx.charge(4 + cap as u64 / 16)?;
     if t < cage::layout::OLD {
         // all words must read as values
         m.zero(t + HEAD, (n - 6) * 8);

@@ -141,6 +141,7 @@ pub(crate) fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
                     fine = false;
                 }
             }
+            Out::Trace(entries) => output::trace(&entries),
             Out::Aborted(lines) => output::aborted_lines(&lines),
             Out::Report { report, names } => {
                 let name = |v: VatId| names.iter().find(|n| n.0 == v).map_or_else(|| "?".to_owned(), |n| n.1.clone());

@@ -36,6 +36,8 @@ pub enum Out {
     },
     NothingToStart(String),
     StartRejected(String, Vec<passable::Place>),
+    /// What happened, each entry with its vat's name.
+    Trace(Vec<(trace::Entry, String)>),
     /// An answer to somebody at the control socket.
     Reply {
         to: u64,

@@ -123,7 +123,7 @@ fn alone(folder: &Path, request: &Value) -> Result<Value, Problem> {
         return Err(not_a_program(folder));
     }
     journal.restore_programs(&shared)?;
-    let config = Config { manual: false, durable: true };
+    let config = Config { durable: true, ..Config::default() };
     let node = Node::restore(config, Box::new(Named(shared.clone())), &*store)?;
     let Some(node) = node else {
         return Err(problem(

@@ -348,3 +348,31 @@ pub fn problem(p: &crate::operate::Problem) {
     eprintln!("error[{}]: {}", p.code, safe(&p.message));
     eprintln!("  help: {}", safe(&p.help));
 }
+
+static TRACE: std::sync::Mutex<Option<std::io::BufWriter<std::fs::File>>> = std::sync::Mutex::new(None);
+
+/// Makes the file that traces go to; what goes wrong is told.
+pub fn open_trace(path: &std::path::Path) -> Result<(), i32> {
+    match std::fs::OpenOptions::new().create(true).append(true).open(path) {
+        Ok(f) => {
+            *TRACE.lock().unwrap_or_else(|e| e.into_inner()) = Some(std::io::BufWriter::new(f));
+            Ok(())
+        }
+        Err(e) => {
+            eprintln!("error[E-TRACE]: cannot write {}: {e}\n  help: choose another file with --trace", path.display());
+            Err(2)
+        }
+    }
+}
+
+/// Appends entries to the trace. A disk that is full ends the trace, not the program.
+pub fn trace(entries: &[(trace::Entry, String)]) {
+    let mut file = TRACE.lock().unwrap_or_else(|e| e.into_inner());
+    let Some(f) = file.as_mut() else { return };
+    let ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+    let wrote = entries.iter().try_for_each(|(e, name)| writeln!(f, "{}", trace::line(e, name, ms))).and_then(|()| f.flush());
+    if let Err(e) = wrote {
+        eprintln!("error[E-TRACE]: the trace ends here: {e}\n  help: make room");
+        *file = None;
+    }
+}

@@ -193,6 +193,15 @@ impl Pool {
             }
         }
         w.effects = effects;
+        let entries = w.node.take_trace();
+        if !entries.is_empty() {
+            let named = entries.into_iter().map(|e| {
+                let name = w.node.name(VatId(e.turn.vat)).to_owned();
+                (e, name)
+            });
+            let named = named.collect();
+            leave(w, Out::Trace(named));
+        }
     }
 
     // long: one arm an effect

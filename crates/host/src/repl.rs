@@ -101,7 +101,7 @@ fn opened(folder: &Path, options: &Options) -> Result<(Vat, Option<Kept>), Probl
             vat
         }
     };
-    let node = Node::new(Config { manual: false, durable: true }, Box::new(Nothing));
+    let node = Node::new(Config { durable: true, ..Config::default() }, Box::new(Nothing));
     Ok((vat, Some(Kept { shared, journal, node, _opened: opened })))
 }
 

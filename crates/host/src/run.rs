@@ -24,6 +24,8 @@ pub struct Options {
     pub quota: Quota,
     /// The limits in `quota` were asked for: a program that is resumed has them from now on.
     pub limits_asked: (bool, bool),
+    /// What happens is written to this file, one JSON object a line.
+    pub trace: Option<PathBuf>,
 }
 
 /// Runs `body` on a thread with a stack for turns.
@@ -129,7 +131,13 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     };
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
     let powers = vat::powers_data(&passable::Power::ALL, args);
-    let node = node::Node::new(node::Config::default(), Box::new(crate::pool::Named(shared.clone())));
+    if let Some(file) = &options.trace
+        && let Err(code) = output::open_trace(file)
+    {
+        return code;
+    }
+    let config = node::Config { trace: options.trace.is_some(), ..node::Config::default() };
+    let node = node::Node::new(config, Box::new(crate::pool::Named(shared.clone())));
     let start = Some(node::Event::Start { program, powers, limits });
     let mode = crate::pool::Mode::Run;
     let job = crate::begin::Job { shared, node, journal: None, start, unclean: false, mode, paused: false, limits: None };

@@ -160,7 +160,10 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
         }
     }
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
-    let config = Config { manual: false, durable: true };
+    if let Some(file) = &options.trace {
+        output::open_trace(file)?;
+    }
+    let config = Config { durable: true, trace: options.trace.is_some(), ..Config::default() };
     if journal.is_repl() {
         output::problem(&crate::operate::not_a_program(folder));
         return Err(1);

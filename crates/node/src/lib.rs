@@ -23,6 +23,7 @@ mod garbage;
 mod operate;
 mod refs;
 mod route;
+mod tracing;
 
 pub use causes::{Cause, TurnRecord};
 use passable::{Data, Delivery, Limits, Line, Place, PromiseId, Ref, Trace, TurnId, TurnOutcome, VatId, What};
@@ -208,6 +209,8 @@ pub struct Config {
     pub manual: bool,
     /// Changes are noted for `Node::changes`.
     pub durable: bool,
+    /// What happens is told by `Node::take_trace`.
+    pub trace: bool,
 }
 
 /// A delivery that waits.
@@ -279,6 +282,7 @@ pub struct Node {
     causes: causes::Causes,
     search: garbage::Search,
     dirty: durable::Dirty,
+    told: tracing::Told,
     /// Numbers of messages that wait on promises.
     next_waiting: u64,
     /// Who waits for the answers of the operator's calls.
@@ -302,6 +306,7 @@ impl Node {
             causes: causes::Causes::default(),
             search: garbage::Search::default(),
             dirty: durable::Dirty::new(config.durable),
+            told: tracing::Told::new(config.trace),
             next_waiting: 1,
             replies: IdMap::default(),
             out: Vec::new(),
@@ -468,6 +473,7 @@ impl Node {
             program,
             name,
         })));
+        self.told.made(self.causes.running(), vat, self.name(vat).to_owned());
         self.out.push(Effect::MakeVat { vat, limits });
         vat
     }
@@ -521,6 +527,7 @@ impl Node {
         }
         let id = TurnId { vat, turn: v.turns };
         self.causes.begin(id, queued.origin, &queued.what);
+        self.told.began(id, &queued.what);
         let row = (self.config.durable && !queued.stored).then(|| durable::delivery(&queued));
         v.current = Some(Current {
             last_chance: queued.last_chance,

@@ -21,7 +21,7 @@ impl Node {
         p.handled = true;
         self.insert_promise(answer, p);
         self.replies.insert(answer, reply);
-        let msg = Box::new(Message { target: Target::Promise(root), body, answer: Some(answer) });
+        let msg = Box::new(Message { target: Target::Promise(root), body, answer: Some(answer), id: 0 });
         self.send_to_promise(passable::HOST, root, msg, TurnId::default());
     }
 

@@ -342,7 +342,8 @@ impl Node {
                 if let Some(e) = self.promise_mut(p) {
                     e.holders.remove(vat);
                     e.listeners.remove(vat);
-                    if !e.handled && e.holders.is_empty() && e.transit == 0 && e.decider != vat {
+                    let held = e.holders.iter().any(|h| h != passable::HOST);
+                    if !e.handled && !held && e.transit == 0 && e.decider != vat && vat != passable::HOST {
                         e.orphan = Some(vat);
                     }
                     self.look_at_promise(p);

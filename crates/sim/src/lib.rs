@@ -86,7 +86,7 @@ impl World {
     pub fn new(shared: &Arc<Shared>, program: u64, args: &[String], limits: Limits, seed: u64) -> World {
         let mut w = World {
             shared: shared.clone(),
-            node: Node::new(Config { manual: true, durable: false }, Box::new(Named(shared.clone()))),
+            node: Node::new(Config { manual: true, ..Config::default() }, Box::new(Named(shared.clone()))),
             vats: BTreeMap::new(),
             limits: BTreeMap::new(),
             random: Random::new(seed),

@@ -3,6 +3,7 @@
 mod check;
 mod desugar;
 mod examples;
+mod hostile;
 mod kit;
 mod operate;
 mod repl;
