@@ -52,6 +52,8 @@ pub enum Action {
     Run(Vec<String>),
     /// `drses ARGS &`
     Start(Vec<String>),
+    /// `cp FROM TO`, in the session's folder.
+    Copy(String, String),
     /// `kill -9 %1`, `kill %1`: what is in the background ends by this signal.
     Kill(&'static str),
 }
@@ -183,11 +185,20 @@ fn session(file: &str, fence: usize, body: &[String]) -> Result<Vec<Step>> {
         let action = match (text, text.strip_suffix(" &")) {
             ("kill -9 %1", _) if started => Action::Kill("-KILL"),
             ("kill %1", _) if started => Action::Kill("-TERM"),
+            (copy, None) if copy.starts_with("cp ") => match copy.split(' ').collect::<Vec<_>>()[..] {
+                ["cp", from, to] => {
+                    let name = |n: &str| file_name(file, line, &format!("file={n}"));
+                    Action::Copy(name(from)?, name(to)?)
+                }
+                _ => Action::Kill(""),
+            },
             (_, Some(command)) if !started => program_arguments(command).map(Action::Start).unwrap_or(Action::Kill("")),
             _ => program_arguments(text).map(Action::Run).unwrap_or(Action::Kill("")),
         };
         if action == Action::Kill("") {
-            bail!("{file}:{line}: a session has `drses …`, one `drses … &` at a time, `kill -9 %1` and `kill %1`, not `{text}`");
+            bail!(
+                "{file}:{line}: a session has `drses …`, one `drses … &` at a time, `kill -9 %1`, `kill %1`, `cp FILE FILE`, not `{text}`"
+            );
         }
         started = matches!(action, Action::Start(_)) || (started && !matches!(action, Action::Kill(_)));
         let end = starts.get(index + 1).copied().unwrap_or(body.len());

@@ -43,6 +43,10 @@ pub fn run(folder: &Path, program: &Path, steps: &[Step]) -> Result<Option<Strin
                 job = Some(Job(command.spawn().context("starting the program")?));
                 (until_printed(&printed, &step.output)?, Some(step.exit))
             }
+            Action::Copy(from, to) => {
+                std::fs::copy(folder.join(from), folder.join(to)).with_context(|| format!("copying {from}"))?;
+                (String::new(), Some(step.exit))
+            }
             Action::Kill(signal) => {
                 let Some(mut ended) = job.take() else { continue };
                 let pid = ended.0.id().to_string();
