@@ -326,6 +326,14 @@ impl Journal {
         Ok(Some(files))
     }
 
+    /// The file of the stored program's entry.
+    pub fn entry_name(&self) -> Result<String, Misfit> {
+        let row = self.store().get(rows::META, rows::META_PROGRAM).ok_or(passable::Bad)?;
+        let entry = Get::new(&row).number()?;
+        let program = self.store().get(rows::PROGRAMS, &rows::number(entry)).ok_or(passable::Bad)?;
+        Ok(Get::new(&program).text()?)
+    }
+
     /// Links the stored programs, in the place of those that are there.
     pub fn restore_programs(&self, shared: &Shared) -> Result<(), Misfit> {
         let base = self.store().get(rows::META, rows::META_BASE);

@@ -149,49 +149,33 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
         1
     })?;
     let mut journal = Journal::new(opened.store.clone());
-    let files = journal.files().map_err(|e| told(&e))?;
-    if let Some(files) = &files
-        && how.changed != Changed::Continue
-    {
-        let different = differences(files);
-        if !different.is_empty() {
-            output::changed(folder, &different);
-            return Err(2);
-        }
-    }
+    let known = is_known(&journal, folder, &entry, how.changed)?;
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
     if let Some(file) = &options.trace {
         output::open_trace(file)?;
     }
     let config = Config { durable: true, trace: options.trace.is_some(), ..Config::default() };
-    if journal.is_repl() {
-        output::problem(&crate::operate::not_a_program(folder));
-        return Err(1);
-    }
     let mode = if how.serve { Mode::Serve } else { Mode::Run };
     let paused = how.paused;
-    let job = match files {
-        None => {
-            let program = installed.map_err(|faults| {
-                output::faults(&faults);
-                crate::run::exit_code(&faults, &entry)
-            })?;
-            journal.put_programs(&shared, program);
-            let powers = vat::powers_data(&passable::Power::ALL, args);
-            let node = Node::new(config, Box::new(Named(shared.clone())));
-            let start = Some(Event::Start { program, powers, limits });
-            journal.begin();
-            Job { shared, node, journal: Some(journal), start, unclean: false, mode, paused, limits: None }
-        }
-        Some(_) => {
-            journal.restore_programs(&shared).map_err(|e| told(&e))?;
-            let store: Arc<dyn Store> = opened.store.clone();
-            let restored = Node::restore(config, Box::new(Named(shared.clone())), &*store).map_err(|e| told(&e.into()))?;
-            let Some(node) = restored else { return Err(told(&passable::Bad.into())) };
-            let limits = new_limits(&node, options);
-            let unclean = !journal.begin();
-            Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused, limits }
-        }
+    let job = if known {
+        journal.restore_programs(&shared).map_err(|e| told(&e))?;
+        let store: Arc<dyn Store> = opened.store.clone();
+        let restored = Node::restore(config, Box::new(Named(shared.clone())), &*store).map_err(|e| told(&e.into()))?;
+        let Some(node) = restored else { return Err(told(&passable::Bad.into())) };
+        let limits = new_limits(&node, options);
+        let unclean = !journal.begin();
+        Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused, limits }
+    } else {
+        let program = installed.map_err(|faults| {
+            output::faults(&faults);
+            crate::run::exit_code(&faults, &entry)
+        })?;
+        journal.put_programs(&shared, program);
+        let powers = vat::powers_data(&passable::Power::ALL, args);
+        let node = Node::new(config, Box::new(Named(shared.clone())));
+        let start = Some(Event::Start { program, powers, limits });
+        journal.begin();
+        Job { shared, node, journal: Some(journal), start, unclean: false, mode, paused, limits: None }
     };
     let server = crate::control::listen(folder).map_err(|e| {
         eprintln!(
@@ -207,6 +191,31 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     crate::control::unlisten(folder);
     drop(opened);
     Ok(code)
+}
+
+/// Is this program in the store? An error if another one is, or if its files have changed.
+fn is_known(journal: &Journal, folder: &Path, entry: &Path, changed: Changed) -> Result<bool, i32> {
+    let refuse = |p: Problem, code: i32| {
+        output::problem(&p);
+        code
+    };
+    if journal.is_repl() {
+        return Err(refuse(crate::operate::not_a_program(folder), 1));
+    }
+    let Some(files) = journal.files().map_err(|e| told(&e))? else { return Ok(false) };
+    let name = journal.entry_name().map_err(|e| told(&e))?;
+    if vat::program::normal(&entry.display().to_string()) != vat::program::normal(&name) {
+        let message = format!("the state in {} belongs to the program {name}; nothing was run", folder.display());
+        return Err(refuse(problem("E-OTHER-PROGRAM", message, "name that program, or another folder with --state"), 2));
+    }
+    if changed != Changed::Continue {
+        let different = differences(&files);
+        if !different.is_empty() {
+            output::changed(folder, &different);
+            return Err(2);
+        }
+    }
+    Ok(true)
 }
 
 /// The limits that were asked for, if they are others than the first vat has.
