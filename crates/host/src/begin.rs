@@ -70,6 +70,8 @@ pub(crate) fn run_with(job: Job, server: Option<UnixListener>, then: impl FnOnce
         pool.commit.notify_all();
         let _ = t.join();
     }
+    // threads that outlive this hold the pool, and must not hold the store
+    drop(pool.lock().journal.take());
     code
 }
 
@@ -95,7 +97,7 @@ impl Pool {
             return;
         }
         if let Err(e) = self.resume_powers(w) {
-            output::misfit(&e);
+            output::problem(&e.into());
             w.end = Some(1);
             return;
         }

@@ -156,6 +156,9 @@ pub(crate) fn command(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value
 
 fn command_of(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value) -> Result<Option<Value>, Problem> {
     let what = v.get("do").and_then(Value::as_str).unwrap_or("");
+    if pool.lock().end.is_some() {
+        return Err(problem("E-ENDED", "the host ends", "type the same command again: its store is opened then"));
+    }
     if what == "ls" {
         let w = pool.lock();
         let vats: Vec<Value> = w.node.vats().map(|vat| brief(&w, vat)).collect();
@@ -202,7 +205,9 @@ fn command_of(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value) -> Res
     pool.provide(&mut w);
     drop(w);
     // nobody is told before it is durable
-    drop(pool.settled());
+    if pool.settled().journal.is_none() {
+        return Err(problem("E-ENDED", "the host ended before this was durable", "type the same command again"));
+    }
     Ok(Some(json!({ "ok": true, "vat": vat.0 })))
 }
 

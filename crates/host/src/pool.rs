@@ -329,7 +329,12 @@ impl Pool {
             let taken = w.taken;
             let Some(slot) = w.slots.get_mut(&id) else { continue };
             slot.last = taken;
-            let delivery = if std::mem::take(&mut slot.suspect) {
+            let suspect = std::mem::take(&mut slot.suspect);
+            while suspect && w.committing {
+                // the attempt is committed here: what was before it goes out first
+                w = self.work.wait_timeout(w, Duration::from_millis(1)).unwrap_or_else(|e| e.into_inner()).0;
+            }
+            let delivery = if suspect {
                 let Some(d) = self.attempt(&mut w, id, delivery) else { continue };
                 if let Some(slot) = w.slots.get_mut(&id) {
                     slot.counted = true;

@@ -7,7 +7,7 @@
 //! - no source file is read by a resumed program but to be compared.
 use crate::begin::Job;
 use crate::bundle;
-use crate::journal::{Journal, Misfit, sha256};
+use crate::journal::{Journal, sha256};
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::pool::{Mode, Named};
@@ -122,8 +122,8 @@ pub fn run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     }
 }
 
-fn told(e: &Misfit) -> i32 {
-    output::misfit(e);
+fn told(e: impl Into<Problem>) -> i32 {
+    output::problem(&e.into());
     1
 }
 
@@ -144,10 +144,7 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     if how.changed == Changed::Fresh {
         move_aside(folder)?;
     }
-    let opened = open(folder, true).map_err(|p| {
-        output::problem(&p);
-        1
-    })?;
+    let opened = open(folder, true).map_err(told)?;
     let mut journal = Journal::new(opened.store.clone());
     let known = is_known(&journal, folder, &entry, how.changed)?;
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
@@ -158,10 +155,10 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     let mode = if how.serve { Mode::Serve } else { Mode::Run };
     let paused = how.paused;
     let job = if known {
-        journal.restore_programs(&shared).map_err(|e| told(&e))?;
+        journal.restore_programs(&shared).map_err(|e| told(e))?;
         let store: Arc<dyn Store> = opened.store.clone();
-        let restored = Node::restore(config, Box::new(Named(shared.clone())), &*store).map_err(|e| told(&e.into()))?;
-        let Some(node) = restored else { return Err(told(&passable::Bad.into())) };
+        let restored = Node::restore(config, Box::new(Named(shared.clone())), &*store).map_err(|e| told(e))?;
+        let Some(node) = restored else { return Err(told(passable::Bad)) };
         let limits = new_limits(&node, options);
         let unclean = !journal.begin();
         Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused, limits }
@@ -177,13 +174,14 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
         journal.begin();
         Job { shared, node, journal: Some(journal), start, unclean: false, mode, paused, limits: None }
     };
-    let server = crate::control::listen(folder).map_err(|e| {
-        eprintln!(
-            "error[E-SOCKET]: cannot listen at {}/control.sock: {e}\n  help: give the state a folder of this user",
-            folder.display()
-        );
-        1
-    })?;
+    let no_socket = |e| {
+        problem(
+            "E-SOCKET",
+            format!("cannot listen at {}/control.sock: {e}", folder.display()),
+            "keep the state in a folder of this user",
+        )
+    };
+    let server = crate::control::listen(folder).map_err(|e| told(no_socket(e)))?;
     if how.serve {
         eprintln!("note: serving; operators' commands: drses vat --state {}", folder.display());
     }
@@ -202,8 +200,8 @@ fn is_known(journal: &Journal, folder: &Path, entry: &Path, changed: Changed) ->
     if journal.is_repl() {
         return Err(refuse(crate::operate::not_a_program(folder), 1));
     }
-    let Some(files) = journal.files().map_err(|e| told(&e))? else { return Ok(false) };
-    let name = journal.entry_name().map_err(|e| told(&e))?;
+    let Some(files) = journal.files().map_err(|e| told(e))? else { return Ok(false) };
+    let name = journal.entry_name().map_err(|e| told(e))?;
     if vat::program::normal(&entry.display().to_string()) != vat::program::normal(&name) {
         let message = format!("the state in {} belongs to the program {name}; nothing was run", folder.display());
         return Err(refuse(problem("E-OTHER-PROGRAM", message, "name that program, or another folder with --state"), 2));
