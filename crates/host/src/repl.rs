@@ -4,9 +4,10 @@
 //!
 //! Invariants
 //! - an entry that could go on (open brackets, an open template) asks for more lines;
-//! - an error never ends the loop.
+//! - an error never ends the loop, nor does Ctrl-C while an entry runs.
 use crate::output;
 use crate::run::{Options, report};
+use crate::signals::Turns;
 use passable::Ending;
 use rustyline::error::ReadlineError;
 use std::io::{BufRead, IsTerminal};
@@ -17,7 +18,7 @@ use vat::{Code, Shared, Vat};
 const HELP: &str = "\
 An entry is a script of one turn. Top-level let and const are local to it: share through globalThis.
   .help   this text
-  .exit   leave (so does Ctrl-D); Ctrl-C drops the entry
+  .exit   leave (so does Ctrl-D); Ctrl-C drops the entry, or interrupts it if it runs
 ";
 
 /// Reads entries until the end of input.
@@ -35,11 +36,13 @@ pub fn run(options: &Options) -> i32 {
         }
     };
     let level = options.level.unwrap_or(Level::Ses);
-    if std::io::stdin().is_terminal() { terminal(&mut vat, level) } else { piped(&mut vat, level) }
+    let turns = Turns::of(&mut vat);
+    let mut eval = |entry: &str| eval(&mut vat, &turns, entry, level);
+    if std::io::stdin().is_terminal() { terminal(&mut eval) } else { piped(&mut eval) }
 }
 
-fn terminal(vat: &mut Vat, level: Level) -> i32 {
-    let Ok(mut editor) = rustyline::DefaultEditor::new() else { return piped(vat, level) };
+fn terminal(eval: &mut dyn FnMut(&str) -> bool) -> i32 {
+    let Ok(mut editor) = rustyline::DefaultEditor::new() else { return piped(eval) };
     eprintln!("drses: .help for help");
     let mut entry = String::new();
     loop {
@@ -56,7 +59,7 @@ fn terminal(vat: &mut Vat, level: Level) -> i32 {
                 entry.push('\n');
                 if !unfinished(&entry) {
                     let _ = editor.add_history_entry(entry.trim_end());
-                    eval(vat, &entry, level);
+                    eval(&entry);
                     entry.clear();
                 }
             }
@@ -66,7 +69,7 @@ fn terminal(vat: &mut Vat, level: Level) -> i32 {
     }
 }
 
-fn piped(vat: &mut Vat, level: Level) -> i32 {
+fn piped(eval: &mut dyn FnMut(&str) -> bool) -> i32 {
     let mut entry = String::new();
     let mut fine = true;
     for line in std::io::stdin().lock().split(b'\n') {
@@ -84,12 +87,12 @@ fn piped(vat: &mut Vat, level: Level) -> i32 {
         entry.push_str(&line);
         entry.push('\n');
         if !unfinished(&entry) {
-            fine &= eval(vat, &entry, level);
+            fine &= eval(&entry);
             entry.clear();
         }
     }
     if !entry.trim().is_empty() {
-        fine &= eval(vat, &entry, level);
+        fine &= eval(&entry);
     }
     i32::from(!fine)
 }
@@ -105,13 +108,13 @@ fn unfinished(entry: &str) -> bool {
     parsed.has_errors() && parsed.diagnostics.iter().all(|d| d.span.start >= end || OPEN.contains(&d.code))
 }
 
-fn eval(vat: &mut Vat, entry: &str, level: Level) -> bool {
+fn eval(vat: &mut Vat, turns: &Turns, entry: &str, level: Level) -> bool {
     if entry.trim().is_empty() {
         return true;
     }
     match crate::bundle::compile(std::path::Path::new("repl"), entry, Goal::Script, Some(level), true) {
         Ok(unit) => {
-            let t = vat.run(Code::Entry(unit));
+            let (t, _) = turns.run(|| vat.run(Code::Entry(unit)));
             let fine = report(&t);
             match &t.ending {
                 Ending::Value(text) => output::data(&format!("{}\n", output::safe(text))) && fine,

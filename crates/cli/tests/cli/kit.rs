@@ -42,6 +42,10 @@ impl Folder {
         std::fs::write(path, bytes).expect("a file can be written");
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The text of a file, if it is there.
     pub fn read(&self, name: &str) -> Option<String> {
         std::fs::read_to_string(self.0.join(name)).ok()

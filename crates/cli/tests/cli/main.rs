@@ -7,4 +7,5 @@ mod hostile;
 mod kit;
 mod repl;
 mod run;
+mod signals;
 mod vats;
