@@ -290,6 +290,16 @@ impl Machine {
         self.cx.heap.marks()
     }
 
+    /// Lets turns use the last 5 % of the heap: for deliveries after one was aborted for want of memory.
+    pub fn set_reserve(&mut self, on: bool) {
+        self.cx.heap.set_reserve(on);
+    }
+
+    /// Is the heap near its limit?
+    pub fn near_limit(&self) -> bool {
+        self.cx.heap.near_limit()
+    }
+
     /// Bytes of the heap.
     pub fn heap_bytes(&self) -> u64 {
         self.cx.heap.heap_bytes()

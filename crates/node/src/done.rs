@@ -4,7 +4,7 @@
 //! - a vat that names what it does not hold has a damaged heap: it is paused, and the op has no effect;
 //! - an aborted delivery is consumed: a call's promise rejects; a message that wanted no answer is reported; a resolution
 //!   becomes a rejection with the same error, and if that is aborted too the vat is paused.
-use crate::refs::{NOBODY, Promise};
+use crate::refs::{NOBODY, Promise, State};
 use crate::{Current, Effect, Node, Report, Trouble};
 use passable::{
     Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target,
@@ -135,7 +135,7 @@ impl Node {
     fn ended_start(&mut self, vat: VatId, start: Option<PromiseId>) {
         let Some(answer) = start else { return };
         let failed = match self.promises.get(&answer).map(|e| &e.state) {
-            Some(crate::refs::State::Settled { rejected, .. }) => *rejected,
+            Some(State::Settled { rejected, .. }) => *rejected,
             _ => false,
         };
         if failed && Some(answer) != self.main {
@@ -271,7 +271,7 @@ impl Node {
             return;
         }
         if let Some(p) = msg.answer
-            && (p.vat != vat || self.insert_promise(p, Promise::new(NOBODY, vat)).is_some())
+            && !self.new_answer(vat, p)
         {
             return self.pause(vat, "Error: the heap is damaged: a promise's number was used before".to_owned(), id);
         }
@@ -279,6 +279,26 @@ impl Node {
         let mut msg = msg;
         self.told.sent(id, &mut msg);
         self.send(vat, msg, id);
+    }
+
+    /// A promise that a message's answer will settle. It may have been passed on earlier in the same turn, by a message that
+    /// had to wait less.
+    fn new_answer(&mut self, vat: VatId, p: PromiseId) -> bool {
+        if p.vat != vat {
+            return false;
+        }
+        match self.promise_mut(p) {
+            None => {
+                self.insert_promise(p, Promise::new(NOBODY, vat));
+                true
+            }
+            Some(e) if e.decider == vat && matches!(e.state, State::Pending) => {
+                e.decider = NOBODY;
+                e.holders.insert(vat);
+                true
+            }
+            Some(_) => false,
+        }
     }
 
     fn op_resolve(&mut self, vat: VatId, id: TurnId, p: PromiseId, to: Resolution) {

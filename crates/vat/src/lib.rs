@@ -158,6 +158,12 @@ impl Vat {
         };
         let t = self.machine.turn_with(body, &mut edge, matches!(d.what, What::Collect));
         let ops = edge.ops;
+        // a vat that filled its heap must still be able to hear of it, and to let go of what it holds
+        match &t.outcome {
+            Outcome::Aborted(Abort::Heap) => self.machine.set_reserve(true),
+            Outcome::Done(_) if !self.machine.near_limit() => self.machine.set_reserve(false),
+            _ => {}
+        }
         self.outcome(t, ops)
     }
 

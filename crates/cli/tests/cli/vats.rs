@@ -67,3 +67,23 @@ fn a_trace_leads_from_each_receipt_to_its_sending() {
     let resolved: Vec<String> = of("Fulfilled").into_iter().filter_map(number).collect();
     assert!(!heard.is_empty() && heard.iter().all(|n| resolved.contains(n)), "{text}");
 }
+
+#[test]
+fn a_vat_that_filled_its_heap_can_still_let_go() {
+    let main = "export default async ({ console, vats }) => {
+        const other = await vats.make('./other.js', {}, { maxHeap: 4 * 2 ** 20 });
+        const fill = async () => { for (;;) await (other ~. keep(1000)); };
+        await fill().catch(e => console.log(`${e}`));
+        console.log(await (other ~. forget()));
+        console.log(await (other ~. keep(1000)));
+    };";
+    let other = "export default () => {
+        let all = [];
+        return Far('other', {
+            keep: n => { for (let i = 0; i < n; i += 1) all.push({ i }); return true; },
+            forget: () => { all = []; return 'light again'; },
+        });
+    };";
+    let told = "RangeError: limit: heap bytes\nlight again\ntrue\n";
+    assert_eq!(printed(main, other), (Some(0), told.to_owned(), String::new()));
+}

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("node", &["ken", "ocapn", "trace", "passable", "store"]),
     ("sim", &["node", "vat", "store", "ken", "passable"]),
     // While `passable` and `node` are not there, host links a program's modules itself: it names engine and syntax.
-    ("host", &["node", "vat", "store", "ken", "passable", "inspector", "engine", "syntax"]),
+    ("host", &["node", "vat", "store", "ken", "passable", "trace", "inspector", "engine", "syntax"]),
     ("inspector", &["trace"]),
     ("lsp", &["syntax"]),
     ("cli", &["host", "sim", "lsp", "syntax"]),
