@@ -91,9 +91,14 @@ fn remedy(message: &str) -> &'static str {
         "limit: heap bytes" => "give the vat more with --max-heap, or keep less",
         "limit: call depth" => "recurse less deeply, or use a loop",
         "limit: nested native calls" => "getters, toString and toJSON that call each other nest too deeply",
+        INTERRUPTED => INTERRUPT_HELP,
+        "limit: messages per turn" => "send fewer messages in one turn: let a timer or an answer begin the next ones",
         _ => "run it again; if it happens again, report it",
     }
 }
+
+/// What a turn says that was ended by `Machine::set_interrupt`.
+pub const INTERRUPTED: &str = "interrupted";
 
 /// Errors are told as JSON, one object a line.
 static AS_JSON: AtomicBool = AtomicBool::new(false);
@@ -202,9 +207,21 @@ pub fn unhandled(text: &str, traces: &[Trace]) {
 /// Reports an aborted turn.
 pub fn aborted(why: &Aborted) {
     let text = why.text();
-    let what = "the turn was aborted and its effects undone";
-    Told { code: "E-LIMIT", what, help: remedy(&why.message), causes: Vec::new(), places: &[], text: &text }.tell();
+    let interrupted = why.message == INTERRUPTED;
+    let code = if interrupted { "E-INTERRUPTED" } else { "E-LIMIT" };
+    let what = if interrupted { "the turn was interrupted and its effects undone" } else { "the turn was aborted and its effects undone" };
+    Told { code, what, help: remedy(&why.message), causes: Vec::new(), places: &[], text: &text }.tell();
 }
+
+/// A turn that was ended because the process ends; `kept`: what it was about is in the store.
+pub fn interrupted(vat: &str, kept: bool) {
+    let what = "the turn was interrupted and its effects undone";
+    let help = if kept { "its message is kept: the same command begins it again" } else { INTERRUPT_HELP };
+    let text = format!("{}: interrupted", safe(vat));
+    Told { code: "E-INTERRUPTED", what, help, causes: Vec::new(), places: &[], text: &text }.tell();
+}
+
+const INTERRUPT_HELP: &str = "limit a turn's work with --max-instructions, or split it over turns";
 
 /// A program that cannot be started.
 pub fn nothing_to_start(file: &str) {

@@ -16,6 +16,7 @@ use crate::powers::Powers;
 use node::{Effect, Event, Node};
 use passable::{Delivery, Limits, PromiseId, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use vat::{Quota, Shared, Vat};
@@ -96,6 +97,8 @@ pub(crate) struct World {
     pub(crate) effects: Vec<Effect>,
     /// The exit code to end with, once what happened is durable; no turn begins any more.
     pub(crate) closing: Option<i32>,
+    /// When the process was asked to end.
+    pub(crate) closing_since: Option<Instant>,
     /// Set once: the process's exit code.
     pub(crate) end: Option<i32>,
     pub(crate) failed: bool,
@@ -113,6 +116,8 @@ pub(crate) struct Pool {
     /// The thread that commits waits here.
     pub(crate) commit: Condvar,
     pub(crate) shared: Arc<Shared>,
+    /// Set once: turns in hand end.
+    pub(crate) interrupt: Arc<AtomicBool>,
     cores: usize,
 }
 
@@ -156,6 +161,7 @@ impl Pool {
             tick: 1,
             effects: Vec::new(),
             closing: None,
+            closing_since: None,
             end: None,
             failed: false,
             mode,
@@ -163,7 +169,7 @@ impl Pool {
         };
         let cores = std::thread::available_parallelism().map_or(2, |n| n.get()).max(2);
         let (work, clock, commit) = (Condvar::new(), Condvar::new(), Condvar::new());
-        Arc::new(Pool { world: Mutex::new(world), work, clock, commit, shared, cores })
+        Arc::new(Pool { world: Mutex::new(world), work, clock, commit, shared, interrupt: Arc::default(), cores })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
@@ -372,6 +378,10 @@ impl Pool {
             j.attempts_over(id);
         }
         let event = match ran {
+            Ok((_, outcome)) if crate::signals::was_interrupted(w, &outcome) => {
+                output::interrupted(w.node.name(id), w.journal.is_some());
+                return;
+            }
             Ok((mut vat, outcome)) => {
                 if w.journal.is_some() && !matches!(outcome.ending, passable::Ending::Aborted(_)) {
                     let changes = vat.take_changes();
@@ -438,6 +448,7 @@ impl Pool {
                 if record {
                     v.record();
                 }
+                v.machine().set_interrupt(self.interrupt.clone());
                 Box::new(v)
             }
         };
@@ -459,6 +470,7 @@ impl Pool {
                 self.close(&mut w);
                 continue;
             }
+            self.hurry(&mut w);
             if w.closing.is_none() {
                 for p in w.powers.due() {
                     if let Some(j) = &mut w.journal {
@@ -500,14 +512,6 @@ impl Pool {
         if let Some(s) = w.slots.get_mut(&vat) {
             s.limits = limits;
         }
-    }
-
-    /// The process is asked to end: turns in hand are finished, no other begins.
-    pub(crate) fn ask_to_end(self: &Arc<Self>, code: i32) {
-        let mut w = self.lock();
-        let code = if w.mode == Mode::Serve { 0 } else { code };
-        w.closing = w.closing.or(Some(code));
-        self.clock.notify_one();
     }
 
     /// Vats that have had nothing to do for a while collect.

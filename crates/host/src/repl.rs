@@ -10,6 +10,7 @@ use crate::journal::{self, Journal};
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::run::{Options, report};
+use crate::signals::Turns;
 use crate::state;
 use node::{Config, Node};
 use passable::{Ending, VatId};
@@ -23,12 +24,13 @@ use vat::{Code, Shared, Vat};
 const HELP: &str = "\
 An entry is a script of one turn. Top-level let and const are local to it: share through globalThis.
   .help   this text
-  .exit   leave (so does Ctrl-D); Ctrl-C drops the entry
+  .exit   leave (so does Ctrl-D); Ctrl-C drops the entry, or interrupts it if it runs
 ";
 
 /// A vat, and where its turns are kept.
 struct Session {
     vat: Vat,
+    turns: Turns,
     level: Level,
     kept: Option<Kept>,
 }
@@ -48,14 +50,15 @@ pub fn run(folder: Option<&Path>, options: &Options) -> i32 {
         None => Shared::new(options.unlocked).map_err(no_memory).and_then(|s| fresh(&s, options)).map(|vat| (vat, None)),
         Some(folder) => opened(folder, options),
     };
-    let (vat, kept) = match made {
+    let (mut vat, kept) = match made {
         Ok(made) => made,
         Err(p) => {
             output::problem(&p);
             return 1;
         }
     };
-    let mut session = Session { vat, level: options.level.unwrap_or(Level::Ses), kept };
+    let turns = Turns::of(&mut vat);
+    let mut session = Session { vat, turns, level: options.level.unwrap_or(Level::Ses), kept };
     let code = if std::io::stdin().is_terminal() { terminal(&mut session) } else { piped(&mut session) };
     if let Some(k) = &session.kept
         && let Err(e) = k.journal.store().seal()
@@ -120,7 +123,8 @@ impl node::Programs for Nothing {
 impl Session {
     /// One turn; it is durable before anything of it is seen.
     fn turn(&mut self, code: Code) -> passable::TurnOutcome {
-        let outcome = self.vat.run(code);
+        let vat = &mut self.vat;
+        let (outcome, _) = self.turns.run(|| vat.run(code));
         let Some(k) = &mut self.kept else { return outcome };
         if matches!(outcome.ending, Ending::Aborted(_)) {
             return outcome;

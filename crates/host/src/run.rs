@@ -4,11 +4,12 @@
 //!
 //! Invariants
 //! - nothing a turn wrote is released before the turn is committed;
-//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 no such file or nothing in it to start.
+//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 no such file or nothing in it to start, 130 Ctrl-C.
 use crate::bundle::{self, Fault};
 use crate::output;
 use crate::pool::STACK_BYTES;
 use crate::powers::Powers;
+use crate::signals::{INTERRUPTED_CODE, Turns};
 use passable::{Ending, TurnOutcome, VatId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,12 +74,18 @@ pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
         Ok(v) => v,
         Err(code) => return code,
     };
+    let turns = Turns::of(&mut vat);
     for file in files {
         let level = options.level.or(Some(Level::Ses));
         let unit = bundle::read(file).and_then(|s| bundle::compile(file, &s, Goal::Script, level, false));
         match unit {
             Ok(unit) => {
-                if !report(&vat.run(Code::Script(unit))) {
+                let (turn, interrupted) = turns.run(|| vat.run(Code::Script(unit)));
+                let fine = report(&turn);
+                if interrupted {
+                    return INTERRUPTED_CODE;
+                }
+                if !fine {
                     return 1;
                 }
             }

@@ -42,6 +42,10 @@ impl Folder {
         std::fs::write(path, bytes).expect("a file can be written");
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The text of a file, if it is there.
     pub fn read(&self, name: &str) -> Option<String> {
         std::fs::read_to_string(self.0.join(name)).ok()
@@ -95,10 +99,6 @@ pub struct Started {
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Folder {
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
     /// Starts `drses` in this folder.
     pub fn start(&self, args: &[&str]) -> Started {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drses"));

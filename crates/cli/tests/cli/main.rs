@@ -9,4 +9,5 @@ mod operate;
 mod repl;
 mod run;
 mod state;
+mod signals;
 mod vats;
