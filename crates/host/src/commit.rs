@@ -8,25 +8,11 @@
 //! - a failed append or sync ends the process.
 use crate::journal::Out;
 use crate::output;
-use crate::pool::{MAX_ATTEMPTS, Mode, Pool, World};
-use node::Event;
-use passable::{Delivery, VatId};
+use crate::pool::{Mode, Pool, World};
+use passable::VatId;
 use std::sync::Arc;
 
 impl Pool {
-    /// Counts an attempt durably before a delivery runs that an earlier process may have died of. `None`: it is parked.
-    pub(crate) fn attempt(self: &Arc<Self>, w: &mut World, id: VatId, delivery: Delivery) -> Option<Delivery> {
-        let Some(j) = &mut w.journal else { return Some(delivery) };
-        let tries = j.attempt(id);
-        if tries > MAX_ATTEMPTS {
-            j.attempts_over(id);
-            self.step(w, Event::Park { vat: id, delivery });
-            return None;
-        }
-        self.commit_now(w);
-        Some(delivery)
-    }
-
     /// The life of the thread that commits.
     pub(crate) fn commits(self: Arc<Self>) {
         let mut w = self.lock();

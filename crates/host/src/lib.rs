@@ -19,5 +19,6 @@ pub mod run;
 mod signals;
 pub mod state;
 pub mod storage;
+mod wake;
 
 pub use vat::Quota;

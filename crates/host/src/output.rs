@@ -209,7 +209,11 @@ pub fn aborted(why: &Aborted) {
     let text = why.text();
     let interrupted = why.message == INTERRUPTED;
     let code = if interrupted { "E-INTERRUPTED" } else { "E-LIMIT" };
-    let what = if interrupted { "the turn was interrupted and its effects undone" } else { "the turn was aborted and its effects undone" };
+    let what = if interrupted {
+        "the turn was interrupted and its effects undone"
+    } else {
+        "the turn was aborted and its effects undone"
+    };
     Told { code, what, help: remedy(&why.message), causes: Vec::new(), places: &[], text: &text }.tell();
 }
 

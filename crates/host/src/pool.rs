@@ -13,13 +13,14 @@ use crate::commit::leave;
 use crate::journal::{Journal, Out};
 use crate::output;
 use crate::powers::Powers;
+use crate::wake::NotRun;
 use node::{Effect, Event, Node};
 use passable::{Delivery, Limits, PromiseId, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use vat::{Quota, Shared, Vat};
+use vat::{Shared, Vat};
 
 /// Bytes of stack of a thread that runs turns: natives may nest `MAX_NATIVE_DEPTH` deep.
 pub const STACK_BYTES: usize = 64 << 20;
@@ -49,7 +50,7 @@ pub enum Mode {
 
 /// Where a vat is while no turn of it runs.
 pub(crate) struct Slot {
-    vat: Option<Box<Vat>>,
+    pub(crate) vat: Option<Box<Vat>>,
     limits: Limits,
     /// It may stand in the store.
     pub(crate) stored: bool,
@@ -64,7 +65,7 @@ pub(crate) struct Slot {
     /// Its next delivery was begun by a process that did not end well: the attempt is counted before it runs.
     pub(crate) suspect: bool,
     /// The attempt that runs is counted.
-    counted: bool,
+    pub(crate) counted: bool,
 }
 
 impl Slot {
@@ -80,7 +81,7 @@ pub(crate) struct World {
     taken: u64,
     pub(crate) slots: BTreeMap<VatId, Slot>,
     /// Vats in memory.
-    resident: usize,
+    pub(crate) resident: usize,
     pub(crate) powers: Powers,
     pub(crate) journal: Option<Journal>,
     /// Something happened that is in no batch yet.
@@ -119,14 +120,6 @@ pub(crate) struct Pool {
     /// Set once: turns in hand end.
     pub(crate) interrupt: Arc<AtomicBool>,
     cores: usize,
-}
-
-/// Why a turn did not run.
-enum NotRun {
-    /// A new vat could not be made.
-    Unmade(String),
-    /// The stored vat could not be woken.
-    Asleep(String),
 }
 
 /// Lets the node ask which program a specifier names.
@@ -336,25 +329,26 @@ impl Pool {
             let Some(slot) = w.slots.get_mut(&id) else { continue };
             slot.last = taken;
             let suspect = std::mem::take(&mut slot.suspect);
-            while suspect && w.committing {
-                // the attempt is committed here: what was before it goes out first
-                w = self.work.wait_timeout(w, Duration::from_millis(1)).unwrap_or_else(|e| e.into_inner()).0;
-            }
-            let delivery = if suspect {
-                let Some(d) = self.attempt(&mut w, id, delivery) else { continue };
-                if let Some(slot) = w.slots.get_mut(&id) {
-                    slot.counted = true;
-                }
-                d
-            } else {
-                delivery
-            };
-            let Some(slot) = w.slots.get_mut(&id) else { continue };
             let (vat, limits, stored) = (slot.vat.take(), slot.limits, slot.stored);
             let store = w.journal.as_ref().map(|j| j.store().clone());
             drop(w);
             let had = vat.is_some();
-            let ran = self.turn(id, vat, limits, &delivery, store.as_deref().filter(|_| stored), store.is_some());
+            let mut awake = self.awake(id, vat, limits, store.as_deref().filter(|_| stored), store.is_some());
+            let delivery = if suspect && awake.is_ok() {
+                match self.attempt(id, delivery, &mut awake) {
+                    Some(d) => d,
+                    None => {
+                        w = self.lock();
+                        continue;
+                    }
+                }
+            } else {
+                delivery
+            };
+            let ran = awake.map(|mut v| {
+                let outcome = v.deliver(&self.shared, &delivery);
+                (v, outcome)
+            });
             w = self.lock();
             self.ended(&mut w, id, delivery, ran, had);
         }
@@ -413,47 +407,6 @@ impl Pool {
         if w.journal.is_some() && !w.committing {
             self.commit.notify_one();
         }
-    }
-
-    fn turn(
-        &self,
-        id: VatId,
-        vat: Option<Box<Vat>>,
-        limits: Limits,
-        delivery: &Delivery,
-        stored: Option<&dyn store::Store>,
-        record: bool,
-    ) -> Result<(Box<Vat>, TurnOutcome), NotRun> {
-        let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
-        let mut vat = match vat {
-            Some(mut v) => {
-                v.set_quota(quota);
-                v
-            }
-            None => {
-                let woken = match stored {
-                    Some(s) => crate::journal::wake(s, &self.shared, id, quota).map_err(|e| NotRun::Asleep(e.what))?,
-                    None => None,
-                };
-                let mut v = match woken {
-                    Some(v) => v,
-                    None => {
-                        let no_memory = |e| NotRun::Unmade(format!("no memory can be reserved for a vat: {e}"));
-                        let no_random = |e| NotRun::Unmade(format!("the system gives no random bytes: {e}"));
-                        let mut v = Vat::new(&self.shared, id, quota).map_err(no_memory)?;
-                        v.set_hash_key(Powers::hash_key().map_err(no_random)?);
-                        v
-                    }
-                };
-                if record {
-                    v.record();
-                }
-                v.machine().set_interrupt(self.interrupt.clone());
-                Box::new(v)
-            }
-        };
-        let outcome = vat.deliver(&self.shared, delivery);
-        Ok((vat, outcome))
     }
 
     /// Timers, stalls and idle vats; ends when the program does.

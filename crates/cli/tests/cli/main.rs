@@ -8,6 +8,6 @@ mod kit;
 mod operate;
 mod repl;
 mod run;
-mod state;
 mod signals;
+mod state;
 mod vats;
