@@ -54,6 +54,13 @@ pub struct Background {
 impl Background {
     /// Begin to keep the log of `store` short.
     pub fn start(store: Arc<FileStore>) -> Result<Background> {
+        if lock(&store.state).segments.len() as u64 > 2 * store.options.segments_max() {
+            // processes that were killed before they could: this one does it before anything else
+            match store.merge_step() {
+                Err(error) if error.kind() != ErrorKind::Full => return Err(error),
+                _ => {}
+            }
+        }
         store.prepare_segments()?;
         let shared = store.clone();
         let spawned = thread::Builder::new().name("store-merge".to_owned()).spawn(move || run(&shared));
