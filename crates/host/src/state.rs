@@ -155,9 +155,9 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     let mode = if how.serve { Mode::Serve } else { Mode::Run };
     let paused = how.paused;
     let job = if known {
-        journal.restore_programs(&shared).map_err(|e| told(e))?;
+        journal.restore_programs(&shared).map_err(told)?;
         let store: Arc<dyn Store> = opened.store.clone();
-        let restored = Node::restore(config, Box::new(Named(shared.clone())), &*store).map_err(|e| told(e))?;
+        let restored = Node::restore(config, Box::new(Named(shared.clone())), &*store).map_err(told)?;
         let Some(node) = restored else { return Err(told(passable::Bad)) };
         let limits = new_limits(&node, options);
         let unclean = !journal.begin();
@@ -200,8 +200,8 @@ fn is_known(journal: &Journal, folder: &Path, entry: &Path, changed: Changed) ->
     if journal.is_repl() {
         return Err(refuse(crate::operate::not_a_program(folder), 1));
     }
-    let Some(files) = journal.files().map_err(|e| told(e))? else { return Ok(false) };
-    let name = journal.entry_name().map_err(|e| told(e))?;
+    let Some(files) = journal.files().map_err(told)? else { return Ok(false) };
+    let name = journal.entry_name().map_err(told)?;
     if vat::program::normal(&entry.display().to_string()) != vat::program::normal(&name) {
         let message = format!("the state in {} belongs to the program {name}; nothing was run", folder.display());
         return Err(refuse(problem("E-OTHER-PROGRAM", message, "name that program, or another folder with --state"), 2));
