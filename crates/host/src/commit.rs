@@ -6,9 +6,9 @@
 //! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
-use crate::journal::Out;
+use crate::journal::{MAX_ATTEMPTS, Out};
 use crate::output;
-use crate::pool::{MAX_ATTEMPTS, Pool, World};
+use crate::pool::{Pool, World};
 use node::Event;
 use passable::VatId;
 use std::sync::Arc;
@@ -16,8 +16,9 @@ use std::sync::Arc;
 impl Pool {
     /// Counts an attempt durably before a delivery runs that an earlier process may have died of. False: it is parked.
     pub(crate) fn attempt(self: &Arc<Self>, w: &mut World, id: VatId) -> bool {
+        let Some(seq) = w.node.in_flight(id) else { return true };
         let Some(j) = &mut w.journal else { return true };
-        let tries = j.attempt(id);
+        let tries = j.attempt(id, seq);
         if tries > MAX_ATTEMPTS {
             self.step(w, Event::Park { vat: id });
             return false;

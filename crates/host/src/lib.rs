@@ -7,7 +7,6 @@
 pub mod bundle;
 mod commit;
 mod control;
-mod journal;
 mod json;
 pub mod output;
 mod pool;
@@ -17,4 +16,5 @@ pub mod run;
 mod signals;
 pub mod state;
 
+pub(crate) use journal;
 pub use vat::Quota;

@@ -28,8 +28,6 @@ const MAX_THREADS: usize = 64;
 const STALL: Duration = Duration::from_millis(10);
 /// Vats in memory at most, where there is a store to leave it for.
 const MAX_RESIDENT: usize = 1000;
-/// How often a delivery is begun that processes died of.
-pub(crate) const MAX_ATTEMPTS: u64 = 3;
 /// A vat that had no turn in a whole tick is asked to collect its garbage.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -400,7 +398,9 @@ impl Pool {
         let tick = w.tick;
         let event = match ran {
             Ok((mut vat, outcome)) => {
-                if w.journal.is_some() && !matches!(outcome.ending, passable::Ending::Aborted(_)) {
+                // what an ended vat did after all is of no account
+                let counts = w.slots.contains_key(&id) && !matches!(outcome.ending, passable::Ending::Aborted(_));
+                if w.journal.is_some() && counts {
                     let changes = vat.take_changes();
                     let noted = w.journal.as_mut().map_or(Ok(()), |j| j.turn(id, &changes, &self.shared));
                     if let Err(why) = noted {
@@ -415,6 +415,8 @@ impl Pool {
                         slot.ran = tick;
                     }
                     w.resident += !had as usize;
+                } else if had {
+                    w.resident -= 1;
                 }
                 Event::TurnDone { vat: id, delivery, outcome }
             }
@@ -508,10 +510,10 @@ impl Pool {
 
     /// From a vat's next waking on; where it is in memory it wakes anew.
     pub(crate) fn set_limits(&self, w: &mut World, vat: VatId, limits: Limits) {
-        let durable = w.journal.is_some();
+        let may_sleep = w.journal.as_ref().is_some_and(|j| j.may_sleep(vat));
         if let Some(s) = w.slots.get_mut(&vat) {
             s.limits = limits;
-            if durable && s.vat.take().is_some() {
+            if may_sleep && s.vat.take().is_some() {
                 w.resident -= 1;
             }
         }
@@ -565,9 +567,11 @@ impl World {
     }
 }
 
-/// The vat that ran longest ago leaves memory: all of it is in the store.
+/// The vats that ran longest ago leave memory, if all of them is in the store.
 fn hibernate(w: &mut World) {
-    let mut sleepers: Vec<(u64, VatId)> = w.slots.iter().filter(|s| s.1.vat.is_some()).map(|s| (s.1.last, *s.0)).collect();
+    let Some(journal) = &w.journal else { return };
+    let may_sleep = |s: &(&VatId, &Slot)| s.1.vat.is_some() && journal.may_sleep(*s.0);
+    let mut sleepers: Vec<(u64, VatId)> = w.slots.iter().filter(may_sleep).map(|s| (s.1.last, *s.0)).collect();
     sleepers.sort_unstable();
     // some at once, so that they are not looked for at every turn
     for (_, id) in sleepers.into_iter().take(MAX_RESIDENT / 8 + 1) {

@@ -13,7 +13,7 @@
 //! PROGRAMS   number                             name, modules by hash of their code, what they make
 //! CODE       hash                               a code unit
 //! UNITS      vat | index                        hash of a code unit of the vat
-//! ATTEMPTS   vat | number of the delivery       how often it was begun after an unclean stop
+//! ATTEMPTS   vat                                number of a delivery, how often it was begun after an unclean stop
 //! ```
 //! Numbers in keys are big-endian, so that rows of one vat are together and in order. The heap of vat `v` is space `v`: its
 //! image as bytes exclusive-or the base's (so that what equals the base is zero, and takes no room).

@@ -1,12 +1,16 @@
-//! What a durable host writes: turns into batches, batches into the store, output out of it.
+#![forbid(unsafe_code)]
+//! What a durable host writes: turns into batches, batches into a store, and programs and vats out of it again.
 //!
-//! In: changes of turns, output. Out: rows and patches; lines and reports, once durable.
+//! In: changes of turns, output. Out: rows and patches; lines and reports, to be released once durable.
 //!
 //! Invariants
-//! - a batch is taken under the lock of the pool, so that node and heaps in it are of one moment;
+//! - a batch is taken when no event of the node is half done, so that node and heaps in it are of one moment;
+//! - a vat may leave memory only if `may_sleep` says so: else what its last turn changed is not in the store yet;
 //! - output goes to the ledger with the batch of its turn, and comes back when that is durable; until then its rows say
 //!   that it may not have been written: it is written again after a crash (at least once);
-//! - a failed append or sync ends the process.
+//! - a failed append or sync ends the process: that is for the caller to do.
+//!
+//! Must never know: threads, clocks, files, terminals.
 use ken::codec::{Get, Put};
 use ken::{Ledger, Undurable, rows};
 use node::{Node, Report};
@@ -21,6 +25,9 @@ use vat::{Changes, Program, Shared, Vat};
 pub const MAX_WAITING_BYTES: usize = 32 << 20;
 /// Room in the log that is reserved ahead of turns.
 pub const RESERVE_BYTES: u64 = 16 << 20;
+
+/// How often a delivery is begun that processes died of.
+pub const MAX_ATTEMPTS: u64 = 3;
 
 /// What leaves the process.
 #[derive(Debug)]
@@ -57,6 +64,10 @@ pub struct Journal {
     /// Rows of output that has been written.
     written: Vec<u64>,
     known_code: BTreeSet<[u8; 32]>,
+    /// Vats with changes in what waits.
+    touched: BTreeSet<VatId>,
+    /// Rows of units in what waits: no scan of the store finds them.
+    new_units: Vec<(VatId, u64)>,
 }
 
 /// Why a store does not fit this program or process.
@@ -97,6 +108,8 @@ impl Journal {
             next_output: last.map_or(1, |n| n + 1),
             written: Vec::new(),
             known_code,
+            touched: BTreeSet::new(),
+            new_units: Vec::new(),
         }
     }
 
@@ -112,6 +125,7 @@ impl Journal {
     /// A committed turn of a vat.
     pub fn turn(&mut self, vat: VatId, changes: &Changes, shared: &Shared) -> Result<(), String> {
         self.turns += 1;
+        self.touched.insert(vat);
         let batch = &mut self.waiting.batch;
         if let Some(n) = changes.length() {
             batch.resize(rows::space(vat), n);
@@ -126,13 +140,31 @@ impl Journal {
             if self.known_code.insert(hash) {
                 batch.put(rows::CODE, &hash, &unit.unit.to_bytes());
             }
-            batch.put(rows::UNITS, &rows::pair(vat, (changes.first_unit + i) as u64), &hash);
+            let index = (changes.first_unit + i) as u64;
+            batch.put(rows::UNITS, &rows::pair(vat, index), &hash);
+            self.new_units.push((vat, index));
         }
         Ok(())
     }
 
-    /// Units of an ended vat are forgotten.
+    /// All that the vat is stands in the store: it may be dropped, and woken from there.
+    pub fn may_sleep(&self, vat: VatId) -> bool {
+        !self.touched.contains(&vat)
+    }
+
+    /// Vats whose changes wait.
+    pub fn touched(&self) -> impl Iterator<Item = VatId> + '_ {
+        self.touched.iter().copied()
+    }
+
+    /// Units of an ended vat are forgotten, and how often its deliveries were begun.
     pub fn ended(&mut self, vat: VatId) {
+        for (v, index) in &self.new_units {
+            if *v == vat {
+                self.waiting.batch.delete(rows::UNITS, &rows::pair(vat, *index));
+            }
+        }
+        self.waiting.batch.delete(rows::ATTEMPTS, &rows::vat(vat));
         for (key, _) in self.store().clone().scan_prefix(rows::UNITS, &rows::vat(vat), usize::MAX) {
             self.waiting.batch.delete(rows::UNITS, &key);
         }
@@ -172,11 +204,16 @@ impl Journal {
         self.written.push(number);
     }
 
-    /// Counts that the first delivery of a vat is begun once more.
-    pub fn attempt(&mut self, vat: VatId) -> u64 {
+    /// Counts that the delivery `seq` of a vat is begun once more after an unclean stop. Another delivery begins from one.
+    pub fn attempt(&mut self, vat: VatId, seq: u64) -> u64 {
         let row = self.store().get(rows::ATTEMPTS, &rows::vat(vat));
-        let before = row.and_then(|r| Get::new(&r).number().ok()).unwrap_or(0);
+        let read = |row: Vec<u8>| {
+            let mut g = Get::new(&row);
+            Some((g.number().ok()?, g.number().ok()?))
+        };
+        let before = row.and_then(read).filter(|r| r.0 == seq).map_or(0, |r| r.1);
         let mut p = Put::new();
+        p.number(seq);
         p.number(before + 1);
         self.waiting.batch.put(rows::ATTEMPTS, &rows::vat(vat), &p.done());
         before + 1
@@ -208,7 +245,7 @@ impl Journal {
         self.waiting.batch.delete(rows::DELAYS, &rows::promise(p));
     }
 
-    /// Delays of an earlier process: (promise, due, asked for), in milliseconds.
+    /// Delays of an earlier process in the order in which they are due: (promise, due, asked for), in milliseconds.
     pub fn delays(&self) -> Result<Vec<(PromiseId, u64, u64)>, Misfit> {
         let mut all = Vec::new();
         for (key, value) in self.store().scan(rows::DELAYS, &[], None, usize::MAX) {
@@ -216,6 +253,8 @@ impl Journal {
             let mut g = Get::new(&value);
             all.push((PromiseId { vat, n }, g.number()?, g.number()?));
         }
+        // those that came due meanwhile are all due now: their order is that of this list
+        all.sort_by_key(|d| (d.1, d.0));
         Ok(all)
     }
 
@@ -230,6 +269,8 @@ impl Journal {
             self.waiting.batch.delete(rows::OUTPUT, &rows::number(n));
         }
         self.turns = 0;
+        self.touched.clear();
+        self.new_units.clear();
         Some(std::mem::take(&mut self.waiting))
     }
 
@@ -303,7 +344,7 @@ impl Journal {
                 let unit = self.code(shared, g.bytes()?)?;
                 let k = g.count()?;
                 let requests = (0..k).map(|_| g.number().map(|r| r as usize)).collect::<Result<Vec<_>, _>>()?;
-                graph.push(engine::module::ModuleIn { unit, requests });
+                graph.push(vat::ModuleIn { unit, requests });
             }
             if graph.iter().any(|m| m.requests.iter().any(|r| *r >= graph.len())) {
                 return Err(passable::Bad.into());
@@ -320,12 +361,12 @@ impl Journal {
         Ok(())
     }
 
-    fn code(&self, shared: &Shared, hash: &[u8]) -> Result<Arc<engine::engine::LoadedUnit>, Misfit> {
+    fn code(&self, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::LoadedUnit>, Misfit> {
         code(&**self.store(), shared, hash)
     }
 }
 
-fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<engine::engine::LoadedUnit>, Misfit> {
+fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::LoadedUnit>, Misfit> {
     let bytes = store.get(rows::CODE, hash).ok_or_else(|| misfit("E-STATE", "a code unit is missing in the store", DAMAGED))?;
     if sha256(&bytes)[..] != *hash {
         return Err(misfit("E-STATE", "a code unit in the store is damaged", DAMAGED));
