@@ -117,7 +117,9 @@ fn vat_row(v: &Vat) -> Vec<u8> {
     p.maybe_promise(v.root);
     // what a turn in flight was told it is told again
     let told = v.current.iter().flat_map(|c| c.dropped.iter().map(|d| d.0));
-    let loose: Vec<u64> = told.chain(v.loose.iter().copied()).collect();
+    let mut loose: Vec<u64> = told.chain(v.loose.iter().copied()).collect();
+    loose.sort_unstable();
+    loose.dedup();
     p.number(loose.len() as u64);
     loose.into_iter().for_each(|n| p.number(n));
     let retired: Vec<Ref> = v.current.iter().flat_map(|c| c.retired.iter().copied()).chain(v.retired.iter().copied()).collect();
@@ -299,7 +301,12 @@ impl Node {
         n.vats.resize_with(vats, || None);
         for (key, value) in store.scan(rows::VATS, &[], None, usize::MAX) {
             let id = u32::from_be_bytes(key.as_slice().try_into().map_err(|_| Bad)?);
-            *n.vats.get_mut(id as usize).ok_or(Bad)? = Some(Box::new(read_vat(&value)?));
+            let mut v = read_vat(&value)?;
+            // an export that nobody holds has no row of its own: it is here until its vat is told
+            for n in &v.loose {
+                v.exports.entry(*n).or_default();
+            }
+            *n.vats.get_mut(id as usize).ok_or(Bad)? = Some(Box::new(v));
         }
         for (key, value) in store.scan(rows::EXPORTS, &[], None, usize::MAX) {
             let (vat, number) = rows::read_pair(&key).ok_or(Bad)?;
@@ -328,6 +335,7 @@ impl Node {
             v.inbox.push_back(q);
         }
         n.count_transit();
+        n.search.changed = true;
         Ok(Some(n))
     }
 
