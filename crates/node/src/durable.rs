@@ -391,4 +391,50 @@ impl Node {
             _ => None,
         }
     }
+
+    /// All that is stored of it, one fact a line, whatever came in which order; a turn in flight counts as one that waits. For
+    /// checks: a node that is restored says the same as the one whose changes were stored.
+    pub fn describe(&self) -> Vec<String> {
+        let mut all = vec![format!("next promise {}, main {:?}", self.next_promise, self.main)];
+        for (id, v) in self.vats.iter().enumerate() {
+            let Some(v) = v.as_deref() else { continue };
+            let current = v.current.as_ref();
+            let mut inbox: Vec<u64> = v.inbox.iter().map(|q| q.seq).chain(current.map(|c| c.seq)).collect();
+            inbox.sort_unstable();
+            let told = current.map_or(&[][..], |c| &c.dropped);
+            let mut loose: Vec<u64> = told.iter().map(|d| d.0).chain(v.loose.iter().copied()).collect();
+            loose.sort_unstable();
+            loose.dedup();
+            let none = Export::default();
+            let held = |n: &u64| !v.exports.contains_key(n);
+            let mut exports: Vec<(u64, &Export)> = v.exports.iter().map(|(n, e)| (*n, e)).collect();
+            exports.extend(loose.iter().filter(|n| held(n)).map(|n| (*n, &none)));
+            exports.sort_by_key(|e| e.0);
+            all.push(format!(
+                "vat {id}: {} turns, next {}, paused {}, inbox {inbox:?}, loose {loose:?}",
+                v.turns, v.next_seq, v.paused
+            ));
+            for (n, e) in exports {
+                let list = |h: &Holders| {
+                    let mut all: Vec<VatId> = h.iter().collect();
+                    all.sort();
+                    all
+                };
+                all.push(format!(
+                    "export {id}/{n}: held {:?}, known {:?}, in transit {}",
+                    list(&e.holders),
+                    list(&e.recognisers),
+                    e.transit
+                ));
+            }
+        }
+        let mut promises: Vec<(&PromiseId, &Promise)> = self.promises.iter().collect();
+        promises.sort_by_key(|p| *p.0);
+        for (id, p) in promises {
+            let waiting: Vec<u64> = p.waiting.iter().map(|w| w.1.seq).collect();
+            let row = promise_row(p);
+            all.push(format!("promise {}/{}: {row:?}, waiting {waiting:?}, in transit {}", id.vat.0, id.n, p.transit));
+        }
+        all
+    }
 }
