@@ -331,6 +331,8 @@ impl Node {
             let (vat, seq) = rows::read_pair(&key).ok_or(Bad)?;
             let q = read_delivery(&value, seq)?;
             let v = n.vat_mut(vat).ok_or(Bad)?;
+            // what came since the vat's row was written has numbers above the one it tells
+            v.next_seq = v.next_seq.max(seq + 1);
             v.inbox_bytes += q.bytes;
             v.inbox.push_back(q);
         }

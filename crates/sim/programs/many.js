@@ -6,14 +6,13 @@ export default async ({ console, vats }) => {
       `export default () => Far('v', { add: n => n + ${i}, eval: s => new Compartment().evaluate(s) });`,
       {},
     );
-    const bad = vats.makeFromSource(`export default () => { throw Error('start ${i}'); };`, {});
-    sum += await (good ~. add(1));
-    sum += await (good ~. eval(`1 + ${i}`));
-    const why = await bad.then(
+    const why = vats.makeFromSource(`export default () => { throw Error('start ${i}'); };`, {}).then(
       () => 'no',
       e => e.message,
     );
-    if (why !== `start ${i}`) throw Error(`a start that fails came to ${why}`);
+    sum += await (good ~. add(1));
+    sum += await (good ~. eval(`1 + ${i}`));
+    if ((await why) !== `start ${i}`) throw Error(`a start that fails came to ${await why}`);
   }
   if (sum !== 30) throw Error(`the sum is ${sum}`);
   console.log('ok');

@@ -6,7 +6,7 @@ export default ({ purse, seed }) => {
   };
   return Far('trader', {
     balance: () => purse ~. balance(),
-    pay: payment => purse ~. deposit(payment),
+    pay: async payment => purse ~. deposit(await payment),
     trade: async (other, n) => {
       let paid = 0;
       for (let i = 0; i < n; i += 1) {

@@ -28,7 +28,7 @@ pub const ALL: &[Program] = &[
     plain("garbage"),
     plain("many"),
     Program { reports: true, ..plain("limits") },
-    Program { pause: Some("stuck-one.js"), ..plain("stuck") },
+    Program { pause: Some("stuck-one.js"), reports: true, ..plain("stuck") },
 ];
 
 macro_rules! texts {
