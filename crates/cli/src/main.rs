@@ -4,6 +4,7 @@
 //! In: arguments. Out: exit codes: 0 done, 1 an error in sources or programs, 2 wrong usage.
 mod check;
 mod desugar;
+mod sim;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -45,6 +46,13 @@ Examples:
     Desugar(desugar::Desugar),
     /// Read, evaluate, print; one entry is one turn
     Repl(Repl),
+    /// Run programs in a simulated world whose process dies at any point and whose disk loses what was not synced
+    #[command(after_help = "\
+Examples:
+  drses sim --seeds 1000                     all programs, seeds 0 to 999
+  drses sim --program trade --first 42 --seeds 1
+  drses sim --json > found.jsonl             failures and a sum, one object a line")]
+    Sim(sim::Sim),
 }
 
 #[derive(Args)]
@@ -147,6 +155,7 @@ fn main() {
         Command::Run(r) => run(r),
         Command::Check(c) => check::run(c),
         Command::Desugar(d) => desugar::run(d),
+        Command::Sim(s) => sim::run(s),
         Command::Repl(r) => host::run::on_big_stack(|| host::repl::run(&r.machine.options())),
     };
     std::process::exit(code);
