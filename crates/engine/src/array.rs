@@ -376,11 +376,13 @@ pub fn set_length_plain(cx: &mut Cx, m: Mem, a: Value, n: u32) {
 
 /// Indices of dense elements that are no holes, ascending.
 pub fn own_indices(cx: &mut Cx, m: Mem, a: Value, keys: &mut Vec<Value>) -> Res<()> {
-    for (i, v) in values(cx, m, a)?.into_iter().enumerate() {
-        if i % SLICE as usize == 0 {
-            cx.charge(SLICE as u64 / 8)?;
+    let (n, e) = (sound_len(cx, m, a)?, elems(m, a));
+    for i in 0..n {
+        if i % SLICE == 0 {
+            cx.charge((n - i).min(SLICE) as u64 / 8)?;
+            object::check_number(cx, m, keys.len() as u32)?;
         }
-        if v != HOLE {
+        if m.r64(at(e, i), 0) != HOLE {
             keys.push(int(i as i32));
         }
     }

@@ -121,6 +121,7 @@ pub fn to_string(cx: &mut Cx, m: Mem, v: Value, radix: u32) -> Res {
     assert!((2..=36).contains(&radix), "a radix out of range");
     let n = size(m, v);
     if n <= 2 {
+        cx.charge(6)?;
         let u = limb(m, v, 0) as u128 | (limb(m, v, 1) as u128) << 64;
         return small_to_string(cx, m, is_negative(m, v), u, radix);
     }

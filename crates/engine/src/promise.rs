@@ -476,8 +476,13 @@ fn run_job(cx: &mut Cx, m: Mem, job: Value) -> Res<Result<(), ()>> {
 
 /// `p` becomes what `next` becomes; messages that wait on it move there if that is pending too.
 fn follow(cx: &mut Cx, m: Mem, p: Value, next: Value) -> Res<()> {
-    if state(m, next) == PENDING && state(m, p) == PENDING && !leads_to(cx, m, next, p)? {
-        let s = as_int(word(m, p, 2));
+    let s = as_int(word(m, p, 2)) & !FORWARDED;
+    if state(m, p) == PENDING {
+        // it leads nowhere yet: what leads to it ends at it
+        set_word(cx, m, p, 2, int(s));
+    }
+    // (promises resolved to each other stay pending for ever)
+    if state(m, next) == PENDING && state(m, p) == PENDING && last_of(cx, m, next)? != p {
         set_word(cx, m, p, 2, int(s | FORWARDED));
         set_word(cx, m, p, 3, next);
         let waiting = take_sends(cx, m, p)?;
@@ -489,17 +494,18 @@ fn follow(cx: &mut Cx, m: Mem, p: Value, next: Value) -> Res<()> {
     add_reaction(cx, m, next, SETTLE, p, UNDEF, UNDEF)
 }
 
-/// Does following `from` lead to `p`? (Promises resolved to each other stay pending for ever.)
-fn leads_to(cx: &mut Cx, m: Mem, from: Value, p: Value) -> Res<bool> {
-    let mut at = Some(from);
-    while let Some(q) = at {
-        if q == p {
-            return Ok(true);
-        }
+/// The promise that `p` leads to: it is settled, or was resolved to none. Each promise on the way is let lead to the one after
+/// the next, so that following long chains again and again stays cheap.
+pub fn last_of(cx: &mut Cx, m: Mem, p: Value) -> Res {
+    let next_of = |q: Value| forwarded(m, q).filter(|_| state(m, q) == PENDING);
+    let mut at = p;
+    while let Some(next) = next_of(at) {
         cx.charge(1)?;
-        at = forwarded(m, q).filter(|_| state(m, q) == PENDING);
+        let Some(after) = next_of(next) else { return Ok(next) };
+        set_word(cx, m, at, 3, after);
+        at = after;
     }
-    Ok(false)
+    Ok(at)
 }
 
 /// Takes the reactions that are messages off a pending promise: (message, result) in order.
@@ -535,8 +541,8 @@ fn take(cx: &mut Cx, m: Mem, p: Value, kind: i32) -> Res<Vec<(Value, Value)>> {
     }
 }
 
-/// The promise that pending `p` was resolved to.
-pub fn forwarded(m: Mem, p: Value) -> Option<Value> {
+/// The promise that pending `p` was resolved to, or one further on that it leads to.
+fn forwarded(m: Mem, p: Value) -> Option<Value> {
     let next = word(m, p, 3);
     if as_int(word(m, p, 2)) & FORWARDED != 0 && is_promise(m, next) { Some(next) } else { None }
 }

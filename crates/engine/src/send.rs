@@ -88,22 +88,13 @@ fn answer(cx: &mut Cx, m: Mem) -> Res {
 
 /// Brings a message on its way.
 fn dispatch(cx: &mut Cx, m: Mem, target: Value, message: Value, result: Value) -> Res<()> {
-    let mut target = target;
-    while promise::is_promise(m, target) && promise::state(m, target) == PENDING {
-        match promise::forwarded(m, target) {
-            Some(next) => {
-                cx.charge(1)?;
-                target = next;
-            }
-            None if promise::handler(m, target) != UNDEF => {
-                let h = promise::handler(m, target);
-                // its rejection comes to the answer
-                promise::mark_handled(cx, m, target);
-                return hand_over(cx, m, target, h, message, result);
-            }
-            None => break,
-        }
-        cx.charge(1)?;
+    let target = if promise::is_promise(m, target) { promise::last_of(cx, m, target)? } else { target };
+    cx.charge(2)?;
+    if promise::is_promise(m, target) && promise::state(m, target) == PENDING && promise::handler(m, target) != UNDEF {
+        let h = promise::handler(m, target);
+        // its rejection comes to the answer
+        promise::mark_handled(cx, m, target);
+        return hand_over(cx, m, target, h, message, result);
     }
     if promise::is_promise(m, target) {
         return promise::add_reaction(cx, m, target, SEND, result, message, UNDEF);
@@ -235,14 +226,7 @@ pub fn answer_with(cx: &mut Cx, m: Mem, answer: Value, v: Value) -> Res<()> {
 
 /// Makes the answer TUPLE become what the promise `p` becomes.
 pub fn answer_as(cx: &mut Cx, m: Mem, answer: Value, p: Value) -> Res<()> {
-    let mut at = p;
-    while promise::state(m, at) == PENDING {
-        match promise::forwarded(m, at) {
-            Some(next) => at = next,
-            None => break,
-        }
-        cx.charge(1)?;
-    }
+    let at = promise::last_of(cx, m, p)?;
     let h = promise::handler(m, at);
     if promise::state(m, at) == PENDING && is_cell(h) {
         promise::mark_handled(cx, m, at);

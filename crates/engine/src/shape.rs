@@ -434,6 +434,7 @@ pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
     if !cx.heap.holds(d, 24 + 16 * cap as u64) {
         return Err(cx.stop(Abort::Corrupt));
     }
+    crate::object::check_number(cx, m, n)?;
     let mut v = Vec::new();
     for i in 0..cap {
         if i % SLICE == 0 {

@@ -105,7 +105,9 @@ pub fn from_units(cx: &mut Cx, m: Mem, u: &[u16]) -> Res {
             cx.charge(slice.len() as u64 / 32)?;
             b.extend(slice.iter().map(|c| *c as u8));
         }
-        return from_latin1(cx, m, &b);
+        let s = from_latin1(cx, m, &b)?;
+        cx.release(b)?;
+        return Ok(s);
     }
     if u.len() > MAX_LENGTH as usize {
         return Err(cx.range_error(m, "string too long"));
@@ -254,7 +256,15 @@ pub fn units(cx: &mut Cx, m: Mem, s: Value) -> Res<Vec<u16>> {
 
 /// For messages and output: lone surrogates become U+FFFD.
 pub fn to_rust(cx: &mut Cx, m: Mem, s: Value) -> Res<String> {
-    Ok(String::from_utf16_lossy(&units(cx, m, s)?))
+    let units = units(cx, m, s)?;
+    let mut text = String::new();
+    for (i, c) in char::decode_utf16(units.iter().copied()).enumerate() {
+        if i % 4096 == 0 {
+            cx.charge(1024)?;
+        }
+        text.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
+    }
+    Ok(text)
 }
 
 pub fn is_latin1(m: Mem, flat: Value) -> bool {

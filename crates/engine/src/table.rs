@@ -191,7 +191,7 @@ fn new_table(cx: &mut Cx, m: Mem, words: u32, cap: u32) -> Res<u32> {
     {
         m.w64(t, at, v);
     }
-    cx.charge(cap as u64 / 64)?;
+    cx.charge(4 + cap as u64 / 16)?;
     if t < cage::layout::OLD {
         // all words must read as values
         m.zero(t + HEAD, (n - 6) * 8);
@@ -393,6 +393,8 @@ fn step_in(cx: &mut Cx, m: Mem, t: u32, c: &mut Cursor) -> Res<Option<(Value, Va
 // ---- weak collections ----
 
 const PAIRS: u32 = 24;
+/// What a new entry costs beside its call.
+const WEAK_ENTRY: u64 = 16;
 
 fn weak_cap(m: Mem, t: u32) -> u32 {
     let pairs = m.r32(t, H_X).saturating_sub(2) / 2;
@@ -542,6 +544,8 @@ pub fn weak_set(cx: &mut Cx, m: Mem, coll: Value, key: Value, v: Value) -> Res<(
         cx.heap.write(m, e.wrapping_add(8), v);
         return Ok(());
     }
+    // each pair is looked at again by the collector, its key's identity hash is a property
+    cx.charge(WEAK_ENTRY)?;
     let t = weak_room(cx, m, coll)?;
     weak_put(cx, m, t, key, v, h);
     Ok(())

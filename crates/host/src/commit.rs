@@ -8,23 +8,23 @@
 //! - a failed append or sync ends the process.
 use crate::journal::{MAX_ATTEMPTS, Out};
 use crate::output;
-use crate::pool::{Pool, World};
+use crate::pool::{Mode, Pool, World};
 use node::Event;
-use passable::VatId;
+use passable::{Delivery, VatId};
 use std::sync::Arc;
 
 impl Pool {
-    /// Counts an attempt durably before a delivery runs that an earlier process may have died of. False: it is parked.
-    pub(crate) fn attempt(self: &Arc<Self>, w: &mut World, id: VatId) -> bool {
-        let Some(seq) = w.node.in_flight(id) else { return true };
-        let Some(j) = &mut w.journal else { return true };
-        let tries = j.attempt(id, seq);
+    /// Counts an attempt durably before a delivery runs that an earlier process may have died of. `None`: it is parked.
+    pub(crate) fn attempt(self: &Arc<Self>, w: &mut World, id: VatId, delivery: Delivery) -> Option<Delivery> {
+        let Some(j) = &mut w.journal else { return Some(delivery) };
+        let tries = j.attempt(id);
         if tries > MAX_ATTEMPTS {
-            self.step(w, Event::Park { vat: id });
-            return false;
+            j.attempts_over(id);
+            self.step(w, Event::Park { vat: id, delivery });
+            return None;
         }
         self.commit_now(w);
-        true
+        Some(delivery)
     }
 
     /// The life of the thread that commits.
@@ -86,9 +86,14 @@ impl Pool {
 
     /// Nothing is left to do, or the process is to end: what is written is sealed.
     pub(crate) fn close(self: &Arc<Self>, w: &mut World) {
-        let code = w.closing.unwrap_or(0);
+        let mut code = w.closing.unwrap_or(0);
+        if w.mode == Mode::Run && w.closing.is_none() && output::stuck(&w.node) {
+            code = 1;
+        }
         if let Some(j) = &mut w.journal {
-            j.clean();
+            if w.mode != Mode::Look {
+                j.clean();
+            }
             w.stepped = true;
             self.commit_now(w);
             if let Some(j) = &w.journal
@@ -136,6 +141,7 @@ pub(crate) fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
                     fine = false;
                 }
             }
+            Out::Trace(entries) => output::trace(&entries),
             Out::Aborted(lines) => output::aborted_lines(&lines),
             Out::Report { report, names } => {
                 let name = |v: VatId| names.iter().find(|n| n.0 == v).map_or_else(|| "?".to_owned(), |n| n.1.clone());
@@ -143,7 +149,7 @@ pub(crate) fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
             }
             Out::NothingToStart(file) => output::nothing_to_start(&file),
             Out::StartRejected(text, places) => output::start_rejected(&text, &places),
-            Out::Reply { to, rejected, text } => crate::control::reply(to, rejected, text),
+            Out::Reply { to, rejected, text } => crate::operate::reply(to, rejected, &text),
         }
     }
     (numbers, fine)

@@ -4,10 +4,12 @@
 //! In: paths, arguments, terminals. Out: what programs write, exit codes.
 //!
 //! Must never know: how the engine works.
+mod begin;
 pub mod bundle;
 mod commit;
 mod control;
 mod json;
+pub mod operate;
 pub mod output;
 mod pool;
 mod powers;
@@ -15,6 +17,7 @@ pub mod repl;
 pub mod run;
 mod signals;
 pub mod state;
+pub mod storage;
 
 pub(crate) use journal;
 pub use vat::Quota;

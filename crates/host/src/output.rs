@@ -29,16 +29,26 @@ pub fn safe(text: &str) -> String {
     out
 }
 
+/// Lines of programs go to stderr: stdout is for the answer of a call.
+static ASIDE: AtomicBool = AtomicBool::new(false);
+
+/// Has lines of programs written to stderr from now on.
+pub fn programs_aside() {
+    ASIDE.store(true, Ordering::Relaxed);
+}
+
 /// Writes the lines of a committed turn.
 pub fn release(lines: &[Line]) -> std::io::Result<()> {
+    let aside = ASIDE.load(Ordering::Relaxed);
     let (out, err) = (std::io::stdout(), std::io::stderr());
     let (tty_out, tty_err) = (out.is_terminal(), err.is_terminal());
     let mut out = std::io::BufWriter::new(out.lock());
     let mut err = err.lock();
     for l in lines {
-        let tty = if l.error { tty_err } else { tty_out };
+        let error = l.error || aside;
+        let tty = if error { tty_err } else { tty_out };
         let text = if tty { safe(&l.text) } else { l.text.clone() };
-        if l.error {
+        if error {
             out.flush()?;
             writeln!(err, "{text}")?;
         } else {
@@ -81,9 +91,14 @@ fn remedy(message: &str) -> &'static str {
         "limit: heap bytes" => "give the vat more with --max-heap, or keep less",
         "limit: call depth" => "recurse less deeply, or use a loop",
         "limit: nested native calls" => "getters, toString and toJSON that call each other nest too deeply",
+        INTERRUPTED => INTERRUPT_HELP,
+        "limit: messages per turn" => "send fewer messages in one turn: let a timer or an answer begin the next ones",
         _ => "run it again; if it happens again, report it",
     }
 }
+
+/// What a turn says that was ended by `Machine::set_interrupt`.
+pub const INTERRUPTED: &str = "interrupted";
 
 /// Errors are told as JSON, one object a line.
 static AS_JSON: AtomicBool = AtomicBool::new(false);
@@ -192,9 +207,25 @@ pub fn unhandled(text: &str, traces: &[Trace]) {
 /// Reports an aborted turn.
 pub fn aborted(why: &Aborted) {
     let text = why.text();
-    let what = "the turn was aborted and its effects undone";
-    Told { code: "E-LIMIT", what, help: remedy(&why.message), causes: Vec::new(), places: &[], text: &text }.tell();
+    let interrupted = why.message == INTERRUPTED;
+    let code = if interrupted { "E-INTERRUPTED" } else { "E-LIMIT" };
+    let what = if interrupted {
+        "the turn was interrupted and its effects undone"
+    } else {
+        "the turn was aborted and its effects undone"
+    };
+    Told { code, what, help: remedy(&why.message), causes: Vec::new(), places: &[], text: &text }.tell();
 }
+
+/// A turn that was ended because the process ends; `kept`: what it was about is in the store.
+pub fn interrupted(vat: &str, kept: bool) {
+    let what = "the turn was interrupted and its effects undone";
+    let help = if kept { "its message is kept: the same command begins it again" } else { INTERRUPT_HELP };
+    let text = format!("{}: interrupted", safe(vat));
+    Told { code: "E-INTERRUPTED", what, help, causes: Vec::new(), places: &[], text: &text }.tell();
+}
+
+const INTERRUPT_HELP: &str = "limit a turn's work with --max-instructions, or split it over turns";
 
 /// A program that cannot be started.
 pub fn nothing_to_start(file: &str) {
@@ -305,4 +336,64 @@ pub fn changed(folder: &std::path::Path, files: &[String]) {
         eprintln!("  changed: {}", safe(f));
     }
     eprintln!("  help: --continue goes on with the code as it was; --fresh moves the old state aside and begins anew");
+}
+
+/// Says so if vats are paused and messages wait for them: the program is not at its end.
+pub fn stuck(node: &node::Node) -> bool {
+    let mut any = false;
+    for vat in node.vats() {
+        let (waiting, _) = node.queue(vat);
+        if node.is_paused(vat) && waiting > 0 {
+            any = true;
+            let name = safe(node.name(vat));
+            eprintln!(
+                "note: vat {} ({name}) is paused; waiting for it: {waiting}. `drses vat resume {}` lets it go on",
+                vat.0, vat.0
+            );
+        }
+    }
+    any
+}
+
+/// A program that is resumed and has nothing to do.
+pub fn nothing_left() {
+    eprintln!("note: the program was at its end, nothing is left to do; --fresh begins anew");
+}
+
+/// What an operator's command came to grief on, with a code, a cause and a remedy.
+pub fn problem(p: &crate::operate::Problem) {
+    if as_json() {
+        println!("{}", p.json());
+        return;
+    }
+    eprintln!("error[{}]: {}", p.code, safe(&p.message));
+    eprintln!("  help: {}", safe(&p.help));
+}
+
+static TRACE: std::sync::Mutex<Option<std::io::BufWriter<std::fs::File>>> = std::sync::Mutex::new(None);
+
+/// Makes the file that traces go to; what goes wrong is told.
+pub fn open_trace(path: &std::path::Path) -> Result<(), i32> {
+    match std::fs::OpenOptions::new().create(true).append(true).open(path) {
+        Ok(f) => {
+            *TRACE.lock().unwrap_or_else(|e| e.into_inner()) = Some(std::io::BufWriter::new(f));
+            Ok(())
+        }
+        Err(e) => {
+            eprintln!("error[E-TRACE]: cannot write {}: {e}\n  help: choose another file with --trace", path.display());
+            Err(2)
+        }
+    }
+}
+
+/// Appends entries to the trace. A disk that is full ends the trace, not the program.
+pub fn trace(entries: &[(trace::Entry, String)]) {
+    let mut file = TRACE.lock().unwrap_or_else(|e| e.into_inner());
+    let Some(f) = file.as_mut() else { return };
+    let ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+    let wrote = entries.iter().try_for_each(|(e, name)| writeln!(f, "{}", trace::line(e, name, ms))).and_then(|()| f.flush());
+    if let Err(e) = wrote {
+        eprintln!("error[E-TRACE]: the trace ends here: {e}\n  help: make room");
+        *file = None;
+    }
 }

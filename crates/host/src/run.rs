@@ -4,11 +4,12 @@
 //!
 //! Invariants
 //! - nothing a turn wrote is released before the turn is committed;
-//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 no such file or nothing in it to start.
+//! - exit codes: 0 done, 1 an error nobody handled or a source error, 2 no such file or nothing in it to start, 130 Ctrl-C.
 use crate::bundle::{self, Fault};
 use crate::output;
 use crate::pool::STACK_BYTES;
 use crate::powers::Powers;
+use crate::signals::{INTERRUPTED_CODE, Turns};
 use passable::{Ending, TurnOutcome, VatId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,10 @@ pub struct Options {
     pub level: Option<Level>,
     pub unlocked: bool,
     pub quota: Quota,
+    /// The limits in `quota` were asked for: a program that is resumed has them from now on.
+    pub limits_asked: (bool, bool),
+    /// What happens is written to this file, one JSON object a line.
+    pub trace: Option<PathBuf>,
 }
 
 /// Runs `body` on a thread with a stack for turns.
@@ -69,12 +74,18 @@ pub fn scripts(files: &[PathBuf], options: &Options) -> i32 {
         Ok(v) => v,
         Err(code) => return code,
     };
+    let turns = Turns::of(&mut vat);
     for file in files {
         let level = options.level.or(Some(Level::Ses));
         let unit = bundle::read(file).and_then(|s| bundle::compile(file, &s, Goal::Script, level, false));
         match unit {
             Ok(unit) => {
-                if !report(&vat.run(Code::Script(unit))) {
+                let (turn, interrupted) = turns.run(|| vat.run(Code::Script(unit)));
+                let fine = report(&turn);
+                if interrupted {
+                    return INTERRUPTED_CODE;
+                }
+                if !fine {
                     return 1;
                 }
             }
@@ -127,9 +138,17 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     };
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
     let powers = vat::powers_data(&passable::Power::ALL, args);
-    let node = node::Node::new(node::Config::default(), Box::new(crate::pool::Named(shared.clone())));
+    if let Some(file) = &options.trace
+        && let Err(code) = output::open_trace(file)
+    {
+        return code;
+    }
+    let config = node::Config { trace: options.trace.is_some(), ..node::Config::default() };
+    let node = node::Node::new(config, Box::new(crate::pool::Named(shared.clone())));
     let start = Some(node::Event::Start { program, powers, limits });
-    crate::pool::run(crate::pool::Job { shared, node, journal: None, start, unclean: false, serves: false }, None)
+    let mode = crate::pool::Mode::Run;
+    let job = crate::begin::Job { shared, node, journal: None, start, unclean: false, mode, paused: false, limits: None };
+    crate::begin::run(job, None)
 }
 
 /// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.

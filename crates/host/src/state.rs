@@ -5,10 +5,12 @@
 //! Invariants
 //! - a state belongs to one program: another one, or changed files, are refused and listed; nothing is changed then;
 //! - no source file is read by a resumed program but to be compared.
+use crate::begin::Job;
 use crate::bundle;
 use crate::journal::{Journal, Misfit, sha256};
+use crate::operate::{Problem, problem};
 use crate::output;
-use crate::pool::{Job, Named};
+use crate::pool::{Mode, Named};
 use crate::run::Options;
 use node::{Config, Event, Node};
 use std::path::Path;
@@ -28,6 +30,19 @@ pub enum Changed {
     Fresh,
 }
 
+/// How long the end of a killed process is waited for.
+const LOCK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How a program with a state is run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    pub changed: Changed,
+    /// It stays when nothing is left to do.
+    pub serve: bool,
+    /// All vats are paused before anything runs.
+    pub paused: bool,
+}
+
 /// An open store and the thread that keeps its log short.
 pub struct Opened {
     pub store: Arc<FileStore>,
@@ -35,7 +50,13 @@ pub struct Opened {
     pub created: bool,
 }
 
-fn random() -> std::io::Result<[u8; 32]> {
+/// Makes a folder for secrets: for its owner alone.
+pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+pub(crate) fn random() -> std::io::Result<[u8; 32]> {
     let mut bytes = [0; 32];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -44,40 +65,59 @@ fn random() -> std::io::Result<[u8; 32]> {
     Ok(bytes)
 }
 
-/// Opens the store in a folder, or makes it. What goes wrong is told; then the exit code.
-pub fn open(folder: &Path, create: bool) -> Result<Opened, i32> {
-    let failed = |e: store::Error| {
-        output::store_error(&e);
-        1
-    };
-    let no_random = |e: std::io::Error| {
-        eprintln!("error[E-RANDOM]: the system gives no random bytes: {e}");
-        1
-    };
-    if create && let Err(e) = std::fs::create_dir_all(folder) {
-        eprintln!("error[E-STATE]: cannot make the folder {}: {e}\n  help: choose another one with --state", folder.display());
-        return Err(1);
+/// Opens the store in a folder, or makes it.
+pub fn open(folder: &Path, create: bool) -> Result<Opened, Problem> {
+    let no_random = |e: std::io::Error| problem("E-RANDOM", format!("the system gives no random bytes: {e}"), "try again");
+    if create && let Err(e) = make_folder(folder) {
+        let message = format!("cannot make the folder {}: {e}", folder.display());
+        return Err(problem("E-STATE", message, "choose another one with --state"));
     }
     let disk = Arc::new(RealDisk::new(folder));
     let identity = match FileStore::identity_of(&*disk) {
         Ok(id) => id,
         Err(e) if create && e.kind() == store::ErrorKind::Missing => random().map_err(no_random)?,
-        Err(e) => return Err(failed(e)),
+        Err(e) if e.kind() == store::ErrorKind::Missing => {
+            let help = "check the path given with --state; `drses run --state` makes one";
+            return Err(problem(e.code(), format!("there is no state in {}", folder.display()), help));
+        }
+        Err(e) => return Err(e.into()),
     };
     let opening = Opening { identity, random: random().map_err(no_random)? };
     let options = store::Options { create, ..store::Options::default() };
-    let store = Arc::new(FileStore::open(disk, opening, options).map_err(failed)?);
+    let store = Arc::new(open_soon(folder, || FileStore::open(disk.clone(), opening, options))?);
     if let Some(cut) = store.opened().cut {
         eprintln!("note: frame {cut} of the log was not finished when the process died; nobody was told of it, it is cut");
     }
-    let background = Background::start(store.clone()).map_err(failed)?;
+    let background = Background::start(store.clone())?;
     let created = store.opened().created;
     Ok(Opened { store, _background: background, created })
 }
 
+/// A process that was killed holds its lock until the system has taken it apart: that is waited for, a host that lives is not.
+fn open_soon(folder: &Path, open: impl Fn() -> store::Result<FileStore>) -> store::Result<FileStore> {
+    let start = std::time::Instant::now();
+    loop {
+        match open() {
+            Err(e)
+                if e.kind() == store::ErrorKind::Locked
+                    && start.elapsed() < LOCK_PATIENCE
+                    && !crate::control::is_there(folder) =>
+            {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
+}
+
+/// No process has the store in this folder open, or there is none.
+pub(crate) fn is_free(folder: &Path) -> bool {
+    std::fs::File::open(folder.join("super")).map_or(true, |f| f.try_lock().is_ok())
+}
+
 /// Runs a program with its state in `folder`.
-pub fn run(path: &Path, args: &[String], folder: &Path, changed: Changed, serves: bool, options: &Options) -> i32 {
-    match try_run(path, args, folder, changed, serves, options) {
+pub fn run(path: &Path, args: &[String], folder: &Path, how: How, options: &Options) -> i32 {
+    match try_run(path, args, folder, how, options) {
         Ok(code) | Err(code) => code,
     }
 }
@@ -87,21 +127,31 @@ fn told(e: &Misfit) -> i32 {
     1
 }
 
-fn try_run(path: &Path, args: &[String], folder: &Path, changed: Changed, serves: bool, options: &Options) -> Result<i32, i32> {
+fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Options) -> Result<i32, i32> {
     let shared = Arc::new(Shared::new(false).map_err(|e| {
         eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
         1
     })?);
     let entry = bundle::entry_file(path);
     let installed = shared.install(&entry.display().to_string(), options.level, &mut bundle::Files);
-    if changed == Changed::Fresh {
+    if let Err(faults) = &installed
+        && (how.changed == Changed::Fresh || !folder.join("super").exists())
+    {
+        // a program that cannot run begins no state
+        output::faults(faults);
+        return Err(crate::run::exit_code(faults, &entry));
+    }
+    if how.changed == Changed::Fresh {
         move_aside(folder)?;
     }
-    let opened = open(folder, true)?;
+    let opened = open(folder, true).map_err(|p| {
+        output::problem(&p);
+        1
+    })?;
     let mut journal = Journal::new(opened.store.clone());
     let files = journal.files().map_err(|e| told(&e))?;
     if let Some(files) = &files
-        && changed != Changed::Continue
+        && how.changed != Changed::Continue
     {
         let different = differences(files);
         if !different.is_empty() {
@@ -110,8 +160,16 @@ fn try_run(path: &Path, args: &[String], folder: &Path, changed: Changed, serves
         }
     }
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
-    let config = Config { manual: false, durable: true };
-    let clean = journal.begin();
+    if let Some(file) = &options.trace {
+        output::open_trace(file)?;
+    }
+    let config = Config { durable: true, trace: options.trace.is_some(), ..Config::default() };
+    if journal.is_repl() {
+        output::problem(&crate::operate::not_a_program(folder));
+        return Err(1);
+    }
+    let mode = if how.serve { Mode::Serve } else { Mode::Run };
+    let paused = how.paused;
     let job = match files {
         None => {
             let program = installed.map_err(|faults| {
@@ -122,30 +180,44 @@ fn try_run(path: &Path, args: &[String], folder: &Path, changed: Changed, serves
             let powers = vat::powers_data(&passable::Power::ALL, args);
             let node = Node::new(config, Box::new(Named(shared.clone())));
             let start = Some(Event::Start { program, powers, limits });
-            Job { shared, node, journal: Some(journal), start, unclean: false, serves }
+            journal.begin();
+            Job { shared, node, journal: Some(journal), start, unclean: false, mode, paused, limits: None }
         }
         Some(_) => {
             journal.restore_programs(&shared).map_err(|e| told(&e))?;
             let store: Arc<dyn Store> = opened.store.clone();
             let restored = Node::restore(config, Box::new(Named(shared.clone())), &*store).map_err(|e| told(&e.into()))?;
             let Some(node) = restored else { return Err(told(&passable::Bad.into())) };
-            Job { shared, node, journal: Some(journal), start: None, unclean: !clean, serves }
+            let limits = new_limits(&node, options);
+            let unclean = !journal.begin();
+            Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused, limits }
         }
     };
-    let server = if serves {
-        Some(crate::control::listen(folder).map_err(|e| {
-            eprintln!(
-                "error[E-SOCKET]: cannot listen at {}/control.sock: {e}\n  help: use a shorter path to the state",
-                folder.display()
-            );
-            1
-        })?)
-    } else {
-        None
-    };
-    let code = crate::pool::run(job, server);
+    let server = crate::control::listen(folder).map_err(|e| {
+        eprintln!(
+            "error[E-SOCKET]: cannot listen at {}/control.sock: {e}\n  help: give the state a folder of this user",
+            folder.display()
+        );
+        1
+    })?;
+    if how.serve {
+        eprintln!("note: serving; operators' commands: drses vat --state {}", folder.display());
+    }
+    let code = crate::begin::run(job, Some(server));
+    crate::control::unlisten(folder);
     drop(opened);
     Ok(code)
+}
+
+/// The limits that were asked for, if they are others than the first vat has.
+fn new_limits(node: &Node, options: &Options) -> Option<passable::Limits> {
+    let old = node.limits(passable::VatId(1));
+    let (heap, instructions) = options.limits_asked;
+    let new = passable::Limits {
+        heap_bytes: if heap { options.quota.heap_bytes } else { old.heap_bytes },
+        instructions: if instructions { options.quota.instructions } else { old.instructions },
+    };
+    (new != old && node.vats().next().is_some()).then_some(new)
 }
 
 /// Files of the stored program that are not as they were.
@@ -158,6 +230,12 @@ fn differences(files: &[(String, [u8; 32])]) -> Vec<String> {
 fn move_aside(folder: &Path) -> Result<(), i32> {
     if !folder.exists() {
         return Ok(());
+    }
+    if !is_free(folder) {
+        output::problem(
+            &store::Error::new(store::ErrorKind::Locked, "another process has the store open; nothing was moved").into(),
+        );
+        return Err(1);
     }
     let mut n = 1;
     let aside = loop {

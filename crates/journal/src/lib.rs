@@ -43,6 +43,8 @@ pub enum Out {
     },
     NothingToStart(String),
     StartRejected(String, Vec<passable::Place>),
+    /// What happened, each entry with its vat's name.
+    Trace(Vec<(trace::Entry, String)>),
     /// An answer to somebody at the control socket.
     Reply {
         to: u64,
@@ -63,6 +65,8 @@ pub struct Journal {
     next_output: u64,
     /// Rows of output that has been written.
     written: Vec<u64>,
+    /// Batches taken.
+    batches: u64,
     known_code: BTreeSet<[u8; 32]>,
     /// Vats with changes in what waits.
     touched: BTreeSet<VatId>,
@@ -78,11 +82,11 @@ pub struct Misfit {
     pub help: &'static str,
 }
 
-fn misfit(code: &'static str, what: impl Into<String>, help: &'static str) -> Misfit {
+pub fn misfit(code: &'static str, what: impl Into<String>, help: &'static str) -> Misfit {
     Misfit { code, what: what.into(), help }
 }
 
-const DAMAGED: &str = "restore the store from a backup (`drses store check` says what is damaged)";
+pub const DAMAGED: &str = "restore the store from a backup (`drses store check` says what is damaged)";
 
 impl From<passable::Bad> for Misfit {
     fn from(_: passable::Bad) -> Misfit {
@@ -107,6 +111,7 @@ impl Journal {
             turns: 0,
             next_output: last.map_or(1, |n| n + 1),
             written: Vec::new(),
+            batches: 1,
             known_code,
             touched: BTreeSet::new(),
             new_units: Vec::new(),
@@ -157,7 +162,20 @@ impl Journal {
         self.touched.iter().copied()
     }
 
-    /// Units of an ended vat are forgotten, and how often its deliveries were begun.
+    /// The number of the batch that changes of now go with.
+    pub fn batch(&self) -> u64 {
+        self.batches
+    }
+
+    /// The last error of a vat that nobody handled, and the turn it was in: for operators.
+    pub fn last_error(&mut self, vat: VatId, turn: u64, text: &str) {
+        let mut p = Put::new();
+        p.number(turn);
+        p.text(text);
+        self.waiting.batch.put(rows::ERRORS, &rows::vat(vat), &p.done());
+    }
+
+    /// An ended vat's units and error are forgotten, and how often its deliveries were begun.
     pub fn ended(&mut self, vat: VatId) {
         for (v, index) in &self.new_units {
             if *v == vat {
@@ -165,6 +183,7 @@ impl Journal {
             }
         }
         self.waiting.batch.delete(rows::ATTEMPTS, &rows::vat(vat));
+        self.waiting.batch.delete(rows::ERRORS, &rows::vat(vat));
         for (key, _) in self.store().clone().scan_prefix(rows::UNITS, &rows::vat(vat), usize::MAX) {
             self.waiting.batch.delete(rows::UNITS, &key);
         }
@@ -204,19 +223,24 @@ impl Journal {
         self.written.push(number);
     }
 
-    /// Counts that the delivery `seq` of a vat is begun once more after an unclean stop. Another delivery begins from one.
-    pub fn attempt(&mut self, vat: VatId, seq: u64) -> u64 {
+    /// Rows of written output are to go.
+    pub fn has_written(&self) -> bool {
+        !self.written.is_empty()
+    }
+
+    /// Counts that the first delivery of a vat is begun once more.
+    pub fn attempt(&mut self, vat: VatId) -> u64 {
         let row = self.store().get(rows::ATTEMPTS, &rows::vat(vat));
-        let read = |row: Vec<u8>| {
-            let mut g = Get::new(&row);
-            Some((g.number().ok()?, g.number().ok()?))
-        };
-        let before = row.and_then(read).filter(|r| r.0 == seq).map_or(0, |r| r.1);
+        let before = row.and_then(|r| Get::new(&r).number().ok()).unwrap_or(0);
         let mut p = Put::new();
-        p.number(seq);
         p.number(before + 1);
         self.waiting.batch.put(rows::ATTEMPTS, &rows::vat(vat), &p.done());
         before + 1
+    }
+
+    /// The attempts of a vat are over: the delivery is given up.
+    pub fn attempts_over(&mut self, vat: VatId) {
+        self.waiting.batch.delete(rows::ATTEMPTS, &rows::vat(vat));
     }
 
     /// The process ends well, or the attempts are over: none is counted any more.
@@ -261,16 +285,16 @@ impl Journal {
     /// The batch of all since the last one, if there is anything.
     pub fn take(&mut self, node: &mut Node) -> Option<Undurable<Out>> {
         node.changes(&mut self.waiting.batch);
-        if self.waiting.is_empty() {
-            return None;
-        }
-        // rows of written output go along; alone they are no reason for a batch
         for n in self.written.drain(..) {
             self.waiting.batch.delete(rows::OUTPUT, &rows::number(n));
+        }
+        if self.waiting.is_empty() {
+            return None;
         }
         self.turns = 0;
         self.touched.clear();
         self.new_units.clear();
+        self.batches += 1;
         Some(std::mem::take(&mut self.waiting))
     }
 
@@ -312,6 +336,17 @@ impl Journal {
         }
         self.waiting.batch.put(rows::META, rows::META_PROGRAM, &files.done());
         self.waiting.batch.put(rows::META, rows::META_BASE, &sha256(shared.base_bytes()));
+    }
+
+    /// The store is a REPL's from now on, and of this base.
+    pub fn mark_repl(&mut self, shared: &Shared) {
+        self.waiting.batch.put(rows::META, rows::META_KIND, b"repl");
+        self.waiting.batch.put(rows::META, rows::META_BASE, &sha256(shared.base_bytes()));
+    }
+
+    /// The store is a REPL's.
+    pub fn is_repl(&self) -> bool {
+        self.store().get(rows::META, rows::META_KIND).is_some_and(|k| k == b"repl")
     }
 
     /// Of what files the stored program was made: name and hash of the text.
@@ -374,16 +409,42 @@ fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::Load
     shared.unit_of(&bytes).map_err(|e| misfit("E-STATE", format!("a code unit in the store cannot be used: {e}"), DAMAGED))
 }
 
-/// A vat as it stands in the store; `None`: nothing of it is there.
-pub fn wake(store: &dyn Store, shared: &Shared, id: VatId, quota: vat::Quota) -> Result<Option<Vat>, Misfit> {
+/// The turn and text of the last error of a vat that nobody handled.
+pub fn last_error(store: &dyn Store, vat: VatId) -> Option<(u64, String)> {
+    let row = store.get(rows::ERRORS, &rows::vat(vat))?;
+    let mut g = Get::new(&row);
+    Some((g.number().ok()?, g.text().ok()?))
+}
+
+/// A vat as bytes of the store, of one moment.
+pub struct Sleeping {
+    id: VatId,
+    space: Vec<u8>,
+    units: Vec<Arc<vat::LoadedUnit>>,
+}
+
+/// Reads a vat; `None`: nothing of it is there.
+pub fn read(store: &dyn Store, shared: &Shared, id: VatId) -> Result<Option<Sleeping>, Misfit> {
     let Some(length) = store.length(rows::space(id)) else { return Ok(None) };
-    let read = |e: store::Error| misfit("E-STATE", format!("the heap of vat {} cannot be read: {}", id.0, e.cause()), DAMAGED);
+    let failed = |e: store::Error| misfit("E-STATE", format!("the heap of vat {} cannot be read: {}", id.0, e.cause()), DAMAGED);
     let mut space = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-    store.read(rows::space(id), 0, &mut space).map_err(read)?;
+    store.read(rows::space(id), 0, &mut space).map_err(failed)?;
     let mut units = Vec::new();
     for (_, hash) in store.scan_prefix(rows::UNITS, &rows::vat(id), usize::MAX) {
         units.push(code(store, shared, &hash)?);
     }
-    let vat = Vat::wake(shared, id, space, units, quota);
-    vat.map(Some).map_err(|e| misfit("E-STATE", format!("the heap of vat {} is damaged: {e}", id.0), DAMAGED))
+    Ok(Some(Sleeping { id, space, units }))
+}
+
+impl Sleeping {
+    pub fn wake(self, shared: &Shared, quota: vat::Quota) -> Result<Vat, Misfit> {
+        let Sleeping { id, space, units } = self;
+        let damaged = |e| misfit("E-STATE", format!("the heap of vat {} is damaged: {e}", id.0), DAMAGED);
+        Vat::wake(shared, id, space, units, quota).map_err(damaged)
+    }
+}
+
+/// A vat as it stands in the store; `None`: nothing of it is there.
+pub fn wake(store: &dyn Store, shared: &Shared, id: VatId, quota: vat::Quota) -> Result<Option<Vat>, Misfit> {
+    read(store, shared, id)?.map(|s| s.wake(shared, quota)).transpose()
 }

@@ -4,7 +4,7 @@
 //! varint as in `passable::data`; bytes = varint length | bytes; list = varint count | items
 //! ref     = u8 (0 object, 1 promise, 2 power) | varint vat, varint n (power: varint number)
 //! data    = bytes body | list of refs
-//! message = target u8 (0 object, 1 promise, 2 value) | its ids or data | data body | u8 answer? | promise
+//! message = target u8 (0 object, 1 promise, 2 value) | its ids or data | data body | u8 answer? | promise | varint id
 //! what    = u8 (0 start, 1 start text, 2 message, 3 notify, 4 collect, 5 trace) | its parts in the order of the type
 //! ```
 use passable::{Bad, Data, Limits, Message, ObjectId, Power, PromiseId, Reader, Ref, Target, TurnId, VatId, What, Writer};
@@ -108,6 +108,7 @@ impl Put {
         }
         self.data(&m.body);
         self.maybe_promise(m.answer);
+        self.number(m.id);
     }
     pub fn what(&mut self, w: &What) {
         match w {
@@ -221,7 +222,7 @@ impl<'a> Get<'a> {
             2 => Target::Value(self.data()?),
             _ => return Err(Bad),
         };
-        Ok(Message { target, body: self.data()?, answer: self.maybe_promise()? })
+        Ok(Message { target, body: self.data()?, answer: self.maybe_promise()?, id: self.number()? })
     }
     pub fn what(&mut self) -> Res<What> {
         Ok(match self.byte()? {
@@ -279,7 +280,7 @@ mod tests {
         w.reference(Ref::Object(o));
         w.reference(Ref::Power(Power::Timer));
         let d = w.done();
-        let m = Message { target: Target::Object(o), body: method_call("up", |_| 0), answer: Some(p) };
+        let m = Message { target: Target::Object(o), body: method_call("up", |_| 0), answer: Some(p), id: 7 };
         let all = [
             What::Start { program: 5, powers: d.clone(), answer: p },
             What::StartText { text: "export default 1;".into(), powers: d.clone(), answer: p },

@@ -52,19 +52,30 @@ fn cause_of(what: &What) -> Cause {
         What::Start { .. } | What::StartText { .. } => Cause::Start,
         What::Notify { rejected, .. } => Cause::Resolution { rejected: *rejected },
         What::Collect | What::Trace { .. } => Cause::Collection,
-        What::Message(m) => {
-            let mut r = Reader::new(&m.body.body);
-            let form = r.byte().unwrap_or(2);
-            let (mut name, mut len) = ([0; NAME_BYTES], 0);
-            if form < 2
-                && let Ok(Item::String(passable::Text::Latin1(b))) = r.item()
-            {
-                len = b.len().min(NAME_BYTES);
-                name[..len].copy_from_slice(&b[..len]);
-            }
-            Cause::Message { form, len: len as u8, name }
-        }
+        What::Message(m) => message_cause(m),
     }
+}
+
+fn message_cause(m: &passable::Message) -> Cause {
+    let mut r = Reader::new(&m.body.body);
+    let form = r.byte().unwrap_or(2);
+    let (mut name, mut len) = ([0; NAME_BYTES], 0);
+    if form < 2
+        && let Ok(Item::String(passable::Text::Latin1(b))) = r.item()
+    {
+        len = b.len().min(NAME_BYTES);
+        name[..len].copy_from_slice(&b[..len]);
+    }
+    Cause::Message { form, len: len as u8, name }
+}
+
+/// For people: what a turn received.
+pub(crate) fn text_of(what: &What) -> String {
+    cause_of(what).to_string()
+}
+/// For people: a message's verb.
+pub(crate) fn verb_of(m: &passable::Message) -> String {
+    message_cause(m).to_string()
 }
 
 /// A turn, and the turn that sent what it received (vat 0: the host).
@@ -94,6 +105,10 @@ impl Causes {
     }
     pub fn running(&self) -> TurnId {
         self.running
+    }
+    /// The turn that sent what this turn received; if that is forgotten: the host.
+    pub fn origin(&self, of: TurnId) -> TurnId {
+        self.last.iter().rev().find(|r| r.id == of).map_or(TurnId::default(), |r| r.by)
     }
     /// The turns of a vat, oldest first.
     pub fn of(&self, vat: passable::VatId) -> Vec<TurnRecord> {

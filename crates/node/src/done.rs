@@ -4,7 +4,7 @@
 //! - a vat that names what it does not hold has a damaged heap: it is paused, and the op has no effect;
 //! - an aborted delivery is consumed: a call's promise rejects; a message that wanted no answer is reported; a resolution
 //!   becomes a rejection with the same error, and if that is aborted too the vat is paused.
-use crate::refs::{NOBODY, Promise};
+use crate::refs::{NOBODY, Promise, State};
 use crate::{Current, Effect, Node, Report, Trouble};
 use passable::{
     Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target,
@@ -67,7 +67,8 @@ impl Node {
         self.traces.iter().find(|t| t.text == text).map_or_else(Vec::new, |t| t.places.clone())
     }
 
-    fn report(&mut self, kind: Trouble, vat: VatId, text: String, id: TurnId) {
+    pub(crate) fn report(&mut self, kind: Trouble, vat: VatId, text: String, id: TurnId) {
+        self.told.problem(id, &text);
         let causes = self.causes.chain(id);
         let places = self.places(&text);
         self.out.push(Effect::Report(Report { kind, vat, text, places, causes }));
@@ -89,18 +90,9 @@ impl Node {
     }
 
     fn aborted(&mut self, vat: VatId, id: TurnId, delivery: Delivery, current: Current, why: &Aborted) {
+        self.told.aborted(id, why.text());
         let Delivery { what, dropped, retired } = delivery;
-        for (n, _) in &dropped {
-            self.dirty.export(ObjectId { vat, n: *n });
-        }
-        if let Some(v) = self.vat_mut(vat) {
-            // what the delivery brought besides is brought by the next one
-            v.retired.splice(0..0, retired);
-            for (n, _) in dropped {
-                v.exports.entry(n).or_default();
-                v.loose.push(n);
-            }
-        }
+        self.bring_back(vat, dropped, retired);
         match &what {
             What::Message(m) if m.answer.is_some() => {
                 if let Some(p) = m.answer {
@@ -142,23 +134,12 @@ impl Node {
     fn ended_start(&mut self, vat: VatId, start: Option<PromiseId>) {
         let Some(answer) = start else { return };
         let failed = match self.promises.get(&answer).map(|e| &e.state) {
-            Some(crate::refs::State::Settled { rejected, .. }) => *rejected,
+            Some(State::Settled { rejected, .. }) => *rejected,
             _ => false,
         };
         if failed && Some(answer) != self.main {
             self.end_vat(vat, "the vat's start failed");
         }
-    }
-
-    pub(crate) fn pause(&mut self, vat: VatId, text: String, id: TurnId) {
-        self.dirty.vat(vat);
-        let Some(v) = self.vat_mut(vat) else { return };
-        if std::mem::replace(&mut v.paused, true) {
-            return;
-        }
-        let waiting = v.inbox.len() as u64;
-        self.pending -= waiting;
-        self.report(Trouble::Paused, vat, text, id);
     }
 
     /// The vat is no more: what waits for it and what it owes is rejected.
@@ -282,12 +263,34 @@ impl Node {
             return;
         }
         if let Some(p) = msg.answer
-            && (p.vat != vat || self.insert_promise(p, Promise::new(NOBODY, vat)).is_some())
+            && !self.new_answer(vat, p)
         {
             return self.pause(vat, "Error: the heap is damaged: a promise's number was used before".to_owned(), id);
         }
         self.pass_on(&msg.body.slots);
+        let mut msg = msg;
+        self.told.sent(id, &mut msg);
         self.send(vat, msg, id);
+    }
+
+    /// A promise that a message's answer will settle. It may have been passed on earlier in the same turn, by a message that
+    /// had to wait less.
+    fn new_answer(&mut self, vat: VatId, p: PromiseId) -> bool {
+        if p.vat != vat {
+            return false;
+        }
+        match self.promise_mut(p) {
+            None => {
+                self.insert_promise(p, Promise::new(NOBODY, vat));
+                true
+            }
+            Some(e) if e.decider == vat && matches!(e.state, State::Pending) => {
+                e.decider = NOBODY;
+                e.holders.insert(vat);
+                true
+            }
+            Some(_) => false,
+        }
     }
 
     fn op_resolve(&mut self, vat: VatId, id: TurnId, p: PromiseId, to: Resolution) {

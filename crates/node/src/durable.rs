@@ -156,6 +156,7 @@ fn export_row(e: &Export) -> Vec<u8> {
     let mut p = Put::new();
     p.vats(e.holders.iter());
     p.vats(e.recognisers.iter());
+    p.number(e.born);
     p.done()
 }
 
@@ -311,7 +312,8 @@ impl Node {
         for (key, value) in store.scan(rows::EXPORTS, &[], None, usize::MAX) {
             let (vat, number) = rows::read_pair(&key).ok_or(Bad)?;
             let mut g = Get::new(&value);
-            let e = Export { holders: holders(g.vats()?), recognisers: holders(g.vats()?), transit: 0, stored: true };
+            let (held, recognised) = (holders(g.vats()?), holders(g.vats()?));
+            let e = Export { holders: held, recognisers: recognised, transit: 0, stored: true, born: g.number()? };
             n.vat_mut(vat).ok_or(Bad)?.exports.insert(number, e);
         }
         for (key, value) in store.scan(rows::PROMISES, &[], None, usize::MAX) {

@@ -90,9 +90,15 @@ pub(crate) struct Export {
     pub transit: u32,
     /// It has a row in the store.
     pub stored: bool,
+    /// The vat's turn that first gave it away.
+    pub born: u64,
 }
 
 impl Export {
+    /// One that is given away in the vat's turn `born`.
+    pub fn new(born: u64) -> Export {
+        Export { born, ..Export::default() }
+    }
     pub fn is_loose(&self) -> bool {
         self.holders.is_empty() && self.transit == 0
     }
@@ -171,7 +177,8 @@ impl Node {
             Ref::Power(_) => true,
             Ref::Object(o) if o.vat == vat => {
                 if let Some(v) = self.vat_mut(vat) {
-                    v.exports.entry(o.n).or_default();
+                    let turns = v.turns;
+                    v.exports.entry(o.n).or_insert_with(|| Export::new(turns));
                 }
                 true
             }
@@ -335,7 +342,8 @@ impl Node {
                 if let Some(e) = self.promise_mut(p) {
                     e.holders.remove(vat);
                     e.listeners.remove(vat);
-                    if !e.handled && e.holders.is_empty() && e.transit == 0 && e.decider != vat {
+                    let held = e.holders.iter().any(|h| h != passable::HOST);
+                    if !e.handled && !held && e.transit == 0 && e.decider != vat && vat != passable::HOST {
                         e.orphan = Some(vat);
                     }
                     self.look_at_promise(p);

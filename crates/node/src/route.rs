@@ -164,6 +164,7 @@ impl Node {
         if let Some((rejected, value)) = settled {
             return self.settle(p, rejected, value);
         }
+        self.told.resolved(self.causes.running(), p, trace::How::Forwarded);
         let Some(e) = self.promise_mut(p) else { return };
         e.state = State::Forwarded(q);
         let waiting = std::mem::take(&mut e.waiting);
@@ -235,6 +236,7 @@ impl Node {
         // until this is over nothing may forget it
         e.transit += 1;
         e.state = State::Settled { rejected, value: value.clone() };
+        self.told.resolved(self.causes.running(), p, if rejected { trace::How::Rejected } else { trace::How::Fulfilled });
         for r in &value.slots {
             self.retain(*r);
         }

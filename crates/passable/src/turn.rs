@@ -8,6 +8,8 @@ pub struct Message {
     pub body: Data,
     /// The promise that its answer settles; none: nobody wants it.
     pub answer: Option<PromiseId>,
+    /// Its number in traces, given by whoever carries it; 0: none.
+    pub id: u64,
 }
 
 /// Whom a message is for.

@@ -110,6 +110,8 @@ pub struct World {
     asleep: BTreeMap<VatId, Vec<u8>>,
     /// Vats whose next delivery was begun by a process that died.
     suspects: BTreeSet<VatId>,
+    /// Vats whose delivery in flight is counted as an attempt.
+    counted: BTreeSet<VatId>,
     /// A vat whose program has this name is paused when it has run a while, for ever.
     pub pause: Option<String>,
     /// What happens is written down.
@@ -138,7 +140,7 @@ impl World {
     }
 
     fn empty(shared: &Arc<Shared>, program: u64, durable: bool, seed: u64) -> World {
-        let config = Config { manual: true, durable };
+        let config = Config { manual: true, durable, ..Config::default() };
         World {
             shared: shared.clone(),
             node: Node::new(config, Box::new(Named(shared.clone()))),
@@ -170,6 +172,7 @@ impl World {
             full_until: 0,
             asleep: BTreeMap::new(),
             suspects: BTreeSet::new(),
+            counted: BTreeSet::new(),
             pause: None,
             tell: false,
             trace: Vec::new(),

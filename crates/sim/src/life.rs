@@ -186,14 +186,18 @@ impl World {
         if self.suspects.remove(&vat)
             && let Some(j) = self.journal()
         {
-            let tries = j.attempt(vat, seq);
+            let tries = j.attempt(vat);
             if tries > MAX_ATTEMPTS {
+                j.attempts_over(vat);
                 self.parked = true;
-                self.running.retain(|r| r.0 != vat);
                 self.note(|_| format!("vat {} is parked", vat.0));
-                self.step(Event::Park { vat });
+                if let Some(at) = self.running.iter().position(|r| r.0 == vat) {
+                    let (_, delivery) = self.running.swap_remove(at);
+                    self.step(Event::Park { vat, delivery });
+                }
                 return Ok(());
             }
+            self.counted.insert(vat);
             self.append()?;
             self.sync()?;
         }
@@ -209,6 +213,7 @@ impl World {
         self.wake(id)?;
         let Some(v) = self.vats.get_mut(&id) else { return Ok(()) };
         let mut outcome = v.deliver(&self.shared, &delivery);
+        let counted = self.counted.remove(&id);
         if self.verify {
             let sound = v.machine().verify();
             sound.map_err(|e| Stop::Broken(format!("the heap of vat {} after a turn: {e}", id.0)))?;
@@ -224,6 +229,9 @@ impl World {
                     j.waiting.batch.write(rows::space(id), at, &bytes);
                 }
             }
+        }
+        if counted && let Some(j) = self.journal() {
+            j.attempts_over(id);
         }
         self.note(|_| format!("vat {} ends: {:?}, {} ops", id.0, outcome.ending, outcome.ops.len()));
         self.spoil(id, &delivery, &mut outcome);
@@ -358,7 +366,7 @@ impl World {
     }
 
     fn config() -> Config {
-        Config { manual: true, durable: true }
+        Config { manual: true, durable: true, ..Config::default() }
     }
 
     /// A node made of what is in the log says the same as the one that put it there.
@@ -393,6 +401,7 @@ impl World {
             self.vats.clear();
             self.asleep.clear();
             self.running.clear();
+            self.counted.clear();
             self.delays.clear();
             self.again = None;
             let fault = self.current.take();

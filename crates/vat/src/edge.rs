@@ -189,7 +189,7 @@ impl Edge<'_> {
             Ref::Promise(p) => Target::Promise(p),
             Ref::Power(_) => return Err(cx.stop(Abort::Corrupt)),
         };
-        self.ops.push(Op::Send(Box::new(Message { target, body, answer })));
+        self.ops.push(Op::Send(Box::new(Message { target, body, answer, id: 0 })));
         Ok(())
     }
 

@@ -202,14 +202,7 @@ fn error(cx: &mut Cx, m: Mem, out: &mut Out<'_>, e: Value) -> Res<()> {
 }
 
 fn promise_value(cx: &mut Cx, m: Mem, out: &mut Out<'_>, p: Value, todo: &mut Vec<Value>) -> Res<()> {
-    let mut at = p;
-    while promise::state(m, at) == promise::PENDING {
-        match promise::forwarded(m, at) {
-            Some(next) => at = next,
-            None => break,
-        }
-        cx.charge(1)?;
-    }
+    let at = promise::last_of(cx, m, p)?;
     promise::mark_handled(cx, m, p);
     promise::mark_handled(cx, m, at);
     let state = promise::state(m, at);

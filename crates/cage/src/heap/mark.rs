@@ -18,11 +18,11 @@
 use super::minor::{first_value, young_ref};
 use super::old::line_of;
 use super::region::{R_LARGE, span};
+use super::waiting::Waiting;
 use super::{Heap, HeapFull};
 use crate::layout::*;
 use crate::mem::Mem;
 use crate::value::*;
-use std::collections::HashMap;
 
 const GRANULES: usize = REGION as usize / 8;
 
@@ -82,7 +82,7 @@ pub struct Marker {
     pub(super) weak: Vec<u32>,
     pub(super) eph: Vec<u32>,
     /// Pairs whose key is not marked yet: key -> slots.
-    pub(super) waiting: HashMap<u32, Vec<u32>>,
+    pub(super) waiting: Waiting,
     pub(super) ready: Vec<u32>,
     /// Slots that name objects of regions to be evacuated.
     pub(super) slots: Vec<u32>,
@@ -344,11 +344,8 @@ impl Heap {
             Trace::Weak(_) => self.mark.weak.push(off),
             Trace::Ephemerons(_) => self.mark.eph.push(off),
         }
-        if !self.mark.waiting.is_empty()
-            && let Some(pairs) = self.mark.waiting.remove(&off)
-        {
-            self.mark.ready.extend(pairs);
-        }
+        let mark = &mut self.mark;
+        mark.waiting.wake(off, &mut mark.ready);
     }
 
     /// Works for about `budget` bytes.

@@ -12,12 +12,12 @@
 //!
 //! Must never know: what of old space is dead. All of it counts as alive here, old weak slots and pairs by their keys.
 use super::old::Class;
+use super::waiting::Waiting;
 use super::weak::Weakness;
 use super::{Heap, HeapFull};
 use crate::layout::*;
 use crate::mem::Mem;
 use crate::value::*;
-use std::collections::HashMap;
 
 /// State of the nursery between and during evacuations.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ pub struct Young {
     /// Objects laid into old space since the last evacuation, of kinds not known then.
     pub(super) direct: Vec<u32>,
     /// Values waiting for their key: key -> slots of pairs.
-    waiting: HashMap<u32, Vec<u32>>,
+    waiting: Waiting,
     /// Pairs whose key was found alive.
     ready: Vec<u32>,
     /// Bytes that may still be copied.
@@ -245,11 +245,7 @@ impl Heap {
             Trace::Weak(_) => y.weak.push(to),
             Trace::Ephemerons(_) => y.eph.push(to),
         }
-        if !y.waiting.is_empty()
-            && let Some(pairs) = y.waiting.remove(&off)
-        {
-            y.ready.extend(pairs); // their key lives: so do their values
-        }
+        y.waiting.wake(off, &mut y.ready); // a key that lives: so do its values
         Some(to)
     }
 
@@ -310,7 +306,7 @@ impl Heap {
     fn young_pair(&mut self, mem: Mem, slot: u32) {
         let key = mem.r64(slot, 0);
         if young_ref(key) && mem.r8(key as u32, H_KIND) != FORWARD {
-            self.young.waiting.entry(key as u32).or_default().push(slot);
+            self.young.waiting.enter(key as u32, slot);
         } else {
             self.forward_slot(mem, slot);
             self.forward_slot(mem, slot + 8);

@@ -29,6 +29,7 @@ mod region;
 mod sweep;
 mod turn;
 mod verify;
+mod waiting;
 mod weak;
 
 use crate::layout::*;

@@ -88,6 +88,9 @@ pub fn line_of(at: u32) -> (usize, u32) {
     ((line / REGION_LINES) as usize, line % REGION_LINES)
 }
 
+/// Regions of a large object from which on their pages are given back rather than zeroed.
+const DISCARD_REGIONS: usize = (8 << 20) / REGION as usize;
+
 impl Heap {
     /// Zeroed old memory. `None`: the limit or the span is exhausted.
     pub(super) fn old_alloc(&mut self, mem: Mem, bytes: u32, class: Class) -> Option<u32> {
@@ -209,6 +212,12 @@ impl Heap {
         let r = self.take_regions(n)?;
         let at = OLD + r as u32 * REGION;
         let flags = R_LARGE | if class == Class::Pinned { R_PINNED } else { 0 };
+        // Zeroing very much at one go takes longer than giving the pages back; what a rollback needs must stay.
+        let free = r >= self.base_regions && self.regions[r..r + n].iter().all(|reg| reg.before == 0);
+        if n >= DISCARD_REGIONS && free && self.regions[r..r + n].iter().any(|reg| !reg.clean) {
+            mem.discard(at, n as u32 * REGION);
+            self.regions[r..r + n].iter_mut().for_each(|reg| reg.clean = true);
+        }
         for i in 0..n {
             self.change(r + i);
             self.regions[r + i].meta.flags = flags;

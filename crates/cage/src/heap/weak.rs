@@ -127,7 +127,7 @@ impl Heap {
                     self.mark_value(mem, key, place);
                     self.mark_value(mem, value, if place == 0 { 0 } else { place + 8 });
                 } else if !self.lives(value) {
-                    self.mark.waiting.entry(key as u32).or_default().push(slot);
+                    self.mark.waiting.enter(key as u32, slot);
                 }
                 slot += 16;
             }

@@ -3,7 +3,11 @@
 mod check;
 mod desugar;
 mod examples;
+mod hostile;
 mod kit;
+mod operate;
 mod repl;
 mod run;
+mod signals;
+mod state;
 mod vats;

@@ -47,3 +47,43 @@ fn a_rejected_promise_that_is_passed_on_is_for_its_receiver_to_handle() {
     } });";
     assert_eq!(printed(main, other), (Some(0), "rejected: a\nrejected: b\nrejected: c\n".to_owned(), String::new()));
 }
+
+#[test]
+fn a_trace_leads_from_each_receipt_to_its_sending() {
+    let f = Folder::new(&[
+        ("main.js", "export default async ({ vats }) => { const v = await vats.make('./v.js', {}); await (v ~. double(4)); };"),
+        ("v.js", "export default () => Far('v', { double: n => n * 2 });"),
+    ]);
+    assert_eq!(f.run(&["run", "--trace", "trace.jsonl", "main.js"]).code, Some(0));
+    let text = f.read("trace.jsonl").expect("a trace");
+    let number = |line: &str| line.split("\"message\":\"").nth(1).and_then(|r| r.split('"').next()).map(str::to_owned);
+    let of = |class: &str| text.lines().filter(|l| l.contains(&format!("log.{class}\""))).collect::<Vec<_>>();
+    let got: Vec<String> = of("Got").into_iter().filter(|l| l.contains("double()")).filter_map(number).collect();
+    assert_eq!(got.len(), 1, "{text}");
+    let sent: Vec<String> = of("Sent").into_iter().filter(|l| l.contains("double()")).filter_map(number).collect();
+    assert_eq!(sent, got, "{text}");
+    // the vat that asked hears of the answer by the number of its resolution
+    let heard: Vec<String> = of("Got").into_iter().filter(|l| l.contains("fulfilled")).filter_map(number).collect();
+    let resolved: Vec<String> = of("Fulfilled").into_iter().filter_map(number).collect();
+    assert!(!heard.is_empty() && heard.iter().all(|n| resolved.contains(n)), "{text}");
+}
+
+#[test]
+fn a_vat_that_filled_its_heap_can_still_let_go() {
+    let main = "export default async ({ console, vats }) => {
+        const other = await vats.make('./other.js', {}, { maxHeap: 4 * 2 ** 20 });
+        const fill = async () => { for (;;) await (other ~. keep(1000)); };
+        await fill().catch(e => console.log(`${e}`));
+        console.log(await (other ~. forget()));
+        console.log(await (other ~. keep(1000)));
+    };";
+    let other = "export default () => {
+        let all = [];
+        return Far('other', {
+            keep: n => { for (let i = 0; i < n; i += 1) all.push({ i }); return true; },
+            forget: () => { all = []; return 'light again'; },
+        });
+    };";
+    let told = "RangeError: limit: heap bytes\nlight again\ntrue\n";
+    assert_eq!(printed(main, other), (Some(0), told.to_owned(), String::new()));
+}

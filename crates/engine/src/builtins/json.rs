@@ -31,6 +31,8 @@ pub const TABLE: &[Native] = &[f(PARSE, "parse", 2, parse), f(STRINGIFY, "string
 const MAX_GAP: u32 = 10;
 /// Open values that are searched one by one for a cycle; the ones above stand in a set.
 const SCANNED: usize = 32;
+/// Properties of a shape whose quoted keys are kept.
+const MAX_KNOWN: u32 = 256;
 
 /// A property of a shape.
 struct Named {
@@ -229,7 +231,8 @@ impl Writer {
     }
 
     fn keys_of(&mut self, cx: &mut Cx, m: Mem, v: Value) -> Res<Rest> {
-        if is_plain_record(m, v) {
+        // what has many properties is hardly one of many like it
+        if is_plain_record(m, v) && shape::count(m, shape::of(m, v)) <= MAX_KNOWN {
             let s = shape::of(m, v);
             if let Some(known) = self.shapes.get(&s) {
                 return Ok(Rest::Shape(known.clone(), s));
@@ -362,12 +365,8 @@ impl Writer {
                 let _ = m.bytes_out((s as u32).wrapping_add(8).wrapping_add(at), &mut self.scratch);
                 quote_bytes(&mut self.out, &self.scratch);
             } else {
-                quote_units(
-                    &mut self.out,
-                    &text::units(m, s, at, end),
-                    string::unit(m, s, at.wrapping_sub(1)),
-                    string::unit(m, s, end),
-                );
+                let units = text::units(cx, m, s, at, end)?;
+                quote_units(&mut self.out, &units, string::unit(m, s, at.wrapping_sub(1)), string::unit(m, s, end));
             }
             self.out.check(cx, m)?;
             at = end;

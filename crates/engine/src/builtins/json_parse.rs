@@ -17,6 +17,8 @@ use cage::value::*;
 
 /// Keys of an object that gets a shape made for it; one with more grows like any other object.
 const MAX_RECORD: usize = crate::code::MAX_LITERAL_KEYS;
+/// Longest text of a number that is read at one go.
+const MAX_NUMBER: usize = 1 << 16;
 /// Units between two looks at the meter.
 const SLICE: usize = 1 << 12;
 
@@ -38,11 +40,16 @@ pub fn parse(cx: &mut Cx, m: Mem, a: Args) -> Res {
 pub fn parse_text(cx: &mut Cx, m: Mem, s: Value) -> Res {
     let s = string::flat(cx, m, s)?;
     let n = string::len(m, s);
-    cx.charge(n as u64 / 8)?;
     if string::is_latin1(m, s) {
-        Parser::new(&text::bytes(m, s, 0, n)).run(cx, m)
+        let text = text::bytes(cx, m, s, 0, n)?;
+        let v = Parser::new(&text).run(cx, m)?;
+        cx.release(text)?;
+        Ok(v)
     } else {
-        Parser::new(&text::units(m, s, 0, n)).run(cx, m)
+        let text = text::units(cx, m, s, 0, n)?;
+        let v = Parser::new(&text).run(cx, m)?;
+        cx.release(text)?;
+        Ok(v)
     }
 }
 
@@ -109,14 +116,17 @@ impl<'t, U: Unit> Parser<'t, U> {
 
     /// The next unit that is no white space; 0 at the end (which no token begins with either).
     #[inline]
-    fn peek(&mut self) -> u16 {
+    fn peek(&mut self, cx: &mut Cx) -> Res<u16> {
         while let Some(u) = self.text.get(self.at) {
             match u.wide() {
                 0x20 | 0x0A | 0x0D | 0x09 => self.at += 1,
-                u => return u,
+                u => return Ok(u),
+            }
+            if self.at.is_multiple_of(SLICE) {
+                cx.charge(SLICE as u64 / 4)?;
             }
         }
-        0
+        Ok(0)
     }
 
     #[cold]
@@ -135,9 +145,9 @@ impl<'t, U: Unit> Parser<'t, U> {
                 cx.charge(SLICE as u64 / 4)?;
                 self.charged = self.at + SLICE;
             }
-            let done = match self.peek() {
+            let done = match self.peek(cx)? {
                 b if b == b'{' as u16 => self.open_object(cx, m)?,
-                b if b == b'[' as u16 => self.open_array(),
+                b if b == b'[' as u16 => self.open_array(cx)?,
                 _ => {
                     let v = self.scalar(cx, m)?;
                     self.values.push(v);
@@ -148,24 +158,24 @@ impl<'t, U: Unit> Parser<'t, U> {
                 break;
             }
         }
-        if self.peek() != 0 || self.at < self.text.len() {
+        if self.peek(cx)? != 0 || self.at < self.text.len() {
             return Err(self.fail(cx, m));
         }
         Ok(self.values.pop().unwrap_or(UNDEF))
     }
 
     /// After `[`: false if a value must follow.
-    fn open_array(&mut self) -> bool {
+    fn open_array(&mut self, cx: &mut Cx) -> Res<bool> {
         self.at += 1;
         self.open.push(Open { values: self.values.len(), keys: usize::MAX });
-        self.peek() == b']' as u16
+        Ok(self.peek(cx)? == b']' as u16)
     }
 
     /// After `{`: false if a value must follow, its key read.
     fn open_object(&mut self, cx: &mut Cx, m: Mem) -> Res<bool> {
         self.at += 1;
         self.open.push(Open { values: self.values.len(), keys: self.keys.len() });
-        if self.peek() == b'}' as u16 {
+        if self.peek(cx)? == b'}' as u16 {
             return Ok(true);
         }
         self.key(cx, m)?;
@@ -177,11 +187,11 @@ impl<'t, U: Unit> Parser<'t, U> {
         loop {
             let Some(top) = self.open.last().copied() else { return Ok(true) };
             let is_array = top.keys == usize::MAX;
-            let u = self.peek();
+            let u = self.peek(cx)?;
             if u == b',' as u16 && self.values.len() > top.values {
                 self.at += 1;
                 if !is_array {
-                    self.peek();
+                    self.peek(cx)?;
                     self.key(cx, m)?;
                 }
                 return Ok(false);
@@ -206,11 +216,11 @@ impl<'t, U: Unit> Parser<'t, U> {
 
     /// A key and its colon.
     fn key(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
-        if self.peek() != b'"' as u16 {
+        if self.peek(cx)? != b'"' as u16 {
             return Err(self.fail(cx, m));
         }
         let start = self.at + 1;
-        let key = match self.plain_end(start) {
+        let key = match self.plain_end(cx, start)? {
             Some(end) => {
                 self.at = end + 1;
                 self.name(cx, m, start, end)?
@@ -221,7 +231,7 @@ impl<'t, U: Unit> Parser<'t, U> {
             }
         };
         self.keys.push(key);
-        if self.peek() != b':' as u16 {
+        if self.peek(cx)? != b':' as u16 {
             return Err(self.fail(cx, m));
         }
         self.at += 1;
@@ -230,9 +240,16 @@ impl<'t, U: Unit> Parser<'t, U> {
 
     /// Where the string that begins at `start` ends, if nothing in it is escaped or wrong.
     #[inline]
-    fn plain_end(&self, start: usize) -> Option<usize> {
-        let n = self.text[start..].iter().position(|u| u.wide() == 0x22 || u.wide() == 0x5C || u.wide() < 0x20)?;
-        (self.text[start + n].wide() == 0x22).then_some(start + n)
+    fn plain_end(&self, cx: &mut Cx, start: usize) -> Res<Option<usize>> {
+        let mut at = start;
+        for slice in self.text[start..].chunks(SLICE * 4) {
+            if let Some(n) = slice.iter().position(|u| u.wide() == 0x22 || u.wide() == 0x5C || u.wide() < 0x20) {
+                return Ok((slice[n].wide() == 0x22).then_some(at + n));
+            }
+            cx.charge(SLICE as u64)?;
+            at += slice.len();
+        }
+        Ok(None)
     }
 
     /// The key that the text `[start, end)` spells.
@@ -283,7 +300,7 @@ impl<'t, U: Unit> Parser<'t, U> {
 
     /// A string, a number, or one of the three words.
     fn scalar(&mut self, cx: &mut Cx, m: Mem) -> Res {
-        let u = self.peek();
+        let u = self.peek(cx)?;
         match u {
             0x22 => self.string(cx, m),
             0x2D | 0x30..=0x39 => self.number(cx, m),
@@ -307,7 +324,7 @@ impl<'t, U: Unit> Parser<'t, U> {
     /// A string, from its opening quote on.
     fn string(&mut self, cx: &mut Cx, m: Mem) -> Res {
         let start = self.at + 1;
-        if let Some(end) = self.plain_end(start) {
+        if let Some(end) = self.plain_end(cx, start)? {
             self.at = end + 1;
             return U::make(cx, m, &self.text[start..end]);
         }
@@ -373,6 +390,9 @@ impl<'t, U: Unit> Parser<'t, U> {
         let start = i;
         while self.digit(i).is_some() {
             i += 1;
+            if i.is_multiple_of(SLICE) {
+                cx.charge(SLICE as u64 / 2)?;
+            }
         }
         if i == start {
             self.at = i;
@@ -405,8 +425,16 @@ impl<'t, U: Unit> Parser<'t, U> {
                 return Ok(from_num(if negative { -v } else { v } as f64));
             }
         }
-        cx.charge((i - start) as u64 / 4)?;
-        let t: String = self.text[start..i].iter().map(|u| u.wide() as u8 as char).collect();
+        let mut t = String::new();
+        for slice in self.text[start..i].chunks(SLICE) {
+            cx.charge(slice.len() as u64 / 4)?;
+            t.extend(slice.iter().map(|u| u.wide() as u8 as char));
+        }
+        if t.len() > MAX_NUMBER {
+            // the library reads such a text at one go
+            let s = string::from_latin1(cx, m, t.as_bytes())?;
+            return crate::number::parse(cx, m, s).map(from_num);
+        }
         Ok(from_num(t.parse().unwrap_or(f64::NAN)))
     }
 }
@@ -499,9 +527,9 @@ fn revive_open(cx: &mut Cx, m: Mem, holder: Value, name: Value) -> Res<Reviving>
 pub fn enumerable_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
     let mut keys = object::own_keys(cx, m, o)?;
     keys.retain(|k| !is_sym(*k));
-    cx.charge(keys.len() as u64)?;
     let mut shown = Vec::with_capacity(keys.len());
     for k in keys {
+        cx.charge(4)?;
         if object::get_own(cx, m, o, k)?.is_some_and(|p| p.enumerable()) {
             shown.push(k);
         }

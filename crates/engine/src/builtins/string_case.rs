@@ -115,7 +115,7 @@ fn latin1_case(cx: &mut Cx, m: Mem, s: Value, upper: bool) -> Res<Option<Value>>
     while at < n {
         let end = at.saturating_add(1 << 16).min(n);
         cx.charge((end - at) as u64 / 8)?;
-        let mut b = text::bytes(m, s, at, end);
+        let mut b = text::bytes(cx, m, s, at, end)?;
         for c in &mut b {
             let new = match (*c, upper) {
                 (0xB5 | 0xDF | 0xFF, true) => return Ok(None),
@@ -246,7 +246,10 @@ fn create_html(cx: &mut Cx, m: Mem, a: Args, what: &str, tag: &str, attribute: O
         let v = to_string(cx, m, a.get(m, 0))?;
         let v = string::units(cx, m, v)?;
         out.bytes(format!(" {name}=\"").as_bytes());
-        for u in v {
+        for (i, u) in v.into_iter().enumerate() {
+            if i % SLICE == 0 {
+                cx.charge(SLICE as u64)?;
+            }
             if u == 0x22 {
                 out.bytes(b"&quot;");
             } else {

@@ -279,8 +279,14 @@ fn replace_all(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let s = string::flat(cx, m, s)?;
     let prepared = Needle::new(cx, m, needle)?;
     let places = if prepared.size() == 0 {
-        cx.charge(string::len(m, s) as u64 / 4)?;
-        (0..=string::len(m, s)).collect()
+        let mut all = Vec::new();
+        for i in 0..=string::len(m, s) {
+            if i % 4096 == 0 {
+                cx.charge(1024)?;
+            }
+            all.push(i);
+        }
+        all
     } else {
         text::find_all(cx, m, s, &prepared, usize::MAX)?
     };

@@ -36,7 +36,7 @@ impl Builder {
         if self.len() + n > self.allowed.max(SMALL) / 2 {
             self.ask(cx, m, self.len() + n)?;
         }
-        cx.charge(n as u64 / 16)
+        cx.charge(1)
     }
 
     /// Is there room in the heap for a string of `n` units?
@@ -85,23 +85,35 @@ impl Builder {
             return Ok(());
         }
         self.room(cx, m, (to - from) as usize)?;
-        let start = (s as u32).wrapping_add(8);
-        if string::is_latin1(m, s) {
-            let n = (to - from) as usize;
-            if let Some(w) = &mut self.wide {
-                let mut b = vec![0; n];
-                let _ = m.bytes_out(start.wrapping_add(from), &mut b);
-                w.extend(b.into_iter().map(u16::from));
-            } else {
-                let have = self.narrow.len();
-                self.narrow.resize(have + n, 0);
-                let _ = m.bytes_out(start.wrapping_add(from), &mut self.narrow[have..]);
+        let latin1 = string::is_latin1(m, s);
+        if !latin1 && self.wide.is_none() {
+            self.widen_slowly(cx)?;
+        }
+        let mut at = from;
+        while at < to {
+            let n = (to - at).min(SLICE);
+            cx.charge(n as u64 / 16)?;
+            match &mut self.wide {
+                None => {
+                    let _ = m.append((s as u32).wrapping_add(8).wrapping_add(at), n, &mut self.narrow);
+                }
+                Some(w) => w.extend((at..at + n).map(|i| string::unit(m, s, i))),
             }
-        } else {
-            let w = self.widen();
-            w.extend((from..to).map(|i| string::unit(m, s, i)));
+            at += n;
         }
         Ok(())
+    }
+
+    /// As `widen`, looking at the meter.
+    fn widen_slowly(&mut self, cx: &mut Cx) -> Res<()> {
+        let narrow = std::mem::take(&mut self.narrow);
+        let mut wide = Vec::with_capacity(narrow.len());
+        for slice in narrow.chunks(SLICE as usize) {
+            cx.charge(slice.len() as u64 / 16)?;
+            wide.extend(slice.iter().map(|c| *c as u16));
+        }
+        self.wide = Some(wide);
+        cx.release(narrow)
     }
 
     /// All of `s`.
@@ -123,31 +135,55 @@ impl Builder {
     pub fn finish(self, cx: &mut Cx, m: Mem) -> Res {
         match self.wide {
             Some(w) => {
-                cx.charge(w.len() as u64 / 16)?;
-                string::from_units(cx, m, &w)
+                let s = string::from_units(cx, m, &w)?;
+                cx.release(w)?;
+                Ok(s)
             }
-            None => string::from_latin1(cx, m, &self.narrow),
+            None => {
+                let s = string::from_latin1(cx, m, &self.narrow)?;
+                cx.release(self.narrow)?;
+                Ok(s)
+            }
         }
     }
 }
 
+/// Units copied between two charges.
+const SLICE: u32 = 1 << 16;
+
 /// Units `[from, to)` of a flat Latin-1 string.
-pub fn bytes(m: Mem, s: Value, from: u32, to: u32) -> Vec<u8> {
+pub fn bytes(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<Vec<u8>> {
     let to = to.min(string::len(m, s));
-    let mut b = vec![0; to.saturating_sub(from) as usize];
-    let _ = m.bytes_out((s as u32).wrapping_add(8).wrapping_add(from), &mut b);
-    b
+    let mut all = Vec::with_capacity(to.saturating_sub(from) as usize);
+    let mut at = from;
+    while at < to {
+        let n = (to - at).min(SLICE);
+        cx.charge(n as u64 / 32)?;
+        let _ = m.append((s as u32).wrapping_add(8).wrapping_add(at), n, &mut all);
+        at += n;
+    }
+    Ok(all)
 }
 
 /// Units `[from, to)` of a flat string of either kind.
-pub fn units(m: Mem, s: Value, from: u32, to: u32) -> Vec<u16> {
+pub fn units(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<Vec<u16>> {
     let to = to.min(string::len(m, s));
-    if string::is_latin1(m, s) {
-        return bytes(m, s, from, to).into_iter().map(u16::from).collect();
+    let mut all = Vec::with_capacity(to.saturating_sub(from) as usize);
+    let mut b = Vec::new();
+    let (mut at, width) = (from, if string::is_latin1(m, s) { 1 } else { 2 });
+    while at < to {
+        let n = (to - at).min(SLICE);
+        cx.charge(n as u64 / 16)?;
+        b.clear();
+        let _ = m.append((s as u32).wrapping_add(8).wrapping_add(at * width), n * width, &mut b);
+        if width == 1 {
+            all.extend(b.iter().map(|c| *c as u16));
+        } else {
+            all.extend(b.as_chunks::<2>().0.iter().map(|c| u16::from_le_bytes(*c)));
+        }
+        at += n;
     }
-    let mut b = vec![0; to.saturating_sub(from) as usize * 2];
-    let _ = m.bytes_out((s as u32).wrapping_add(8).wrapping_add(from.wrapping_mul(2)), &mut b);
-    b.chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])).collect()
+    Ok(all)
 }
 
 /// What is searched for, prepared once.
@@ -155,6 +191,7 @@ pub fn units(m: Mem, s: Value, from: u32, to: u32) -> Vec<u16> {
 pub enum Needle {
     /// Nothing: found everywhere.
     Empty,
+    /// At most `SLICE` Latin-1 units.
     Narrow(Vec<u8>),
     /// Units and, for each prefix, the length of its longest border (Knuth, Morris and Pratt).
     Wide(Vec<u16>, Vec<u32>),
@@ -164,15 +201,15 @@ impl Needle {
     pub fn new(cx: &mut Cx, m: Mem, s: Value) -> Res<Needle> {
         let s = string::flat(cx, m, s)?;
         let n = string::len(m, s);
-        cx.charge(n as u64 / 4)?;
         if n == 0 {
             return Ok(Needle::Empty);
         }
-        if string::is_latin1(m, s) {
-            return Ok(Needle::Narrow(bytes(m, s, 0, n)));
+        // the library prepares for a needle at one go
+        if string::is_latin1(m, s) && n <= SLICE {
+            return Ok(Needle::Narrow(bytes(cx, m, s, 0, n)?));
         }
-        let u = units(m, s, 0, n);
-        let b = borders(&u);
+        let u = units(cx, m, s, 0, n)?;
+        let b = borders(cx, &u)?;
         Ok(Needle::Wide(u, b))
     }
 
@@ -185,10 +222,13 @@ impl Needle {
     }
 }
 
-fn borders(u: &[u16]) -> Vec<u32> {
+fn borders(cx: &mut Cx, u: &[u16]) -> Res<Vec<u32>> {
     let mut b = vec![0u32; u.len()];
     let mut k = 0;
     for i in 1..u.len() {
+        if i % 4096 == 0 {
+            cx.charge(2048)?;
+        }
         while k > 0 && u[i] != u[k] {
             k = b[k - 1] as usize;
         }
@@ -197,7 +237,7 @@ fn borders(u: &[u16]) -> Vec<u32> {
         }
         b[i] = k as u32;
     }
-    b
+    Ok(b)
 }
 
 /// StringIndexOf: the first place from `from` on where the needle stands in `s`. Linear; reads no further than needed.
@@ -211,11 +251,11 @@ pub fn find(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, from: u32) -> Res<Op
         Needle::Empty => Ok(Some(from)),
         Needle::Narrow(b) if string::is_latin1(m, s) => find_bytes(cx, m, s, b, from),
         Needle::Narrow(b) => {
+            cx.charge(b.len().min(1 << 16) as u64 / 16)?;
             let u: Vec<u16> = b.iter().map(|c| *c as u16).collect();
-            let t = borders(&u);
+            let t = borders(cx, &u)?;
             find_units(cx, m, s, &u, &t, from)
         }
-        Needle::Wide(..) if string::is_latin1(m, s) => Ok(None),
         Needle::Wide(u, t) => find_units(cx, m, s, u, t, from),
     }
 }
@@ -237,7 +277,7 @@ fn find_bytes(cx: &mut Cx, m: Mem, s: Value, needle: &[u8], from: u32) -> Res<Op
             let _ = m.bytes_out((s as u32).wrapping_add(8).wrapping_add(at), &mut small[..size]);
             search(&small[..size])
         } else {
-            search(&bytes(m, s, at, end))
+            search(&bytes(cx, m, s, at, end)?)
         };
         if let Some(i) = found {
             return Ok(Some(at + i as u32));
@@ -290,10 +330,9 @@ pub fn rfind(cx: &mut Cx, m: Mem, s: Value, needle: Value, from: u32) -> Res<Opt
     if k == 0 {
         return Ok(Some(from));
     }
-    let mut u = units(m, needle, 0, k);
-    cx.charge(k as u64 / 2)?;
+    let mut u = units(cx, m, needle, 0, k)?;
     u.reverse();
-    let t = borders(&u);
+    let t = borders(cx, &u)?;
     let (mut have, mut i) = (0, from + k);
     while i > 0 {
         i -= 1;
@@ -331,7 +370,7 @@ pub fn find_all(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, limit: usize) ->
         while at + k <= n && found.len() < limit {
             let end = at.saturating_add(block).min(n);
             cx.charge((end - at) as u64 / 8)?;
-            let text = bytes(m, s, at, end);
+            let text = bytes(cx, m, s, at, end)?;
             let mut from = 0;
             while let Some(i) = finder.find(&text[from..]) {
                 found.push(at + (from + i) as u32);
@@ -348,11 +387,11 @@ pub fn find_all(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, limit: usize) ->
     let (u, t) = match needle {
         Needle::Narrow(b) => {
             wide = b.iter().map(|c| *c as u16).collect::<Vec<u16>>();
-            table = borders(&wide);
+            table = borders(cx, &wide)?;
             (&wide, &table)
         }
-        Needle::Wide(u, t) if !string::is_latin1(m, s) => (u, t),
-        _ => return Ok(found),
+        Needle::Wide(u, t) => (u, t),
+        Needle::Empty => return Ok(found),
     };
     let mut at = 0;
     while found.len() < limit

@@ -612,9 +612,10 @@ ops! {
         if (x as u32) < len as u32 {
             let v = m.r64(elem(m, o, x)?, 0);
             ok(v != HOLE)?;
+            // first what may fail: the instruction is then done again
+            branch(cx, pc, code, true)?;
             win.set(a(i).wrapping_add(2), v);
             win.set(a(i).wrapping_add(1), int((x as u32 as i32).wrapping_add(1)));
-            branch(cx, pc, code, true)?;
             // the jump counts from behind both words
             *pc = pc.wrapping_add(1);
         } else {

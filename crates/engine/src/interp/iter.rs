@@ -250,8 +250,12 @@ pub fn iterate_to_vec(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
     let mut out = Vec::new();
     loop {
         cx.charge(1)?;
-        if out.len() >= array::MAX_DENSE as usize {
-            return Err(cx.range_error(m, "limit: elements of an array"));
+        if out.len() % 4096 == 4095 {
+            // what is collected here becomes an array, or was none that fits
+            let heap = cx.heap.stats();
+            if heap.heap_bytes + 8 * out.len() as u64 > heap.limit_bytes {
+                return Err(cx.stop(Abort::Heap));
+            }
         }
         match machine_step(cx, m, x, y)? {
             Some((Some(v), pos)) => {

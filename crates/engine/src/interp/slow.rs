@@ -67,6 +67,10 @@ pub(super) fn jump(cx: &mut Cx, fr: &mut Frame, code: Code, taken: bool) -> Res<
 // long: one arm an instruction group
 fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c>) -> Res<Flow> {
     let win = fr.win;
+    if (cx.stress || super::nursery_full(cx)) && (GETP..=CONCAT).contains(&(i as u8)) {
+        // names, texts and big numbers that a loop makes without making an object
+        safepoint(cx, m, frame_end(m, win, code))?;
+    }
     match i as u8 {
         LDI => win.set(a(i), int(imm16(i))),
         LDV => win.set(a(i), UNDEF | b(i) as u64),

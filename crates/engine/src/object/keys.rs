@@ -2,6 +2,7 @@
 //!
 //! In: objects, values. Out: keys as `shape` takes them, in the order of ECMA-262 10.1.11.
 use super::*;
+use crate::builtins::sort::merge_sort;
 
 /// [[Delete]]
 pub fn delete(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
@@ -34,13 +35,23 @@ pub fn delete_or_throw(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<()> {
     if delete(cx, m, o, key)? { Ok(()) } else { Err(refuse(cx, m, "Cannot delete property", key)) }
 }
 
+/// Keys of an object that are listed at once, at most: a list of them is no part of the heap.
+pub const MAX_KEYS: u32 = 1 << 23;
+
+/// Stops before more keys are listed than may be.
+pub fn check_number(cx: &mut Cx, m: Mem, n: u32) -> Res<()> {
+    if n > MAX_KEYS { Err(cx.range_error(m, "limit: properties listed at once")) } else { Ok(()) }
+}
+
 /// [[OwnPropertyKeys]]: indices ascending, strings, symbols, each as added. Keys as `shape` takes them.
 pub fn own_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
     let mut keys = Vec::new();
     match kind(m, o) {
         ARR => crate::array::own_indices(cx, m, o, &mut keys)?,
         WRAPPER if is_str(m.r64(o as u32, 16)) => {
-            for i in 0..string::len(m, m.r64(o as u32, 16)) {
+            let n = string::len(m, m.r64(o as u32, 16));
+            check_number(cx, m, n)?;
+            for i in 0..n {
                 if i % 1024 == 0 {
                     cx.charge(128)?;
                 }
@@ -55,7 +66,7 @@ pub fn own_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
     let dense = keys.len();
     keys.extend(all.iter().map(|e| e.0).filter(|k| is_int(*k)));
     if keys.len() > dense {
-        keys.sort_unstable_by_key(|k| *k as u32);
+        merge_sort(cx, &mut keys, |_, x, y| Ok((*x as u32).cmp(&(*y as u32))))?;
     }
     let indices = keys.len();
     keys.extend(all.iter().map(|e| e.0).filter(|k| is_str(*k)));
@@ -71,7 +82,7 @@ pub fn own_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
 }
 
 /// Array indices from 2^31 - 1 on are strings here; they still come before other strings, in order.
-fn big_indices_first(cx: &mut Cx, m: Mem, keys: &mut [Value], from: usize) -> Res<()> {
+fn big_indices_first(cx: &mut Cx, m: Mem, keys: &mut Vec<Value>, from: usize) -> Res<()> {
     let big = |k: Value| {
         let n = string::len(m, k);
         if n != 10 || !string::is_latin1(m, k) || !(49..58).contains(&string::unit(m, k, 0)) {
@@ -83,9 +94,16 @@ fn big_indices_first(cx: &mut Cx, m: Mem, keys: &mut [Value], from: usize) -> Re
         }
         Some((0..n).fold(0, |v, i| v * 10 + digit(i))).filter(|v| *v < u32::MAX as u64)
     };
-    if keys[from..].iter().any(|k| big(*k).is_some()) {
-        cx.charge(keys.len() as u64)?;
-        keys[from..].sort_by_key(|k| big(*k).unwrap_or(u64::MAX));
+    let mut any = false;
+    for slice in keys[from..].chunks(1024) {
+        cx.charge(slice.len() as u64 / 4)?;
+        any |= slice.iter().any(|k| big(*k).is_some());
+    }
+    if any {
+        let mut strings = keys.split_off(from);
+        let place = |k: &Value| big(*k).unwrap_or(u64::MAX);
+        merge_sort(cx, &mut strings, |_, x, y| Ok(place(x).cmp(&place(y))))?;
+        keys.append(&mut strings);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! `cargo xtask figures` runs all parts and keeps the rows.
 mod heap;
 mod images;
+mod natives;
 
 use engine::machine::{Machine, compile_source};
 use engine::syntax::{ast::Goal, diagnostic::Level};
@@ -29,7 +30,8 @@ fn part(words: &[String]) {
         Some("keys") => heap::keys(),
         Some("work") => heap::work(),
         Some("images") => images::run(count.unwrap_or(10_000), words.get(2).and_then(|n| n.parse().ok()).unwrap_or(1 << 32)),
-        _ => panic!("PART is cages, records, keys, work or images [N [FIRST SEED]]"),
+        Some("natives") => natives::natives(words.get(1).map(String::as_str)),
+        _ => panic!("PART is cages, records, keys, work, natives [NAME] or images [N [FIRST SEED]]"),
     }
 }
 

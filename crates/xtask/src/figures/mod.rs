@@ -14,7 +14,7 @@ use crate::book;
 
 /// Best of so many runs.
 const RUNS: usize = 5;
-const PARTS: &[&str] = &["empty", "drop", "pause", "cages", "records", "keys", "growth", "images"];
+const PARTS: &[&str] = &["empty", "drop", "pause", "cages", "records", "keys", "growth", "natives", "images"];
 
 struct Options {
     only: Vec<String>,
