@@ -35,6 +35,9 @@ impl From<store::Error> for Stop {
 pub(crate) struct Durable {
     pub disk: SimDisk,
     pub options: Options,
+    pub identity: [u8; 32],
+    /// The store was written by others: the first opening is taken as it is.
+    pub foreign: bool,
     pub watch: Watch,
     pub life: Option<Life>,
 }
@@ -52,7 +55,7 @@ pub(crate) struct Life {
 impl Durable {
     pub fn new() -> Durable {
         let options = Options { segment_bytes: SEGMENT_BYTES, ..Options::default() };
-        Durable { disk: SimDisk::new(), options, watch: Watch::default(), life: None }
+        Durable { disk: SimDisk::new(), options, identity: [7; 32], foreign: false, watch: Watch::default(), life: None }
     }
 
     /// Opens the store; the caller restores node and vats from it.
@@ -60,11 +63,18 @@ impl Durable {
         let words: [u64; 4] = std::array::from_fn(|_| random.draw());
         let mut bytes = [0; 32];
         bytes.as_chunks_mut::<8>().0.iter_mut().zip(words).for_each(|(b, w)| *b = w.to_le_bytes());
-        let opening = Opening { identity: [7; 32], random: bytes };
+        let opening = Opening { identity: self.identity, random: bytes };
         let store = FileStore::open(Arc::new(self.disk.clone()), opening, self.options)?;
-        self.watch.opened(&store, store.opened().sequence).map_err(Stop::Broken)?;
+        let foreign = std::mem::take(&mut self.foreign);
+        if !foreign {
+            self.watch.opened(&store, store.opened().sequence).map_err(Stop::Broken)?;
+        }
         let store = Arc::new(store);
         let journal = Journal::new(store.clone());
+        if foreign {
+            let unwritten = journal.unwritten().map_err(|e| Stop::Broken(e.what))?;
+            self.watch.adopt(&*store, unwritten).map_err(Stop::Broken)?;
+        }
         self.life = Some(Life { store, journal, appended: Vec::new(), released: VecDeque::new(), full: false });
         Ok(())
     }

@@ -104,9 +104,10 @@ impl Stage {
     fn wrong(&self, run: &Run) -> Option<String> {
         match &run.outcome {
             Outcome::Broken(what) => return Some(what.clone()),
+            // what was given up may be missed by the program
+            _ if run.parked => return None,
             Outcome::Rejected(why) => return Some(format!("the program threw {why}")),
             Outcome::Steps => return Some(format!("no end after {} turns", run.turns)),
-            Outcome::Done if run.parked => return None,
             Outcome::Done => {}
         }
         if let Some(r) = run.reports.first()

@@ -21,6 +21,7 @@ pub mod mistakes;
 pub mod plan;
 pub mod programs;
 pub mod random;
+pub mod states;
 mod watch;
 
 use clocks::Clocks;
@@ -112,6 +113,8 @@ pub struct World {
     suspects: BTreeSet<VatId>,
     /// Vats whose delivery in flight is counted as an attempt.
     counted: BTreeSet<VatId>,
+    /// How often the deliveries of suspects were begun, by their numbers.
+    begun: BTreeMap<(VatId, u64), u64>,
     /// A vat whose program has this name is paused when it has run a while, for ever.
     pub pause: Option<String>,
     /// What happens is written down.
@@ -173,6 +176,7 @@ impl World {
             asleep: BTreeMap::new(),
             suspects: BTreeSet::new(),
             counted: BTreeSet::new(),
+            begun: BTreeMap::new(),
             pause: None,
             tell: false,
             trace: Vec::new(),

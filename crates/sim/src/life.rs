@@ -57,6 +57,32 @@ impl World {
         w
     }
 
+    /// A world that goes on from a disk that another host wrote.
+    pub fn resumed(shared: &Arc<Shared>, disk: store::disk::SimDisk, seed: u64) -> Result<World, String> {
+        let mut w = World::empty(shared, 0, true, seed);
+        let mut d = Durable::new();
+        d.identity = store::FileStore::identity_of(&disk).map_err(|e| e.to_string())?;
+        (d.disk, d.foreign) = (disk, true);
+        w.durable = Some(d);
+        w.reopen().map_err(|stop| format!("{stop:?}"))?;
+        Ok(w)
+    }
+
+    /// Every vat of the store wakes, and its heap is whole; how many there are.
+    pub fn wake_all(&mut self) -> Result<usize, String> {
+        let all: Vec<VatId> = self.node.vats().collect();
+        for v in &all {
+            self.wake(*v).map_err(|stop| format!("{stop:?}"))?;
+        }
+        Ok(all.len())
+    }
+
+    /// Lines that may not have been written.
+    pub fn unwritten(&mut self) -> Vec<String> {
+        let all = self.journal().map(|j| j.unwritten().unwrap_or_default()).unwrap_or_default();
+        all.into_iter().flat_map(|o| o.1).filter(|l| !l.error).map(|l| l.text).collect()
+    }
+
     /// The program starts in an empty store.
     fn begin(&mut self) {
         let (shared, program) = (self.shared.clone(), self.program);
@@ -187,6 +213,11 @@ impl World {
             && let Some(j) = self.journal()
         {
             let tries = j.attempt(vat);
+            let begun = self.begun.entry((vat, seq)).or_default();
+            *begun += 1;
+            if tries > *begun {
+                return Err(Stop::Broken(format!("delivery {seq} of vat {} counts {tries} attempts, {begun} were made", vat.0)));
+            }
             if tries > MAX_ATTEMPTS {
                 j.attempts_over(vat);
                 self.parked = true;

@@ -47,6 +47,19 @@ impl Watch {
         Ok(())
     }
 
+    /// Begins with a store that others wrote: what is there is right, and `unwritten` may not have been written.
+    pub fn adopt(&mut self, store: &dyn Store, unwritten: Vec<(u64, Vec<Line>)>) -> Result<(), String> {
+        let found = store.position().0;
+        let state = self.state(store)?;
+        self.states.insert(found, state);
+        self.durable = found;
+        for (number, lines) in unwritten {
+            self.index.insert(number, self.lines.len());
+            self.lines.push((found, lines));
+        }
+        Ok(())
+    }
+
     pub fn synced(&mut self, durable: u64) {
         assert!(durable >= self.durable, "what is durable grows");
         self.durable = durable;
