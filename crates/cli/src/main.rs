@@ -5,6 +5,7 @@
 mod check;
 mod desugar;
 mod operate;
+mod sim;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -46,6 +47,13 @@ Examples:
     Desugar(desugar::Desugar),
     /// Read, evaluate, print; one entry is one turn
     Repl(Repl),
+    /// Run programs in a simulated world whose process dies at any point and whose disk loses what was not synced
+    #[command(after_help = "\
+Examples:
+  drses sim --seeds 1000                     all programs, seeds 0 to 999
+  drses sim --program trade --first 42 --seeds 1
+  drses sim --json > found.jsonl             failures and a sum, one object a line")]
+    Sim(sim::Sim),
     /// Run a program with a state until it is stopped (SIGTERM, Ctrl-C)
     #[command(after_help = "\
 Examples:
@@ -176,6 +184,7 @@ fn main() {
         Command::Run(r) => run(r),
         Command::Check(c) => check::run(c),
         Command::Desugar(d) => desugar::run(d),
+        Command::Sim(s) => sim::run(s),
         Command::Serve(s) => operate::serve(s),
         Command::Vat(v) => operate::vat(v),
         Command::Store(s) => operate::store(s),

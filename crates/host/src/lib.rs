@@ -8,7 +8,6 @@ mod begin;
 pub mod bundle;
 mod commit;
 mod control;
-mod journal;
 mod json;
 pub mod operate;
 pub mod output;
@@ -21,4 +20,5 @@ pub mod state;
 pub mod storage;
 mod wake;
 
+pub(crate) use journal;
 pub use vat::Quota;

@@ -30,8 +30,6 @@ const MAX_THREADS: usize = 64;
 const STALL: Duration = Duration::from_millis(10);
 /// Vats in memory at most, where there is a store to leave it for.
 const MAX_RESIDENT: usize = 1000;
-/// How often a delivery is begun that processes died of.
-pub(crate) const MAX_ATTEMPTS: u64 = 3;
 /// A vat that had no turn in a whole tick is asked to collect its garbage.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -377,7 +375,9 @@ impl Pool {
                 return;
             }
             Ok((mut vat, outcome)) => {
-                if w.journal.is_some() && !matches!(outcome.ending, passable::Ending::Aborted(_)) {
+                // what an ended vat did after all is of no account
+                let counts = w.slots.contains_key(&id) && !matches!(outcome.ending, passable::Ending::Aborted(_));
+                if w.journal.is_some() && counts {
                     let changes = vat.take_changes();
                     let noted = w.journal.as_mut().map_or(Ok(()), |j| j.turn(id, &changes, &self.shared));
                     if let Err(why) = noted {
@@ -394,6 +394,8 @@ impl Pool {
                         slot.ran = tick;
                     }
                     w.resident += !had as usize;
+                } else if had {
+                    w.resident -= 1;
                 }
                 Event::TurnDone { vat: id, delivery, outcome }
             }

@@ -15,7 +15,7 @@ use crate::run::Options;
 use node::{Config, Event, Node};
 use std::path::Path;
 use std::sync::Arc;
-use store::disk::RealDisk;
+use store::disk::{Disk, RealDisk, RecordingDisk};
 use store::{Background, FileStore, Opening, Store};
 use vat::Shared;
 
@@ -65,6 +65,20 @@ pub(crate) fn random() -> std::io::Result<[u8; 32]> {
     Ok(bytes)
 }
 
+/// Names a file to which every effect on the disk is appended, for checks of what a crash could leave (`store::disk::RecordingDisk`).
+/// The log is then cut into small pieces and merged often.
+const RECORD_DISK: &str = "DRSES_RECORD_DISK";
+
+fn disk(folder: &Path, create: bool) -> Result<(Arc<dyn Disk>, store::Options), Problem> {
+    let real = Arc::new(RealDisk::new(folder));
+    let options = store::Options { create, ..store::Options::default() };
+    let Some(file) = std::env::var_os(RECORD_DISK) else { return Ok((real, options)) };
+    let sink = std::fs::OpenOptions::new().create(true).append(true).open(&file);
+    let sink = sink.map_err(|e| problem("E-FILE", format!("{}: {e}", file.display()), "look at DRSES_RECORD_DISK"))?;
+    let small = store::Options { segment_bytes: 128 << 10, merge_bytes: 256 << 10, ..options };
+    Ok((Arc::new(RecordingDisk::new(real, Box::new(sink))), small))
+}
+
 /// Opens the store in a folder, or makes it.
 pub fn open(folder: &Path, create: bool) -> Result<Opened, Problem> {
     let no_random = |e: std::io::Error| problem("E-RANDOM", format!("the system gives no random bytes: {e}"), "try again");
@@ -72,7 +86,7 @@ pub fn open(folder: &Path, create: bool) -> Result<Opened, Problem> {
         let message = format!("cannot make the folder {}: {e}", folder.display());
         return Err(problem("E-STATE", message, "choose another one with --state"));
     }
-    let disk = Arc::new(RealDisk::new(folder));
+    let (disk, options) = disk(folder, create)?;
     let identity = match FileStore::identity_of(&*disk) {
         Ok(id) => id,
         Err(e) if create && e.kind() == store::ErrorKind::Missing => random().map_err(no_random)?,
@@ -83,7 +97,6 @@ pub fn open(folder: &Path, create: bool) -> Result<Opened, Problem> {
         Err(e) => return Err(e.into()),
     };
     let opening = Opening { identity, random: random().map_err(no_random)? };
-    let options = store::Options { create, ..store::Options::default() };
     let store = Arc::new(open_soon(folder, || FileStore::open(disk.clone(), opening, options))?);
     if let Some(cut) = store.opened().cut {
         eprintln!("note: frame {cut} of the log was not finished when the process died; nobody was told of it, it is cut");

@@ -5,7 +5,8 @@
 //! Invariants
 //! - a vat is woken before the attempt is counted: waking runs no program, and may take long;
 //! - an attempt is durable before the delivery runs.
-use crate::pool::{MAX_ATTEMPTS, Pool};
+use crate::journal::MAX_ATTEMPTS;
+use crate::pool::Pool;
 use crate::powers::Powers;
 use node::Event;
 use passable::{Delivery, Limits, VatId};

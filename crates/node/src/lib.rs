@@ -404,6 +404,14 @@ impl Node {
     pub fn cause(&self, id: TurnId) -> TurnId {
         self.causes.chain(id).first().map_or(TurnId::default(), |r| r.by)
     }
+    /// One more than the number of the vat that was made last.
+    pub fn made(&self) -> u32 {
+        self.vats.len() as u32
+    }
+    /// The number in its inbox of the delivery that is in flight; it stays the same when that runs again after a crash.
+    pub fn in_flight(&self, vat: VatId) -> Option<u64> {
+        self.vat_ref(vat)?.current.as_ref().map(|c| c.seq)
+    }
     /// Turns of a vat so far.
     pub fn turns(&self, vat: VatId) -> u64 {
         self.vat_ref(vat).map_or(0, |v| v.turns)

@@ -23,14 +23,16 @@ use edge::Edge;
 use engine::cage::{Mem, value};
 use engine::cx::{Abort, Cx, Res, Value};
 use engine::machine::{Machine, Outcome, Saved, Turn};
-use engine::module::{self, ModuleIn};
+use engine::module;
 use engine::{interp, roots};
 use passable::{Aborted, Delivery, Line, TurnOutcome, VatId, What};
 use std::cell::RefCell;
 
 pub use edge::powers as powers_data;
 pub use engine::code::CodeUnit;
+pub use engine::engine::LoadedUnit;
 pub use engine::machine::Quota;
+pub use engine::module::ModuleIn;
 pub use passable::Ending;
 pub use program::{Program, Shared};
 pub use stored::Changes;

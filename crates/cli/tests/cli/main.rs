@@ -1,6 +1,7 @@
 //! The program `drses` from outside: what it prints, and how it exits.
 #![forbid(unsafe_code)]
 mod check;
+mod crashes;
 mod desugar;
 mod examples;
 mod hostile;

@@ -1,12 +1,16 @@
-//! What a durable host writes: turns into batches, batches into the store, output out of it.
+#![forbid(unsafe_code)]
+//! What a durable host writes: turns into batches, batches into a store, and programs and vats out of it again.
 //!
-//! In: changes of turns, output. Out: rows and patches; lines and reports, once durable.
+//! In: changes of turns, output. Out: rows and patches; lines and reports, to be released once durable.
 //!
 //! Invariants
-//! - a batch is taken under the lock of the pool, so that node and heaps in it are of one moment;
+//! - a batch is taken when no event of the node is half done, so that node and heaps in it are of one moment;
+//! - a vat may leave memory only if `may_sleep` says so: else what its last turn changed is not in the store yet;
 //! - output goes to the ledger with the batch of its turn, and comes back when that is durable; until then its rows say
 //!   that it may not have been written: it is written again after a crash (at least once);
-//! - a failed append or sync ends the process.
+//! - a failed append or sync ends the process: that is for the caller to do.
+//!
+//! Must never know: threads, clocks, files, terminals.
 use ken::codec::{Get, Put};
 use ken::{Ledger, Undurable, rows};
 use node::{Node, Report};
@@ -21,6 +25,9 @@ use vat::{Changes, Program, Shared, Vat};
 pub const MAX_WAITING_BYTES: usize = 32 << 20;
 /// Room in the log that is reserved ahead of turns.
 pub const RESERVE_BYTES: u64 = 16 << 20;
+
+/// How often a delivery is begun that processes died of.
+pub const MAX_ATTEMPTS: u64 = 3;
 
 /// What leaves the process.
 #[derive(Debug)]
@@ -61,6 +68,10 @@ pub struct Journal {
     /// Batches taken.
     batches: u64,
     known_code: BTreeSet<[u8; 32]>,
+    /// Vats with changes in what waits.
+    touched: BTreeSet<VatId>,
+    /// Rows of units in what waits: no scan of the store finds them.
+    new_units: Vec<(VatId, u64)>,
 }
 
 /// Why a store does not fit this program or process.
@@ -102,6 +113,8 @@ impl Journal {
             written: Vec::new(),
             batches: 1,
             known_code,
+            touched: BTreeSet::new(),
+            new_units: Vec::new(),
         }
     }
 
@@ -117,6 +130,7 @@ impl Journal {
     /// A committed turn of a vat.
     pub fn turn(&mut self, vat: VatId, changes: &Changes, shared: &Shared) -> Result<(), String> {
         self.turns += 1;
+        self.touched.insert(vat);
         let batch = &mut self.waiting.batch;
         if let Some(n) = changes.length() {
             batch.resize(rows::space(vat), n);
@@ -131,9 +145,21 @@ impl Journal {
             if self.known_code.insert(hash) {
                 batch.put(rows::CODE, &hash, &unit.unit.to_bytes());
             }
-            batch.put(rows::UNITS, &rows::pair(vat, (changes.first_unit + i) as u64), &hash);
+            let index = (changes.first_unit + i) as u64;
+            batch.put(rows::UNITS, &rows::pair(vat, index), &hash);
+            self.new_units.push((vat, index));
         }
         Ok(())
+    }
+
+    /// All that the vat is stands in the store: it may be dropped, and woken from there.
+    pub fn may_sleep(&self, vat: VatId) -> bool {
+        !self.touched.contains(&vat)
+    }
+
+    /// Vats whose changes wait.
+    pub fn touched(&self) -> impl Iterator<Item = VatId> + '_ {
+        self.touched.iter().copied()
     }
 
     /// The number of the batch that changes of now go with.
@@ -149,8 +175,14 @@ impl Journal {
         self.waiting.batch.put(rows::ERRORS, &rows::vat(vat), &p.done());
     }
 
-    /// An ended vat's units and error are forgotten.
+    /// An ended vat's units and error are forgotten, and how often its deliveries were begun.
     pub fn ended(&mut self, vat: VatId) {
+        for (v, index) in &self.new_units {
+            if *v == vat {
+                self.waiting.batch.delete(rows::UNITS, &rows::pair(vat, *index));
+            }
+        }
+        self.waiting.batch.delete(rows::ATTEMPTS, &rows::vat(vat));
         self.waiting.batch.delete(rows::ERRORS, &rows::vat(vat));
         for (key, _) in self.store().clone().scan_prefix(rows::UNITS, &rows::vat(vat), usize::MAX) {
             self.waiting.batch.delete(rows::UNITS, &key);
@@ -237,7 +269,7 @@ impl Journal {
         self.waiting.batch.delete(rows::DELAYS, &rows::promise(p));
     }
 
-    /// Delays of an earlier process: (promise, due, asked for), in milliseconds.
+    /// Delays of an earlier process in the order in which they are due: (promise, due, asked for), in milliseconds.
     pub fn delays(&self) -> Result<Vec<(PromiseId, u64, u64)>, Misfit> {
         let mut all = Vec::new();
         for (key, value) in self.store().scan(rows::DELAYS, &[], None, usize::MAX) {
@@ -245,6 +277,8 @@ impl Journal {
             let mut g = Get::new(&value);
             all.push((PromiseId { vat, n }, g.number()?, g.number()?));
         }
+        // those that came due meanwhile are all due now: their order is that of this list
+        all.sort_by_key(|d| (d.1, d.0));
         Ok(all)
     }
 
@@ -258,6 +292,8 @@ impl Journal {
             return None;
         }
         self.turns = 0;
+        self.touched.clear();
+        self.new_units.clear();
         self.batches += 1;
         Some(std::mem::take(&mut self.waiting))
     }
@@ -351,7 +387,7 @@ impl Journal {
                 let unit = self.code(shared, g.bytes()?)?;
                 let k = g.count()?;
                 let requests = (0..k).map(|_| g.number().map(|r| r as usize)).collect::<Result<Vec<_>, _>>()?;
-                graph.push(engine::module::ModuleIn { unit, requests });
+                graph.push(vat::ModuleIn { unit, requests });
             }
             if graph.iter().any(|m| m.requests.iter().any(|r| *r >= graph.len())) {
                 return Err(passable::Bad.into());
@@ -368,12 +404,12 @@ impl Journal {
         Ok(())
     }
 
-    fn code(&self, shared: &Shared, hash: &[u8]) -> Result<Arc<engine::engine::LoadedUnit>, Misfit> {
+    fn code(&self, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::LoadedUnit>, Misfit> {
         code(&**self.store(), shared, hash)
     }
 }
 
-fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<engine::engine::LoadedUnit>, Misfit> {
+fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::LoadedUnit>, Misfit> {
     let bytes = store.get(rows::CODE, hash).ok_or_else(|| misfit("E-STATE", "a code unit is missing in the store", DAMAGED))?;
     if sha256(&bytes)[..] != *hash {
         return Err(misfit("E-STATE", "a code unit in the store is damaged", DAMAGED));
@@ -392,7 +428,7 @@ pub fn last_error(store: &dyn Store, vat: VatId) -> Option<(u64, String)> {
 pub struct Sleeping {
     id: VatId,
     space: Vec<u8>,
-    units: Vec<Arc<engine::engine::LoadedUnit>>,
+    units: Vec<Arc<vat::LoadedUnit>>,
 }
 
 /// Reads a vat; `None`: nothing of it is there.
