@@ -5,9 +5,9 @@
 //! Invariants
 //! - vats of a store are woken when they are needed, none before;
 //! - a host that only looks runs no turn, writes no line of a program, and leaves the note of an unclean stop as it was.
-use crate::journal::Journal;
 use crate::output;
 use crate::pool::{Mode, Pool, Slot, World};
+use journal::Journal;
 use node::{Event, Node};
 use passable::{Limits, VatId};
 use std::os::unix::net::UnixListener;
@@ -115,7 +115,7 @@ impl Pool {
         }
     }
 
-    fn resume_powers(&self, w: &mut World) -> Result<(), crate::journal::Misfit> {
+    fn resume_powers(&self, w: &mut World) -> Result<(), journal::Misfit> {
         let Some(journal) = &w.journal else { return Ok(()) };
         let (delays, unwritten) = (journal.delays()?, journal.unwritten()?);
         for (p, due, ms) in delays {

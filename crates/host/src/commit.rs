@@ -6,9 +6,9 @@
 //! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
-use crate::journal::Out;
 use crate::output;
 use crate::pool::{Mode, Pool, World};
+use journal::Out;
 use passable::VatId;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl Pool {
             drop(w);
             let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
             let wrote = write_out(released.into_output());
-            let room = ledger.store().reserve(crate::journal::RESERVE_BYTES);
+            let room = ledger.store().reserve(journal::RESERVE_BYTES);
             w = self.lock();
             w.committing = false;
             self.after_commit(&mut w, wrote, room);

@@ -20,5 +20,4 @@ pub mod state;
 pub mod storage;
 mod wake;
 
-pub(crate) use journal;
 pub use vat::Quota;

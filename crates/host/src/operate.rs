@@ -7,9 +7,9 @@
 //! - without one the store is opened under its lock; no turn runs but for `call`;
 //! - the walk over a heap is made on a copy, outside the lock of the pool.
 use crate::begin::Job;
-use crate::journal::{self, Journal, Misfit};
 use crate::pool::{Mode, Named, Pool, World};
 use crate::{control, json, output, state, storage};
+use journal::{Journal, Misfit};
 use node::{Config, Event, Exported, Node, TurnRecord};
 use passable::{Limits, VatId};
 use serde_json::{Value, json};

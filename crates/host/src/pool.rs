@@ -10,10 +10,10 @@
 //! - if turns are ready and no thread has taken one for `STALL`, there is one thread more: vats that spin do not keep
 //!   others waiting.
 use crate::commit::leave;
-use crate::journal::{Journal, Out};
 use crate::output;
 use crate::powers::Powers;
 use crate::wake::NotRun;
+use journal::{Journal, Out};
 use node::{Effect, Event, Node};
 use passable::{Delivery, Limits, PromiseId, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
@@ -436,7 +436,7 @@ impl Pool {
                 self.idle_vats(&mut w);
             }
             if w.full {
-                let room = w.journal.as_ref().map(|j| j.store().reserve(crate::journal::RESERVE_BYTES));
+                let room = w.journal.as_ref().map(|j| j.store().reserve(journal::RESERVE_BYTES));
                 w.full = matches!(room, Some(Err(_)));
             }
             if !w.ready.is_empty() || w.stepped {

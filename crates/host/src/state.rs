@@ -7,11 +7,11 @@
 //! - no source file is read by a resumed program but to be compared.
 use crate::begin::Job;
 use crate::bundle;
-use crate::journal::{Journal, sha256};
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::pool::{Mode, Named};
 use crate::run::Options;
+use journal::{Journal, sha256};
 use node::{Config, Event, Node};
 use std::path::Path;
 use std::sync::Arc;

@@ -5,9 +5,9 @@
 //! Invariants
 //! - a vat is woken before the attempt is counted: waking runs no program, and may take long;
 //! - an attempt is durable before the delivery runs.
-use crate::journal::MAX_ATTEMPTS;
 use crate::pool::Pool;
 use crate::powers::Powers;
+use journal::MAX_ATTEMPTS;
 use node::Event;
 use passable::{Delivery, Limits, VatId};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Pool {
             return Ok(v);
         }
         let woken = match stored {
-            Some(s) => crate::journal::wake(s, &self.shared, id, quota).map_err(|e| NotRun::Asleep(e.what))?,
+            Some(s) => journal::wake(s, &self.shared, id, quota).map_err(|e| NotRun::Asleep(e.what))?,
             None => None,
         };
         let mut v = match woken {
