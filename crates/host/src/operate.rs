@@ -91,7 +91,11 @@ pub(crate) fn reply(to: u64, rejected: bool, text: &str) {
 pub fn ask(folder: &Path, request: &Value) -> Result<Value, Problem> {
     let answer = match control::ask_host(folder, request)? {
         Some(answer) => answer,
-        None => alone(folder, request)?,
+        None => match alone(folder, request) {
+            // one has begun meanwhile
+            Err(p) if p.code == store::ErrorKind::Locked.code() => control::ask_host(folder, request)?.ok_or(p)?,
+            done => done?,
+        },
     };
     match answer.get("error") {
         Some(e) => {
