@@ -415,6 +415,7 @@ impl Pool {
     pub(crate) fn keep_time(self: Arc<Self>) -> i32 {
         let mut w = self.lock();
         let mut last_taken = w.taken;
+        let mut quiet = (last_taken, Instant::now());
         loop {
             if let Some(code) = w.end {
                 return if code == 0 && w.failed && w.mode == Mode::Run { 1 } else { code };
@@ -446,20 +447,29 @@ impl Pool {
                 }
             }
             last_taken = w.taken;
-            if let Some(j) = &w.journal
-                && running == 0
-                && !w.committing
-                && !w.stepped
-                && j.has_written()
-            {
-                w.stepped = true;
-                self.commit.notify_one();
-            }
-            let busy = w.idle < w.threads || !w.ready.is_empty() || w.closing.is_some();
+            let noting = running == 0 && self.note_output(&mut w, &mut quiet);
+            let busy = noting || w.idle < w.threads || !w.ready.is_empty() || w.closing.is_some();
             let wait = if busy { STALL } else { TICK };
             let wait = w.powers.next_due().filter(|_| w.closing.is_none()).map_or(wait, |d| d.min(wait));
             w = self.clock.wait_timeout(w, wait).unwrap_or_else(|e| e.into_inner()).0;
         }
+    }
+
+    /// After a moment without turns it is noted that lines were written, so that they are not written again after a crash. True:
+    /// that is to come.
+    fn note_output(&self, w: &mut World, quiet: &mut (u64, Instant)) -> bool {
+        if w.committing || w.stepped || !w.journal.as_ref().is_some_and(Journal::has_written) {
+            return false;
+        }
+        if quiet.0 != w.taken {
+            *quiet = (w.taken, Instant::now());
+        }
+        if quiet.1.elapsed() < STALL {
+            return true;
+        }
+        w.stepped = true;
+        self.commit.notify_one();
+        false
     }
 
     /// From a vat's next turn on.
