@@ -19,6 +19,9 @@ use store::disk::{Disk, RealDisk, RecordingDisk};
 use store::{Background, FileStore, Opening, Store};
 use vat::Shared;
 
+/// Bytes of a segment of the log.
+const SEGMENT_BYTES: u32 = 4 << 20;
+
 /// What to do if the program is not the one that the state was made by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Changed {
@@ -71,7 +74,8 @@ const RECORD_DISK: &str = "DRSES_RECORD_DISK";
 
 fn disk(folder: &Path, create: bool) -> Result<(Arc<dyn Disk>, store::Options), Problem> {
     let real = Arc::new(RealDisk::new(folder));
-    let options = store::Options { create, ..store::Options::default() };
+    // a small program's state is small, and is there at once
+    let options = store::Options { create, segment_bytes: SEGMENT_BYTES, spare_segments: 1, ..store::Options::default() };
     let Some(file) = std::env::var_os(RECORD_DISK) else { return Ok((real, options)) };
     let sink = std::fs::OpenOptions::new().create(true).append(true).open(&file);
     let sink = sink.map_err(|e| problem("E-FILE", format!("{}: {e}", file.display()), "look at DRSES_RECORD_DISK"))?;

@@ -22,9 +22,9 @@ use store::Store;
 use vat::{Changes, Program, Shared, Vat};
 
 /// Bytes of changes that may wait for the log before turns wait.
-pub const MAX_WAITING_BYTES: usize = 32 << 20;
+pub const MAX_WAITING_BYTES: usize = 16 << 20;
 /// Room in the log that is reserved ahead of turns.
-pub const RESERVE_BYTES: u64 = 16 << 20;
+pub const RESERVE_BYTES: u64 = 2 << 20;
 
 /// How often a delivery is begun that processes died of.
 pub const MAX_ATTEMPTS: u64 = 3;
