@@ -16,8 +16,9 @@ use std::sync::Arc;
 impl Pool {
     /// Counts an attempt durably before a delivery runs that an earlier process may have died of. `None`: it is parked.
     pub(crate) fn attempt(self: &Arc<Self>, w: &mut World, id: VatId, delivery: Delivery) -> Option<Delivery> {
+        let Some(seq) = w.node.in_flight(id) else { return Some(delivery) };
         let Some(j) = &mut w.journal else { return Some(delivery) };
-        let tries = j.attempt(id);
+        let tries = j.attempt(id, seq);
         if tries > MAX_ATTEMPTS {
             j.attempts_over(id);
             self.step(w, Event::Park { vat: id, delivery });

@@ -210,7 +210,7 @@ impl World {
             j.waiting.batch.delete(rows::INBOX, &rows::pair(vat, seq));
         }
         if self.suspects.remove(&vat) {
-            let tries = self.journal().map_or(0, |j| j.attempt(vat));
+            let tries = self.journal().map_or(0, |j| j.attempt(vat, seq));
             let begun = self.begun.entry((vat, seq)).or_default();
             *begun += 1;
             if tries > *begun {
