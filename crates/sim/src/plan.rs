@@ -55,7 +55,7 @@ pub const FULL_STEPS: u64 = 40;
 
 impl Plan {
     pub fn draw(seed: u64) -> Plan {
-        let mut r = Random::new(seed ^ 0x5eed_0f_fa17);
+        let mut r = Random::new(seed ^ 0x5eed_fa17);
         let pick = |r: &mut Random, of: &[u64]| of[r.below(of.len() as u64) as usize];
         let rates = Rates {
             append: pick(&mut r, &[30, 120, 400]),
