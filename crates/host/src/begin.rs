@@ -5,9 +5,9 @@
 //! Invariants
 //! - vats of a store are woken when they are needed, none before;
 //! - a host that only looks runs no turn, writes no line of a program, and leaves the note of an unclean stop as it was.
-use crate::journal::Journal;
 use crate::output;
 use crate::pool::{Mode, Pool, Slot, World};
+use journal::Journal;
 use node::{Event, Node};
 use passable::{Limits, VatId};
 use std::os::unix::net::UnixListener;
@@ -70,6 +70,8 @@ pub(crate) fn run_with(job: Job, server: Option<UnixListener>, then: impl FnOnce
         pool.commit.notify_all();
         let _ = t.join();
     }
+    // threads that outlive this hold the pool, and must not hold the store
+    drop(pool.lock().journal.take());
     code
 }
 
@@ -95,7 +97,7 @@ impl Pool {
             return;
         }
         if let Err(e) = self.resume_powers(w) {
-            output::misfit(&e);
+            output::problem(&e.into());
             w.end = Some(1);
             return;
         }
@@ -113,7 +115,7 @@ impl Pool {
         }
     }
 
-    fn resume_powers(&self, w: &mut World) -> Result<(), crate::journal::Misfit> {
+    fn resume_powers(&self, w: &mut World) -> Result<(), journal::Misfit> {
         let Some(journal) = &w.journal else { return Ok(()) };
         let (delays, unwritten) = (journal.delays()?, journal.unwritten()?);
         for (p, due, ms) in delays {

@@ -6,28 +6,13 @@
 //! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
-use crate::journal::{MAX_ATTEMPTS, Out};
 use crate::output;
 use crate::pool::{Mode, Pool, World};
-use node::Event;
-use passable::{Delivery, VatId};
+use journal::Out;
+use passable::VatId;
 use std::sync::Arc;
 
 impl Pool {
-    /// Counts an attempt durably before a delivery runs that an earlier process may have died of. `None`: it is parked.
-    pub(crate) fn attempt(self: &Arc<Self>, w: &mut World, id: VatId, delivery: Delivery) -> Option<Delivery> {
-        let Some(seq) = w.node.in_flight(id) else { return Some(delivery) };
-        let Some(j) = &mut w.journal else { return Some(delivery) };
-        let tries = j.attempt(id, seq);
-        if tries > MAX_ATTEMPTS {
-            j.attempts_over(id);
-            self.step(w, Event::Park { vat: id, delivery });
-            return None;
-        }
-        self.commit_now(w);
-        Some(delivery)
-    }
-
     /// The life of the thread that commits.
     pub(crate) fn commits(self: Arc<Self>) {
         let mut w = self.lock();
@@ -44,7 +29,7 @@ impl Pool {
             drop(w);
             let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
             let wrote = write_out(released.into_output());
-            let room = ledger.store().reserve(crate::journal::RESERVE_BYTES);
+            let room = ledger.store().reserve(journal::RESERVE_BYTES);
             w = self.lock();
             w.committing = false;
             self.after_commit(&mut w, wrote, room);

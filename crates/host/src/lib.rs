@@ -18,6 +18,6 @@ pub mod run;
 mod signals;
 pub mod state;
 pub mod storage;
+mod wake;
 
-pub(crate) use journal;
 pub use vat::Quota;

@@ -7,9 +7,9 @@
 //! - without one the store is opened under its lock; no turn runs but for `call`;
 //! - the walk over a heap is made on a copy, outside the lock of the pool.
 use crate::begin::Job;
-use crate::journal::{self, Journal, Misfit};
 use crate::pool::{Mode, Named, Pool, World};
 use crate::{control, json, output, state, storage};
+use journal::{self, Journal, Misfit};
 use node::{Config, Event, Exported, Node, TurnRecord};
 use passable::{Limits, VatId};
 use serde_json::{Value, json};
@@ -156,6 +156,9 @@ pub(crate) fn command(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value
 
 fn command_of(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value) -> Result<Option<Value>, Problem> {
     let what = v.get("do").and_then(Value::as_str).unwrap_or("");
+    if pool.lock().end.is_some() {
+        return Err(problem("E-ENDED", "the host ends", "type the same command again: its store is opened then"));
+    }
     if what == "ls" {
         let w = pool.lock();
         let vats: Vec<Value> = w.node.vats().map(|vat| brief(&w, vat)).collect();
@@ -202,7 +205,9 @@ fn command_of(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value) -> Res
     pool.provide(&mut w);
     drop(w);
     // nobody is told before it is durable
-    drop(pool.settled());
+    if pool.settled().journal.is_none() {
+        return Err(problem("E-ENDED", "the host ended before this was durable", "type the same command again"));
+    }
     Ok(Some(json!({ "ok": true, "vat": vat.0 })))
 }
 

@@ -300,8 +300,7 @@ pub fn fault_text(f: &Fault) -> String {
 
 /// A store that does not open, or does not do what it was asked.
 pub fn store_error(e: &store::Error) {
-    eprintln!("error[{}]: {}", e.code(), safe(e.cause()));
-    eprintln!("  help: {}", e.remedy());
+    problem(&e.clone().into());
 }
 
 /// A failed write or sync: what is on the disk is not known, so the process ends, and what it did since is forgotten.
@@ -323,19 +322,20 @@ pub fn disk_full(e: &store::Error) {
     eprintln!("no turn begins until there is room again");
 }
 
-/// A state that does not fit.
-pub fn misfit(e: &crate::journal::Misfit) {
-    eprintln!("error[{}]: {}", e.code, safe(&e.what));
-    eprintln!("  help: {}", e.help);
-}
-
 /// The program's files are not those that the state was made by.
 pub fn changed(folder: &std::path::Path, files: &[String]) {
-    eprintln!("error[E-CHANGED]: the program has changed since the state in {} was made; nothing was run", folder.display());
+    let what = format!("the program has changed since the state in {} was made; nothing was run", folder.display());
+    let help = "--continue goes on with the code as it was; --fresh moves the old state aside and begins anew";
+    if as_json() {
+        let changed: Vec<String> = files.iter().map(|f| format!("changed: {f}")).collect();
+        eprintln!("{}", json_line("E-CHANGED", "Error", &what, None, help, &changed));
+        return;
+    }
+    eprintln!("error[E-CHANGED]: {}", safe(&what));
     for f in files {
         eprintln!("  changed: {}", safe(f));
     }
-    eprintln!("  help: --continue goes on with the code as it was; --fresh moves the old state aside and begins anew");
+    eprintln!("  help: {help}");
 }
 
 /// Says so if vats are paused and messages wait for them: the program is not at its end.
@@ -363,7 +363,7 @@ pub fn nothing_left() {
 /// What an operator's command came to grief on, with a code, a cause and a remedy.
 pub fn problem(p: &crate::operate::Problem) {
     if as_json() {
-        println!("{}", p.json());
+        eprintln!("{}", json_line(&p.code, "Error", &p.message, None, &p.help, &[]));
         return;
     }
     eprintln!("error[{}]: {}", p.code, safe(&p.message));

@@ -10,16 +10,17 @@
 //! - if turns are ready and no thread has taken one for `STALL`, there is one thread more: vats that spin do not keep
 //!   others waiting.
 use crate::commit::leave;
-use crate::journal::{Journal, Out};
 use crate::output;
 use crate::powers::Powers;
+use crate::wake::NotRun;
+use journal::{Journal, Out};
 use node::{Effect, Event, Node};
 use passable::{Delivery, Limits, PromiseId, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use vat::{Quota, Shared, Vat};
+use vat::{Shared, Vat};
 
 /// Bytes of stack of a thread that runs turns: natives may nest `MAX_NATIVE_DEPTH` deep.
 pub const STACK_BYTES: usize = 64 << 20;
@@ -47,7 +48,7 @@ pub enum Mode {
 
 /// Where a vat is while no turn of it runs.
 pub(crate) struct Slot {
-    vat: Option<Box<Vat>>,
+    pub(crate) vat: Option<Box<Vat>>,
     limits: Limits,
     /// It may stand in the store.
     pub(crate) stored: bool,
@@ -62,7 +63,7 @@ pub(crate) struct Slot {
     /// Its next delivery was begun by a process that did not end well: the attempt is counted before it runs.
     pub(crate) suspect: bool,
     /// The attempt that runs is counted.
-    counted: bool,
+    pub(crate) counted: bool,
 }
 
 impl Slot {
@@ -78,7 +79,7 @@ pub(crate) struct World {
     taken: u64,
     pub(crate) slots: BTreeMap<VatId, Slot>,
     /// Vats in memory.
-    resident: usize,
+    pub(crate) resident: usize,
     pub(crate) powers: Powers,
     pub(crate) journal: Option<Journal>,
     /// Something happened that is in no batch yet.
@@ -117,14 +118,6 @@ pub(crate) struct Pool {
     /// Set once: turns in hand end.
     pub(crate) interrupt: Arc<AtomicBool>,
     cores: usize,
-}
-
-/// Why a turn did not run.
-enum NotRun {
-    /// A new vat could not be made.
-    Unmade(String),
-    /// The stored vat could not be woken.
-    Asleep(String),
 }
 
 /// Lets the node ask which program a specifier names.
@@ -333,21 +326,27 @@ impl Pool {
             let taken = w.taken;
             let Some(slot) = w.slots.get_mut(&id) else { continue };
             slot.last = taken;
-            let delivery = if std::mem::take(&mut slot.suspect) {
-                let Some(d) = self.attempt(&mut w, id, delivery) else { continue };
-                if let Some(slot) = w.slots.get_mut(&id) {
-                    slot.counted = true;
-                }
-                d
-            } else {
-                delivery
-            };
-            let Some(slot) = w.slots.get_mut(&id) else { continue };
+            let suspect = std::mem::take(&mut slot.suspect);
             let (vat, limits, stored) = (slot.vat.take(), slot.limits, slot.stored);
             let store = w.journal.as_ref().map(|j| j.store().clone());
             drop(w);
             let had = vat.is_some();
-            let ran = self.turn(id, vat, limits, &delivery, store.as_deref().filter(|_| stored), store.is_some());
+            let mut awake = self.awake(id, vat, limits, store.as_deref().filter(|_| stored), store.is_some());
+            let delivery = if suspect && awake.is_ok() {
+                match self.attempt(id, delivery, &mut awake) {
+                    Some(d) => d,
+                    None => {
+                        w = self.lock();
+                        continue;
+                    }
+                }
+            } else {
+                delivery
+            };
+            let ran = awake.map(|mut v| {
+                let outcome = v.deliver(&self.shared, &delivery);
+                (v, outcome)
+            });
             w = self.lock();
             self.ended(&mut w, id, delivery, ran, had);
         }
@@ -412,47 +411,6 @@ impl Pool {
         }
     }
 
-    fn turn(
-        &self,
-        id: VatId,
-        vat: Option<Box<Vat>>,
-        limits: Limits,
-        delivery: &Delivery,
-        stored: Option<&dyn store::Store>,
-        record: bool,
-    ) -> Result<(Box<Vat>, TurnOutcome), NotRun> {
-        let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
-        let mut vat = match vat {
-            Some(mut v) => {
-                v.set_quota(quota);
-                v
-            }
-            None => {
-                let woken = match stored {
-                    Some(s) => crate::journal::wake(s, &self.shared, id, quota).map_err(|e| NotRun::Asleep(e.what))?,
-                    None => None,
-                };
-                let mut v = match woken {
-                    Some(v) => v,
-                    None => {
-                        let no_memory = |e| NotRun::Unmade(format!("no memory can be reserved for a vat: {e}"));
-                        let no_random = |e| NotRun::Unmade(format!("the system gives no random bytes: {e}"));
-                        let mut v = Vat::new(&self.shared, id, quota).map_err(no_memory)?;
-                        v.set_hash_key(Powers::hash_key().map_err(no_random)?);
-                        v
-                    }
-                };
-                if record {
-                    v.record();
-                }
-                v.machine().set_interrupt(self.interrupt.clone());
-                Box::new(v)
-            }
-        };
-        let outcome = vat.deliver(&self.shared, delivery);
-        Ok((vat, outcome))
-    }
-
     /// Timers, stalls and idle vats; ends when the program does.
     pub(crate) fn keep_time(self: Arc<Self>) -> i32 {
         let mut w = self.lock();
@@ -478,7 +436,7 @@ impl Pool {
                 self.idle_vats(&mut w);
             }
             if w.full {
-                let room = w.journal.as_ref().map(|j| j.store().reserve(crate::journal::RESERVE_BYTES));
+                let room = w.journal.as_ref().map(|j| j.store().reserve(journal::RESERVE_BYTES));
                 w.full = matches!(room, Some(Err(_)));
             }
             if !w.ready.is_empty() || w.stepped {

@@ -6,12 +6,12 @@
 //! - an entry that could go on (open brackets, an open template) asks for more lines;
 //! - an error never ends the loop;
 //! - with a state, what an entry did is durable before its output is seen; an entry whose process died is as if it had not been.
-use crate::journal::{self, Journal};
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::run::{Options, report};
 use crate::signals::Turns;
 use crate::state;
+use journal::{self, Journal};
 use node::{Config, Node};
 use passable::{Ending, VatId};
 use rustyline::error::ReadlineError;

@@ -7,17 +7,20 @@
 //! - no source file is read by a resumed program but to be compared.
 use crate::begin::Job;
 use crate::bundle;
-use crate::journal::{Journal, Misfit, sha256};
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::pool::{Mode, Named};
 use crate::run::Options;
+use journal::{Journal, sha256};
 use node::{Config, Event, Node};
 use std::path::Path;
 use std::sync::Arc;
 use store::disk::{Disk, RealDisk, RecordingDisk};
 use store::{Background, FileStore, Opening, Store};
 use vat::Shared;
+
+/// Bytes of a segment of the log.
+const SEGMENT_BYTES: u32 = 4 << 20;
 
 /// What to do if the program is not the one that the state was made by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +74,8 @@ const RECORD_DISK: &str = "DRSES_RECORD_DISK";
 
 fn disk(folder: &Path, create: bool) -> Result<(Arc<dyn Disk>, store::Options), Problem> {
     let real = Arc::new(RealDisk::new(folder));
-    let options = store::Options { create, ..store::Options::default() };
+    // a small program's state is small, and is there at once
+    let options = store::Options { create, segment_bytes: SEGMENT_BYTES, spare_segments: 1, ..store::Options::default() };
     let Some(file) = std::env::var_os(RECORD_DISK) else { return Ok((real, options)) };
     let sink = std::fs::OpenOptions::new().create(true).append(true).open(&file);
     let sink = sink.map_err(|e| problem("E-FILE", format!("{}: {e}", file.display()), "look at DRSES_RECORD_DISK"))?;
@@ -135,8 +139,8 @@ pub fn run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     }
 }
 
-fn told(e: &Misfit) -> i32 {
-    output::misfit(e);
+fn told(e: impl Into<Problem>) -> i32 {
+    output::problem(&e.into());
     1
 }
 
@@ -157,62 +161,44 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     if how.changed == Changed::Fresh {
         move_aside(folder)?;
     }
-    let opened = open(folder, true).map_err(|p| {
-        output::problem(&p);
-        1
-    })?;
+    let opened = open(folder, true).map_err(told)?;
     let mut journal = Journal::new(opened.store.clone());
-    let files = journal.files().map_err(|e| told(&e))?;
-    if let Some(files) = &files
-        && how.changed != Changed::Continue
-    {
-        let different = differences(files);
-        if !different.is_empty() {
-            output::changed(folder, &different);
-            return Err(2);
-        }
-    }
+    let known = is_known(&journal, folder, &entry, how.changed)?;
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
     if let Some(file) = &options.trace {
         output::open_trace(file)?;
     }
     let config = Config { durable: true, trace: options.trace.is_some(), ..Config::default() };
-    if journal.is_repl() {
-        output::problem(&crate::operate::not_a_program(folder));
-        return Err(1);
-    }
     let mode = if how.serve { Mode::Serve } else { Mode::Run };
     let paused = how.paused;
-    let job = match files {
-        None => {
-            let program = installed.map_err(|faults| {
-                output::faults(&faults);
-                crate::run::exit_code(&faults, &entry)
-            })?;
-            journal.put_programs(&shared, program);
-            let powers = vat::powers_data(&passable::Power::ALL, args);
-            let node = Node::new(config, Box::new(Named(shared.clone())));
-            let start = Some(Event::Start { program, powers, limits });
-            journal.begin();
-            Job { shared, node, journal: Some(journal), start, unclean: false, mode, paused, limits: None }
-        }
-        Some(_) => {
-            journal.restore_programs(&shared).map_err(|e| told(&e))?;
-            let store: Arc<dyn Store> = opened.store.clone();
-            let restored = Node::restore(config, Box::new(Named(shared.clone())), &*store).map_err(|e| told(&e.into()))?;
-            let Some(node) = restored else { return Err(told(&passable::Bad.into())) };
-            let limits = new_limits(&node, options);
-            let unclean = !journal.begin();
-            Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused, limits }
-        }
+    let job = if known {
+        journal.restore_programs(&shared).map_err(told)?;
+        let store: Arc<dyn Store> = opened.store.clone();
+        let restored = Node::restore(config, Box::new(Named(shared.clone())), &*store).map_err(told)?;
+        let Some(node) = restored else { return Err(told(passable::Bad)) };
+        let limits = new_limits(&node, options);
+        let unclean = !journal.begin();
+        Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused, limits }
+    } else {
+        let program = installed.map_err(|faults| {
+            output::faults(&faults);
+            crate::run::exit_code(&faults, &entry)
+        })?;
+        journal.put_programs(&shared, program);
+        let powers = vat::powers_data(&passable::Power::ALL, args);
+        let node = Node::new(config, Box::new(Named(shared.clone())));
+        let start = Some(Event::Start { program, powers, limits });
+        journal.begin();
+        Job { shared, node, journal: Some(journal), start, unclean: false, mode, paused, limits: None }
     };
-    let server = crate::control::listen(folder).map_err(|e| {
-        eprintln!(
-            "error[E-SOCKET]: cannot listen at {}/control.sock: {e}\n  help: give the state a folder of this user",
-            folder.display()
-        );
-        1
-    })?;
+    let no_socket = |e| {
+        problem(
+            "E-SOCKET",
+            format!("cannot listen at {}/control.sock: {e}", folder.display()),
+            "keep the state in a folder of this user",
+        )
+    };
+    let server = crate::control::listen(folder).map_err(|e| told(no_socket(e)))?;
     if how.serve {
         eprintln!("note: serving; operators' commands: drses vat --state {}", folder.display());
     }
@@ -220,6 +206,31 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     crate::control::unlisten(folder);
     drop(opened);
     Ok(code)
+}
+
+/// Is this program in the store? An error if another one is, or if its files have changed.
+fn is_known(journal: &Journal, folder: &Path, entry: &Path, changed: Changed) -> Result<bool, i32> {
+    let refuse = |p: Problem, code: i32| {
+        output::problem(&p);
+        code
+    };
+    if journal.is_repl() {
+        return Err(refuse(crate::operate::not_a_program(folder), 1));
+    }
+    let Some(files) = journal.files().map_err(told)? else { return Ok(false) };
+    let name = journal.entry_name().map_err(told)?;
+    if vat::program::normal(&entry.display().to_string()) != vat::program::normal(&name) {
+        let message = format!("the state in {} belongs to the program {name}; nothing was run", folder.display());
+        return Err(refuse(problem("E-OTHER-PROGRAM", message, "name that program, or another folder with --state"), 2));
+    }
+    if changed != Changed::Continue {
+        let different = differences(&files);
+        if !different.is_empty() {
+            output::changed(folder, &different);
+            return Err(2);
+        }
+    }
+    Ok(true)
 }
 
 /// The limits that were asked for, if they are others than the first vat has.

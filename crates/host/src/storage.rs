@@ -6,9 +6,9 @@
 //! - a backup is of one moment, whatever the host does meanwhile;
 //! - nothing is written over: a backup, a restored store and a dump go where nothing is;
 //! - what is written here is as secret as the store: for its owner alone.
-use crate::journal::{Misfit, Sleeping, sha256};
 use crate::operate::{Problem, problem};
 use crate::state;
+use journal::{Misfit, Sleeping, sha256};
 use ken::codec::{Get, Put};
 use ken::rows;
 use passable::VatId;

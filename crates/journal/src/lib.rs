@@ -22,9 +22,9 @@ use store::Store;
 use vat::{Changes, Program, Shared, Vat};
 
 /// Bytes of changes that may wait for the log before turns wait.
-pub const MAX_WAITING_BYTES: usize = 32 << 20;
+pub const MAX_WAITING_BYTES: usize = 16 << 20;
 /// Room in the log that is reserved ahead of turns.
-pub const RESERVE_BYTES: u64 = 16 << 20;
+pub const RESERVE_BYTES: u64 = 2 << 20;
 
 /// How often a delivery is begun that processes died of.
 pub const MAX_ATTEMPTS: u64 = 3;
@@ -365,6 +365,14 @@ impl Journal {
             files.push((g.text()?, g.bytes()?.try_into().map_err(|_| passable::Bad)?));
         }
         Ok(Some(files))
+    }
+
+    /// The file of the stored program's entry.
+    pub fn entry_name(&self) -> Result<String, Misfit> {
+        let row = self.store().get(rows::META, rows::META_PROGRAM).ok_or(passable::Bad)?;
+        let entry = Get::new(&row).number()?;
+        let program = self.store().get(rows::PROGRAMS, &rows::number(entry)).ok_or(passable::Bad)?;
+        Ok(Get::new(&program).text()?)
     }
 
     /// Links the stored programs, in the place of those that are there.

@@ -86,6 +86,18 @@ fn a_changed_program_is_refused_and_named() {
 }
 
 #[test]
+fn a_state_belongs_to_one_program() {
+    let folder = office();
+    folder.write("other.js", b"export default ({ console }) => { console.log('other'); };");
+    for more in [&[][..], &["--continue"]] {
+        let ran = folder.run(&[&["run", "--state", "s"], more, &["other.js"]].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+        assert!(ran.err.starts_with("error[E-OTHER-PROGRAM]") && ran.err.contains("office.js"), "{}", ran.err);
+    }
+    assert_eq!(folder.run(&["run", "--state", "s", "./office.js"]).code, Some(0));
+}
+
+#[test]
 fn fresh_moves_the_old_state_aside_and_a_faulty_program_moves_nothing() {
     let folder = office();
     folder.write("office.js", b"export default (");
