@@ -71,8 +71,9 @@ impl Pool {
             // the attempt is committed here: what was before it goes out first
             w = self.work.wait_timeout(w, Duration::from_millis(1)).unwrap_or_else(|e| e.into_inner()).0;
         }
+        let Some(seq) = w.node.in_flight(id) else { return Some(delivery) };
         let Some(j) = &mut w.journal else { return Some(delivery) };
-        let tries = j.attempt(id);
+        let tries = j.attempt(id, seq);
         if tries <= MAX_ATTEMPTS {
             self.commit_now(&mut w);
             if let Some(slot) = w.slots.get_mut(&id) {

@@ -228,11 +228,16 @@ impl Journal {
         !self.written.is_empty()
     }
 
-    /// Counts that the first delivery of a vat is begun once more.
-    pub fn attempt(&mut self, vat: VatId) -> u64 {
+    /// Counts that the delivery `seq` of a vat is begun once more after an unclean stop. Another delivery begins from one.
+    pub fn attempt(&mut self, vat: VatId, seq: u64) -> u64 {
         let row = self.store().get(rows::ATTEMPTS, &rows::vat(vat));
-        let before = row.and_then(|r| Get::new(&r).number().ok()).unwrap_or(0);
+        let read = |row: Vec<u8>| {
+            let mut g = Get::new(&row);
+            Some((g.number().ok()?, g.number().ok()?))
+        };
+        let before = row.and_then(read).filter(|r| r.0 == seq).map_or(0, |r| r.1);
         let mut p = Put::new();
+        p.number(seq);
         p.number(before + 1);
         self.waiting.batch.put(rows::ATTEMPTS, &rows::vat(vat), &p.done());
         before + 1

@@ -13,7 +13,7 @@
 //! PROGRAMS   number                             name, modules by hash of their code, what they make
 //! CODE       hash                               a code unit
 //! UNITS      vat | index                        hash of a code unit of the vat
-//! ATTEMPTS   vat                                how often its next delivery was begun after an unclean stop
+//! ATTEMPTS   vat                                number of a delivery, how often it was begun after an unclean stop
 //! ERRORS     vat                                turn and text of the last error that nobody handled
 //! ```
 //! Numbers in keys are big-endian, so that rows of one vat are together and in order. The heap of vat `v` is space `v`: its

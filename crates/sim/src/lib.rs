@@ -15,6 +15,7 @@
 //! Must never know: `host`, the machine's clock, its files.
 pub mod clocks;
 mod disk;
+mod end;
 pub mod hunt;
 mod life;
 pub mod mistakes;

@@ -22,7 +22,7 @@ use vat::{Shared, Vat};
 /// Openings in a row that a plan may kill.
 const MAX_OPENINGS: usize = 100;
 
-type Step<T> = Result<T, Stop>;
+pub(crate) type Step<T> = Result<T, Stop>;
 
 impl World {
     /// A world with a store, in which a program begins.
@@ -108,13 +108,13 @@ impl World {
         }
     }
 
-    fn broken(&mut self, why: String) -> bool {
+    pub(crate) fn broken(&mut self, why: String) -> bool {
         self.note(|_| format!("BROKEN: {why}"));
         self.ended = Some(Outcome::Broken(why));
         false
     }
 
-    fn store(&mut self) -> Step<&mut Durable> {
+    pub(crate) fn store(&mut self) -> Step<&mut Durable> {
         self.durable.as_mut().ok_or_else(|| Stop::Broken("a world without a store".to_owned()))
     }
 
@@ -210,7 +210,7 @@ impl World {
             j.waiting.batch.delete(rows::INBOX, &rows::pair(vat, seq));
         }
         if self.suspects.remove(&vat) {
-            let tries = self.journal().map_or(0, |j| j.attempt(vat));
+            let tries = self.journal().map_or(0, |j| j.attempt(vat, seq));
             let begun = self.begun.entry((vat, seq)).or_default();
             *begun += 1;
             if tries > *begun {
@@ -359,7 +359,7 @@ impl World {
         Ok(())
     }
 
-    fn append(&mut self) -> Step<bool> {
+    pub(crate) fn append(&mut self) -> Step<bool> {
         let early = self.mistake == Some(Mistake::ReleasedEarly);
         let Some(d) = &mut self.durable else { return Ok(false) };
         let appended = d.append(&mut self.node, early)?;
@@ -380,7 +380,7 @@ impl World {
         Ok(appended)
     }
 
-    fn sync(&mut self) -> Step<()> {
+    pub(crate) fn sync(&mut self) -> Step<()> {
         self.store()?.sync()?;
         self.note(|w| format!("durable up to {}", w.durable.as_ref().map_or(0, |d| d.watch.durable)));
         Ok(())
@@ -396,35 +396,12 @@ impl World {
         Ok(true)
     }
 
-    fn config() -> Config {
+    pub(crate) fn config() -> Config {
         Config { manual: true, durable: true, ..Config::default() }
     }
 
-    /// A node made of what is in the log says the same as the one that put it there.
-    fn compare_nodes(&mut self) -> Step<()> {
-        if self.mistake.is_some() {
-            // a mistake is to be found by what comes of it
-            return Ok(());
-        }
-        let shared = self.shared.clone();
-        let Some(j) = self.journal() else { return Ok(()) };
-        let restored = Node::restore(World::config(), Box::new(Named(shared)), &**j.store());
-        let restored = restored.map_err(|_| Stop::Broken("the rows in the log contradict each other".to_owned()))?;
-        let Some(restored) = restored else { return Ok(()) };
-        let (there, here) = (restored.describe(), self.node.describe());
-        match there.iter().zip(&here).find(|(a, b)| a != b) {
-            Some((a, b)) => Err(Stop::Broken(format!("in the log: {a}\\nin memory: {b}"))),
-            None if there.len() != here.len() => {
-                let longer = if there.len() > here.len() { &there } else { &here };
-                let more = &longer[there.len().min(here.len())];
-                Err(Stop::Broken(format!("{} facts in the log, {} in memory: {more}", there.len(), here.len())))
-            }
-            None => Ok(()),
-        }
-    }
-
     /// The process dies; another one begins.
-    fn die(&mut self, why: &str) {
+    pub(crate) fn die(&mut self, why: &str) {
         let mut why = why.to_owned();
         for _ in 0..MAX_OPENINGS {
             self.deaths += 1;
@@ -533,63 +510,6 @@ impl World {
         }
         if let Some(Some(reason)) = self.node.started() {
             self.ended = Some(Outcome::Rejected(reason.describe()));
-        }
-        Ok(())
-    }
-
-    /// Nothing is left to do: the store is closed, and opened once more.
-    fn finish(&mut self) -> bool {
-        match self.closing() {
-            Ok(lines) => self.lines = lines,
-            Err(Stop::Dead(why)) if self.current.is_some() => {
-                self.die(&why);
-                return true;
-            }
-            Err(Stop::Dead(why)) => return self.broken(format!("the store cannot be closed: {why}")),
-            Err(Stop::Broken(why)) => return self.broken(why),
-        }
-        self.ended = Some(Outcome::Done);
-        false
-    }
-
-    fn closing(&mut self) -> Step<Vec<String>> {
-        self.compare_nodes()?;
-        if let Some(j) = self.journal() {
-            j.clean();
-        }
-        self.append()?;
-        self.sync()?;
-        let Some(j) = self.journal() else { return Ok(Vec::new()) };
-        j.store().seal()?;
-        self.store()?.die(true, 1);
-        let mut random = self.random.clone();
-        self.store()?.open(&mut random)?;
-        self.tidy_rows()?;
-        self.store()?.watch.lines().map_err(Stop::Broken)
-    }
-
-    /// Of what has ended nothing is left in the store.
-    fn tidy_rows(&mut self) -> Step<()> {
-        let living: Vec<VatId> = self.node.vats().collect();
-        let Some(j) = self.journal() else { return Ok(()) };
-        let store = j.store().clone();
-        let of = |v: VatId| living.contains(&v);
-        for table in [rows::UNITS, rows::INBOX, rows::EXPORTS] {
-            for (key, _) in store.scan(table, &[], None, usize::MAX) {
-                let vat = rows::read_pair(&key).map(|k| k.0);
-                if !vat.is_some_and(of) {
-                    return Err(Stop::Broken(format!("a row of table {table} of a vat that has ended: {key:?}")));
-                }
-            }
-        }
-        if let Some(s) = store.spaces().into_iter().find(|s| !of(VatId(*s as u32))) {
-            return Err(Stop::Broken(format!("the heap of vat {s}, which has ended, is still stored")));
-        }
-        for table in [rows::OUTPUT, rows::ATTEMPTS] {
-            let n = store.scan(table, &[], None, usize::MAX).len();
-            if n > 0 {
-                return Err(Stop::Broken(format!("{n} rows of table {table} are left after a clean end")));
-            }
         }
         Ok(())
     }

@@ -12,10 +12,10 @@ export default async ({ console, timer, vats }) => {
   const source = `export default () => { let n = 0; const log = []; return Far('c', {
     add: k => { n += k; log.push({ n, text: 'entry ' + n }); return n; } }); };`;
   const counters = [await vats.makeFromSource(source, {}), await vats.makeFromSource(source, {})];
-  for (let n = 1; n <= 40; n += 1) {
+  for (let n = 1; n <= 200; n += 1) {
     const [a, b] = await Promise.all(counters.map(c => c ~. add(n)));
     if (a !== b || a !== (n * (n + 1)) / 2) throw Error(`${a} and ${b} after ${n}`);
-    if (n % 20 === 0) await (timer ~. delay(1));
+    if (n % 10 === 0) await (timer ~. delay(1));
     console.log(`${n} ${a}`);
   }
   console.log('ok');
