@@ -46,6 +46,8 @@ struct Slot {
     last: u64,
     /// Bytes of its heap after its last turn, and the last error that nobody handled: for operators.
     heap_bytes: u64,
+    /// The operator was told that it is nearly full.
+    warned: bool,
     last_error: Option<String>,
     /// Its next delivery was begun by a process that did not end well: the attempt is counted before it runs.
     suspect: bool,
@@ -53,7 +55,7 @@ struct Slot {
 
 impl Slot {
     fn new(limits: Limits) -> Slot {
-        Slot { vat: None, limits, stored: false, ran: 0, last: 0, heap_bytes: 0, last_error: None, suspect: false }
+        Slot { vat: None, limits, stored: false, ran: 0, last: 0, heap_bytes: 0, warned: false, last_error: None, suspect: false }
     }
 }
 
@@ -412,7 +414,7 @@ impl Pool {
         ran: Result<(Box<Vat>, TurnOutcome), String>,
         had: bool,
     ) {
-        let tick = w.tick;
+        let (tick, mut near) = (w.tick, false);
         let event = match ran {
             Ok((_, outcome)) if crate::signals::was_interrupted(w, &outcome) => {
                 output::interrupted(w.node.name(id), w.journal.is_some());
@@ -430,6 +432,8 @@ impl Pool {
                     slot.vat = Some(vat);
                     slot.stored = true;
                     slot.heap_bytes = outcome.heap_bytes;
+                    near = !slot.warned && outcome.heap_bytes >= slot.limits.heap_bytes / 5 * 4;
+                    slot.warned |= near;
                     if !matches!(delivery.what, passable::What::Collect | passable::What::Trace { .. }) {
                         slot.ran = tick;
                     }
@@ -439,6 +443,9 @@ impl Pool {
             }
             Err(why) => Event::VatFailed { vat: id, why },
         };
+        if near {
+            leave(w, Out::NearLimit(id, w.node.name(id).to_owned()));
+        }
         self.step(w, event);
         if w.resident > MAX_RESIDENT && w.journal.is_some() {
             hibernate(w);
