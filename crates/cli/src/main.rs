@@ -4,6 +4,8 @@
 //! In: arguments. Out: exit codes: 0 done, 1 an error in sources or programs, 2 wrong usage.
 mod check;
 mod desugar;
+mod operate;
+mod sim;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -45,6 +47,27 @@ Examples:
     Desugar(desugar::Desugar),
     /// Read, evaluate, print; one entry is one turn
     Repl(Repl),
+    /// Run programs in a simulated world whose process dies at any point and whose disk loses what was not synced
+    #[command(after_help = "\
+Examples:
+  drses sim --seeds 1000                     all programs, seeds 0 to 999
+  drses sim --program trade --first 42 --seeds 1
+  drses sim --json > found.jsonl             failures and a sum, one object a line")]
+    Sim(sim::Sim),
+    /// Run a program with a state until it is stopped (SIGTERM, Ctrl-C)
+    #[command(after_help = "\
+Examples:
+  drses serve --state shop shop.js &
+  drses vat call --state shop shop.js order tea
+  kill %1                               turns in hand are finished; the same command goes on")]
+    Serve(operate::Serve),
+    /// Look at the vats of a state, call them, stop them
+    #[command(
+        after_help = "VAT is a number or the file of its program. A host that runs on DIR is asked; else its store is opened."
+    )]
+    Vat(operate::Vat),
+    /// Check, copy, restore and compact the store of a state
+    Store(operate::Store),
 }
 
 #[derive(Args)]
@@ -76,18 +99,19 @@ struct Run {
     machine: MachineOptions,
 }
 
-impl Run {
-    fn changed(&self) -> host::state::Changed {
-        match (self.go_on, self.fresh) {
-            (true, _) => host::state::Changed::Continue,
-            (_, true) => host::state::Changed::Fresh,
-            _ => host::state::Changed::Refuse,
-        }
+fn changed(go_on: bool, fresh: bool) -> host::state::Changed {
+    match (go_on, fresh) {
+        (true, _) => host::state::Changed::Continue,
+        (_, true) => host::state::Changed::Fresh,
+        _ => host::state::Changed::Refuse,
     }
 }
 
 #[derive(Args)]
 struct Repl {
+    /// Keep what entries make in this folder: `globalThis` is there again next time
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     #[command(flatten)]
     machine: MachineOptions,
 }
@@ -100,12 +124,12 @@ struct MachineOptions {
     /// Leave primordials mutable (conformance tests); adds performance.now and gc
     #[arg(long)]
     unlocked: bool,
-    /// Instructions of one turn, e.g. 1e9
-    #[arg(long, value_name = "N", default_value = "10e9", value_parser = count)]
-    max_instructions: u64,
-    /// Heap of a vat, e.g. 64MiB
-    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = bytes)]
-    max_heap: u64,
+    /// Instructions of one turn, e.g. 1e9 [default: 10e9]
+    #[arg(long, value_name = "N", value_parser = count)]
+    max_instructions: Option<u64>,
+    /// Heap of a vat, e.g. 64MiB [default: 512MiB]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    max_heap: Option<u64>,
 }
 
 impl MachineOptions {
@@ -113,11 +137,20 @@ impl MachineOptions {
         host::run::Options {
             level: self.level,
             unlocked: self.unlocked,
-            quota: host::Quota { heap_bytes: self.max_heap, instructions: self.max_instructions },
+            quota: host::Quota {
+                heap_bytes: self.max_heap.unwrap_or(MAX_HEAP_BYTES),
+                instructions: self.max_instructions.unwrap_or(MAX_INSTRUCTIONS),
+            },
+            limits_asked: (self.max_heap.is_some(), self.max_instructions.is_some()),
             trace: None,
         }
     }
 }
+
+/// Heap of a vat unless another is asked for.
+const MAX_HEAP_BYTES: u64 = 512 << 20;
+/// Instructions of a turn unless others are asked for.
+const MAX_INSTRUCTIONS: u64 = 10_000_000_000;
 
 fn level(name: &str) -> Result<Level, String> {
     Level::from_name(name).ok_or_else(|| "one of json justin jessie jessie-2026 tinyses ses strict".to_owned())
@@ -151,7 +184,11 @@ fn main() {
         Command::Run(r) => run(r),
         Command::Check(c) => check::run(c),
         Command::Desugar(d) => desugar::run(d),
-        Command::Repl(r) => host::run::on_big_stack(|| host::repl::run(&r.machine.options())),
+        Command::Sim(s) => sim::run(s),
+        Command::Serve(s) => operate::serve(s),
+        Command::Vat(v) => operate::vat(v),
+        Command::Store(s) => operate::store(s),
+        Command::Repl(r) => host::run::on_big_stack(|| host::repl::run(r.state.as_deref(), &r.machine.options())),
     };
     std::process::exit(code);
 }
@@ -167,7 +204,10 @@ fn run(r: &Run) -> i32 {
             host::run::scripts(&files, &options)
         } else {
             match &r.state {
-                Some(dir) => host::state::run(&r.file, &r.args, dir, r.changed(), false, &options),
+                Some(dir) => {
+                    let how = host::state::How { changed: changed(r.go_on, r.fresh), ..Default::default() };
+                    host::state::run(&r.file, &r.args, dir, how, &options)
+                }
                 None => host::run::program(&r.file, &r.args, &options),
             }
         }

@@ -320,6 +320,25 @@ impl Machine {
         self.cx.heap.stats()
     }
 
+    /// What the heap holds: for each kind of object its name, how many the root reaches, and their bytes.
+    pub fn census(&self) -> Vec<(&'static str, u64, u64)> {
+        let m = self.cage.mem();
+        let mut counts = [(0u64, 0u64); 256];
+        self.cx.heap.reach(m, &[cage::value::OBJ | cage::layout::OLD as u64], |kind, at| {
+            let (n, bytes) = &mut counts[kind as usize];
+            *n += 1;
+            *bytes += u64::from(cage::layout::size_of(&KINDS, m.r64(at, 0)).unwrap_or(0));
+        });
+        let found = counts.iter().enumerate().filter(|c| c.1.0 > 0);
+        found.map(|(kind, (n, bytes))| (KINDS[kind].name, *n, *bytes)).collect()
+    }
+
+    /// Other limits, from the next turn on.
+    pub fn set_quota(&mut self, quota: Quota) {
+        self.quota = quota;
+        self.cx.heap.set_limits(Limits { heap_bytes: quota.heap_bytes });
+    }
+
     /// One turn: `body`, then all the jobs it caused; then commit or rollback.
     pub fn turn<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>) -> Turn<T> {
         self.turn_with(body, &mut (), false)

@@ -8,24 +8,11 @@
 //! - a failed append or sync ends the process.
 use crate::journal::Out;
 use crate::output;
-use crate::pool::{MAX_ATTEMPTS, Pool, World};
-use node::Event;
+use crate::pool::{Mode, Pool, World};
 use passable::VatId;
 use std::sync::Arc;
 
 impl Pool {
-    /// Counts an attempt durably before a delivery runs that an earlier process may have died of. False: it is parked.
-    pub(crate) fn attempt(self: &Arc<Self>, w: &mut World, id: VatId) -> bool {
-        let Some(j) = &mut w.journal else { return true };
-        let tries = j.attempt(id);
-        if tries > MAX_ATTEMPTS {
-            self.step(w, Event::Park { vat: id });
-            return false;
-        }
-        self.commit_now(w);
-        true
-    }
-
     /// The life of the thread that commits.
     pub(crate) fn commits(self: Arc<Self>) {
         let mut w = self.lock();
@@ -85,9 +72,14 @@ impl Pool {
 
     /// Nothing is left to do, or the process is to end: what is written is sealed.
     pub(crate) fn close(self: &Arc<Self>, w: &mut World) {
-        let code = w.closing.unwrap_or(0);
+        let mut code = w.closing.unwrap_or(0);
+        if w.mode == Mode::Run && w.closing.is_none() && output::stuck(&w.node) {
+            code = 1;
+        }
         if let Some(j) = &mut w.journal {
-            j.clean();
+            if w.mode != Mode::Look {
+                j.clean();
+            }
             w.stepped = true;
             self.commit_now(w);
             if let Some(j) = &w.journal
@@ -144,7 +136,7 @@ pub(crate) fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
             Out::NothingToStart(file) => output::nothing_to_start(&file),
             Out::NearLimit(vat, name) => output::near_limit(vat, &name),
             Out::StartRejected(text, places) => output::start_rejected(&text, &places),
-            Out::Reply { to, rejected, text } => crate::control::reply(to, rejected, text),
+            Out::Reply { to, rejected, text } => crate::operate::reply(to, rejected, &text),
         }
     }
     (numbers, fine)

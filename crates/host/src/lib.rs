@@ -4,11 +4,12 @@
 //! In: paths, arguments, terminals. Out: what programs write, exit codes.
 //!
 //! Must never know: how the engine works.
+mod begin;
 pub mod bundle;
 mod commit;
 mod control;
-mod journal;
 mod json;
+pub mod operate;
 pub mod output;
 mod pool;
 mod powers;
@@ -16,5 +17,8 @@ pub mod repl;
 pub mod run;
 mod signals;
 pub mod state;
+pub mod storage;
+mod wake;
 
+pub(crate) use journal;
 pub use vat::Quota;

@@ -29,16 +29,26 @@ pub fn safe(text: &str) -> String {
     out
 }
 
+/// Lines of programs go to stderr: stdout is for the answer of a call.
+static ASIDE: AtomicBool = AtomicBool::new(false);
+
+/// Has lines of programs written to stderr from now on.
+pub fn programs_aside() {
+    ASIDE.store(true, Ordering::Relaxed);
+}
+
 /// Writes the lines of a committed turn.
 pub fn release(lines: &[Line]) -> std::io::Result<()> {
+    let aside = ASIDE.load(Ordering::Relaxed);
     let (out, err) = (std::io::stdout(), std::io::stderr());
     let (tty_out, tty_err) = (out.is_terminal(), err.is_terminal());
     let mut out = std::io::BufWriter::new(out.lock());
     let mut err = err.lock();
     for l in lines {
-        let tty = if l.error { tty_err } else { tty_out };
+        let error = l.error || aside;
+        let tty = if error { tty_err } else { tty_out };
         let text = if tty { safe(&l.text) } else { l.text.clone() };
-        if l.error {
+        if error {
             out.flush()?;
             writeln!(err, "{text}")?;
         } else {
@@ -301,8 +311,7 @@ pub fn fault_text(f: &Fault) -> String {
 
 /// A store that does not open, or does not do what it was asked.
 pub fn store_error(e: &store::Error) {
-    eprintln!("error[{}]: {}", e.code(), safe(e.cause()));
-    eprintln!("  help: {}", e.remedy());
+    problem(&e.clone().into());
 }
 
 /// A failed write or sync: what is on the disk is not known, so the process ends, and what it did since is forgotten.
@@ -324,19 +333,52 @@ pub fn disk_full(e: &store::Error) {
     eprintln!("no turn begins until there is room again");
 }
 
-/// A state that does not fit.
-pub fn misfit(e: &crate::journal::Misfit) {
-    eprintln!("error[{}]: {}", e.code, safe(&e.what));
-    eprintln!("  help: {}", e.help);
-}
-
 /// The program's files are not those that the state was made by.
 pub fn changed(folder: &std::path::Path, files: &[String]) {
-    eprintln!("error[E-CHANGED]: the program has changed since the state in {} was made; nothing was run", folder.display());
+    let what = format!("the program has changed since the state in {} was made; nothing was run", folder.display());
+    let help = "--continue goes on with the code as it was; --fresh moves the old state aside and begins anew";
+    if as_json() {
+        let changed: Vec<String> = files.iter().map(|f| format!("changed: {f}")).collect();
+        eprintln!("{}", json_line("E-CHANGED", "Error", &what, None, help, &changed));
+        return;
+    }
+    eprintln!("error[E-CHANGED]: {}", safe(&what));
     for f in files {
         eprintln!("  changed: {}", safe(f));
     }
-    eprintln!("  help: --continue goes on with the code as it was; --fresh moves the old state aside and begins anew");
+    eprintln!("  help: {help}");
+}
+
+/// Says so if vats are paused and messages wait for them: the program is not at its end.
+pub fn stuck(node: &node::Node) -> bool {
+    let mut any = false;
+    for vat in node.vats() {
+        let (waiting, _) = node.queue(vat);
+        if node.is_paused(vat) && waiting > 0 {
+            any = true;
+            let name = safe(node.name(vat));
+            eprintln!(
+                "note: vat {} ({name}) is paused; waiting for it: {waiting}. `drses vat resume {}` lets it go on",
+                vat.0, vat.0
+            );
+        }
+    }
+    any
+}
+
+/// A program that is resumed and has nothing to do.
+pub fn nothing_left() {
+    eprintln!("note: the program was at its end, nothing is left to do; --fresh begins anew");
+}
+
+/// What an operator's command came to grief on, with a code, a cause and a remedy.
+pub fn problem(p: &crate::operate::Problem) {
+    if as_json() {
+        eprintln!("{}", json_line(&p.code, "Error", &p.message, None, &p.help, &[]));
+        return;
+    }
+    eprintln!("error[{}]: {}", p.code, safe(&p.message));
+    eprintln!("  help: {}", safe(&p.help));
 }
 
 static TRACE: std::sync::Mutex<Option<std::io::BufWriter<std::fs::File>>> = std::sync::Mutex::new(None);

@@ -13,13 +13,14 @@ use crate::commit::leave;
 use crate::journal::{Journal, Out};
 use crate::output;
 use crate::powers::Powers;
+use crate::wake::NotRun;
 use node::{Effect, Event, Node};
 use passable::{Delivery, Limits, PromiseId, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use vat::{Quota, Shared, Vat};
+use vat::{Shared, Vat};
 
 /// Bytes of stack of a thread that runs turns: natives may nest `MAX_NATIVE_DEPTH` deep.
 pub const STACK_BYTES: usize = 64 << 20;
@@ -29,45 +30,70 @@ const MAX_THREADS: usize = 64;
 const STALL: Duration = Duration::from_millis(10);
 /// Vats in memory at most, where there is a store to leave it for.
 const MAX_RESIDENT: usize = 1000;
-/// How often a delivery is begun that processes died of.
-pub(crate) const MAX_ATTEMPTS: u64 = 3;
 /// A vat that had no turn in a whole tick is asked to collect its garbage.
 const TICK: Duration = Duration::from_secs(1);
 
+/// What a host is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Ends when nothing is left to do.
+    Run,
+    /// Ends when it is asked to.
+    Serve,
+    /// No turn runs: an operator looks, or changes rows.
+    Look,
+    /// Runs until an operator's call is answered.
+    Call,
+}
+
 /// Where a vat is while no turn of it runs.
-struct Slot {
-    vat: Option<Box<Vat>>,
+pub(crate) struct Slot {
+    pub(crate) vat: Option<Box<Vat>>,
     limits: Limits,
     /// It may stand in the store.
-    stored: bool,
+    pub(crate) stored: bool,
+    /// The number of the batch that its last changes go with.
+    batch: u64,
     /// The tick of its last turn since it was asked to collect; 0: there was none.
     ran: u64,
     /// Counts turns of all vats: which one ran longest ago.
     last: u64,
-    /// Bytes of its heap after its last turn, and the last error that nobody handled: for operators.
+    /// Bytes of its heap after its last turn: for operators.
     heap_bytes: u64,
     /// The operator was told that it is nearly full.
     warned: bool,
-    last_error: Option<String>,
     /// Its next delivery was begun by a process that did not end well: the attempt is counted before it runs.
-    suspect: bool,
+    pub(crate) suspect: bool,
+    /// The attempt that runs is counted.
+    pub(crate) counted: bool,
 }
 
 impl Slot {
-    fn new(limits: Limits) -> Slot {
-        Slot { vat: None, limits, stored: false, ran: 0, last: 0, heap_bytes: 0, warned: false, last_error: None, suspect: false }
+    pub(crate) fn new(limits: Limits) -> Slot {
+        Slot {
+            vat: None,
+            limits,
+            stored: false,
+            batch: 0,
+            ran: 0,
+            last: 0,
+            heap_bytes: 0,
+            warned: false,
+            suspect: false,
+            counted: false,
+        }
     }
 }
 
 pub(crate) struct World {
     pub(crate) node: Node,
-    ready: VecDeque<(VatId, Delivery)>,
+    pub(crate) ready: VecDeque<(VatId, Delivery)>,
     /// Counts turns taken from `ready`: stands still when all threads are busy.
     taken: u64,
-    slots: BTreeMap<VatId, Slot>,
+    pub(crate) slots: BTreeMap<VatId, Slot>,
     /// Vats in memory.
-    resident: usize,
-    powers: Powers,
+    pub(crate) resident: usize,
+    pub(crate) powers: Powers,
     pub(crate) journal: Option<Journal>,
     /// Something happened that is in no batch yet.
     pub(crate) stepped: bool,
@@ -80,16 +106,17 @@ pub(crate) struct World {
     /// Seconds since `start`, from 1.
     tick: u64,
     /// Kept between steps for their memory.
-    effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
     /// The exit code to end with, once what happened is durable; no turn begins any more.
     pub(crate) closing: Option<i32>,
     /// When the process was asked to end.
     pub(crate) closing_since: Option<Instant>,
     /// Set once: the process's exit code.
     pub(crate) end: Option<i32>,
-    failed: bool,
-    /// Stays when nothing is left to do.
-    pub(crate) serves: bool,
+    pub(crate) failed: bool,
+    pub(crate) mode: Mode,
+    /// Turns of vats that were done when the process began.
+    pub(crate) begun: BTreeMap<VatId, u64>,
 }
 
 pub(crate) struct Pool {
@@ -106,19 +133,6 @@ pub(crate) struct Pool {
     cores: usize,
 }
 
-/// How a program is run.
-pub struct Job {
-    pub shared: Arc<Shared>,
-    /// A restored node, or a new one.
-    pub node: Node,
-    pub journal: Option<Journal>,
-    /// For a new node: the program with its powers.
-    pub start: Option<Event>,
-    /// After an unclean stop.
-    pub unclean: bool,
-    pub serves: bool,
-}
-
 /// Lets the node ask which program a specifier names.
 pub struct Named(pub Arc<Shared>);
 
@@ -131,17 +145,9 @@ impl node::Programs for Named {
     }
 }
 
-/// Runs a job to its end; the exit code.
-pub fn run(job: Job, server: Option<std::os::unix::net::UnixListener>) -> i32 {
-    let pool = Pool::new(job.shared, job.node, job.journal, job.serves);
-    if let Some(listener) = server {
-        crate::control::serve(&pool, listener);
-    }
-    pool.begin(job.start, job.unclean)
-}
-
 impl Pool {
-    fn new(shared: Arc<Shared>, node: Node, journal: Option<Journal>, serves: bool) -> Arc<Pool> {
+    pub(crate) fn new(shared: Arc<Shared>, node: Node, journal: Option<Journal>, mode: Mode) -> Arc<Pool> {
+        let begun = node.vats().map(|v| (v, node.turns(v))).collect();
         let world = World {
             node,
             ready: VecDeque::new(),
@@ -162,70 +168,12 @@ impl Pool {
             closing_since: None,
             end: None,
             failed: false,
-            serves,
+            mode,
+            begun,
         };
         let cores = std::thread::available_parallelism().map_or(2, |n| n.get()).max(2);
         let (work, clock, commit) = (Condvar::new(), Condvar::new(), Condvar::new());
         Arc::new(Pool { world: Mutex::new(world), work, clock, commit, shared, interrupt: Arc::default(), cores })
-    }
-
-    fn begin(self: Arc<Self>, start: Option<Event>, unclean: bool) -> i32 {
-        let committer = {
-            let mut w = self.lock();
-            match start {
-                Some(event) => self.step(&mut w, event),
-                None => self.resume(&mut w, unclean),
-            }
-            let durable = w.journal.is_some();
-            self.provide(&mut w);
-            drop(w);
-            let pool = self.clone();
-            durable.then(|| std::thread::Builder::new().name("commit".into()).spawn(move || pool.commits()))
-        };
-        let stop = crate::signals::watch(&self);
-        let code = self.clone().keep_time();
-        drop(stop);
-        if let Some(Ok(t)) = committer {
-            self.commit.notify_all();
-            let _ = t.join();
-        }
-        code
-    }
-
-    /// Vats of the store are there when they are needed; delays go on; what may not have been written is written.
-    fn resume(self: &Arc<Self>, w: &mut World, unclean: bool) {
-        for vat in w.node.vats().collect::<Vec<_>>() {
-            let mut slot = Slot::new(w.node.limits(vat));
-            (slot.stored, slot.suspect) = (true, unclean);
-            w.slots.insert(vat, slot);
-        }
-        let Some(journal) = &w.journal else { return };
-        let (delays, lines) = match (journal.delays(), journal.unwritten()) {
-            (Ok(d), Ok(l)) => (d, l),
-            (Err(e), _) | (_, Err(e)) => {
-                output::misfit(&e);
-                w.end = Some(1);
-                return;
-            }
-        };
-        for (p, due, ms) in delays {
-            w.powers.resume(p, due, ms);
-        }
-        for (number, lines) in lines {
-            if output::written(output::release(&lines))
-                && let Some(j) = &mut w.journal
-            {
-                j.wrote(number);
-            }
-        }
-        let mut effects = std::mem::take(&mut w.effects);
-        w.node.resume(&mut effects);
-        w.effects = effects;
-        self.carry_out_all(w);
-        if let Some(Some(reason)) = w.node.started() {
-            output::start_rejected(&reason.describe(), &[]);
-            w.closing = Some(1);
-        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
@@ -241,7 +189,7 @@ impl Pool {
         self.carry_out_all(w);
     }
 
-    fn carry_out_all(&self, w: &mut World) {
+    pub(crate) fn carry_out_all(&self, w: &mut World) {
         let mut effects = std::mem::take(&mut w.effects);
         let mut answers: VecDeque<Event> = VecDeque::new();
         w.stepped = true;
@@ -317,8 +265,8 @@ impl Pool {
             Effect::Output { lines, .. } => leave(w, Out::Aborted(lines)),
             Effect::Report(r) => {
                 w.failed = true;
-                if let Some(s) = w.slots.get_mut(&r.vat) {
-                    s.last_error = Some(r.text.clone());
+                if let Some(j) = &mut w.journal {
+                    j.last_error(r.vat, r.causes.first().map_or(0, |c| c.id.turn), &r.text);
                 }
                 let names = r.causes.iter().map(|c| (c.id.vat, w.node.name(c.id.vat).to_owned())).collect();
                 leave(w, Out::Report { report: Box::new(r), names });
@@ -334,6 +282,9 @@ impl Pool {
             }
             Effect::Started { rejected: None, .. } => {}
             Effect::Reply { to, rejected, value } => {
+                if w.mode == Mode::Call {
+                    w.closing = w.closing.or(Some(0));
+                }
                 leave(w, Out::Reply { to, rejected, text: crate::json::of_data(&value) });
             }
         }
@@ -388,15 +339,27 @@ impl Pool {
             let taken = w.taken;
             let Some(slot) = w.slots.get_mut(&id) else { continue };
             slot.last = taken;
-            if std::mem::take(&mut slot.suspect) && !self.attempt(&mut w, id) {
-                continue;
-            }
-            let Some(slot) = w.slots.get_mut(&id) else { continue };
+            let suspect = std::mem::take(&mut slot.suspect);
             let (vat, limits, stored) = (slot.vat.take(), slot.limits, slot.stored);
             let store = w.journal.as_ref().map(|j| j.store().clone());
             drop(w);
             let had = vat.is_some();
-            let ran = self.turn(id, vat, limits, &delivery, store.as_deref().filter(|_| stored), store.is_some());
+            let mut awake = self.awake(id, vat, limits, store.as_deref().filter(|_| stored), store.is_some());
+            let delivery = if suspect && awake.is_ok() {
+                match self.attempt(id, delivery, &mut awake) {
+                    Some(d) => d,
+                    None => {
+                        w = self.lock();
+                        continue;
+                    }
+                }
+            } else {
+                delivery
+            };
+            let ran = awake.map(|mut v| {
+                let outcome = v.deliver(&self.shared, &delivery);
+                (v, outcome)
+            });
             w = self.lock();
             self.ended(&mut w, id, delivery, ran, had);
         }
@@ -411,26 +374,34 @@ impl Pool {
         w: &mut World,
         id: VatId,
         delivery: Delivery,
-        ran: Result<(Box<Vat>, TurnOutcome), String>,
+        ran: Result<(Box<Vat>, TurnOutcome), NotRun>,
         had: bool,
     ) {
         let (tick, mut near) = (w.tick, false);
+        let counted = w.slots.get_mut(&id).is_some_and(|s| std::mem::take(&mut s.counted));
+        if counted && let Some(j) = &mut w.journal {
+            j.attempts_over(id);
+        }
         let event = match ran {
             Ok((_, outcome)) if crate::signals::was_interrupted(w, &outcome) => {
                 output::interrupted(w.node.name(id), w.journal.is_some());
                 return;
             }
             Ok((mut vat, outcome)) => {
-                if w.journal.is_some() && !matches!(outcome.ending, passable::Ending::Aborted(_)) {
+                // what an ended vat did after all is of no account
+                let counts = w.slots.contains_key(&id) && !matches!(outcome.ending, passable::Ending::Aborted(_));
+                if w.journal.is_some() && counts {
                     let changes = vat.take_changes();
                     let noted = w.journal.as_mut().map_or(Ok(()), |j| j.turn(id, &changes, &self.shared));
                     if let Err(why) = noted {
                         output::fatal("E-STATE", &format!("the changes of vat {} cannot be stored: {why}", id.0));
                     }
                 }
+                let batch = w.journal.as_ref().map_or(0, Journal::batch);
                 if let Some(slot) = w.slots.get_mut(&id) {
                     slot.vat = Some(vat);
                     slot.stored = true;
+                    slot.batch = batch;
                     slot.heap_bytes = outcome.heap_bytes;
                     near = !slot.warned && outcome.heap_bytes >= slot.limits.heap_bytes / 5 * 4;
                     slot.warned |= near;
@@ -438,10 +409,13 @@ impl Pool {
                         slot.ran = tick;
                     }
                     w.resident += !had as usize;
+                } else if had {
+                    w.resident -= 1;
                 }
                 Event::TurnDone { vat: id, delivery, outcome }
             }
-            Err(why) => Event::VatFailed { vat: id, why },
+            Err(NotRun::Unmade(why)) => Event::VatFailed { vat: id, why },
+            Err(NotRun::Asleep(why)) => Event::NotRun { vat: id, delivery, why: Some(why) },
         };
         if near {
             leave(w, Out::NearLimit(id, w.node.name(id).to_owned()));
@@ -455,53 +429,16 @@ impl Pool {
         }
     }
 
-    fn turn(
-        &self,
-        id: VatId,
-        vat: Option<Box<Vat>>,
-        limits: Limits,
-        delivery: &Delivery,
-        stored: Option<&dyn store::Store>,
-        record: bool,
-    ) -> Result<(Box<Vat>, TurnOutcome), String> {
-        let mut vat = match vat {
-            Some(v) => v,
-            None => {
-                let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
-                let woken = match stored {
-                    Some(s) => crate::journal::wake(s, &self.shared, id, quota).map_err(|e| e.what)?,
-                    None => None,
-                };
-                let mut v = match woken {
-                    Some(v) => v,
-                    None => {
-                        let no_memory = |e| format!("no memory can be reserved for a vat: {e}");
-                        let mut v = Vat::new(&self.shared, id, quota).map_err(no_memory)?;
-                        v.set_hash_key(Powers::hash_key().map_err(|e| format!("the system gives no random bytes: {e}"))?);
-                        v
-                    }
-                };
-                if record {
-                    v.record();
-                }
-                v.machine().set_interrupt(self.interrupt.clone());
-                Box::new(v)
-            }
-        };
-        let outcome = vat.deliver(&self.shared, delivery);
-        Ok((vat, outcome))
-    }
-
     /// Timers, stalls and idle vats; ends when the program does.
-    fn keep_time(self: Arc<Self>) -> i32 {
+    pub(crate) fn keep_time(self: Arc<Self>) -> i32 {
         let mut w = self.lock();
         let mut last_taken = w.taken;
         loop {
             if let Some(code) = w.end {
-                return if code == 0 && w.failed { 1 } else { code };
+                return if code == 0 && w.failed && w.mode == Mode::Run { 1 } else { code };
             }
             let running = w.threads - w.idle;
-            let left = w.closing.is_some() || (w.node.is_done() && !w.serves);
+            let left = w.closing.is_some() || (w.node.is_done() && w.mode != Mode::Serve);
             if left && (running == 0 || w.closing.is_some_and(|c| c < 0)) && !w.committing && !w.stepped_durably() {
                 self.close(&mut w);
                 continue;
@@ -527,6 +464,15 @@ impl Pool {
                 }
             }
             last_taken = w.taken;
+            if let Some(j) = &w.journal
+                && running == 0
+                && !w.committing
+                && !w.stepped
+                && j.has_written()
+            {
+                w.stepped = true;
+                self.commit.notify_one();
+            }
             let busy = w.idle < w.threads || !w.ready.is_empty() || w.closing.is_some();
             let wait = if busy { STALL } else { TICK };
             let wait = w.powers.next_due().filter(|_| w.closing.is_none()).map_or(wait, |d| d.min(wait));
@@ -534,14 +480,10 @@ impl Pool {
         }
     }
 
-    /// From a vat's next waking on; where it is in memory it wakes anew.
+    /// From a vat's next turn on.
     pub(crate) fn set_limits(&self, w: &mut World, vat: VatId, limits: Limits) {
-        let durable = w.journal.is_some();
         if let Some(s) = w.slots.get_mut(&vat) {
             s.limits = limits;
-            if durable && s.vat.take().is_some() {
-                w.resident -= 1;
-            }
         }
     }
 
@@ -570,15 +512,15 @@ impl World {
     pub(crate) fn is_resident(&self, vat: VatId) -> bool {
         self.slots.get(&vat).is_some_and(|s| s.vat.is_some())
     }
+    pub(crate) fn begun_turns(&self, vat: VatId) -> u64 {
+        self.begun.get(&vat).copied().unwrap_or(0)
+    }
     pub(crate) fn heap_bytes(&self, vat: VatId) -> u64 {
         self.slots.get(&vat).map_or(0, |s| s.heap_bytes)
     }
-    pub(crate) fn last_error(&self, vat: VatId) -> Option<String> {
-        self.slots.get(&vat)?.last_error.clone()
-    }
     /// No turn may begin.
     fn waits(&self) -> bool {
-        self.closing.is_some() || self.full || self.journal.as_ref().is_some_and(Journal::is_full)
+        self.closing.is_some() || self.full || self.mode == Mode::Look || self.journal.as_ref().is_some_and(Journal::is_full)
     }
     /// Something is to be committed.
     fn stepped_durably(&self) -> bool {
@@ -586,9 +528,11 @@ impl World {
     }
 }
 
-/// The vat that ran longest ago leaves memory: all of it is in the store.
+/// Vats that ran longest ago leave memory, if all of them is in the store.
 fn hibernate(w: &mut World) {
-    let mut sleepers: Vec<(u64, VatId)> = w.slots.iter().filter(|s| s.1.vat.is_some()).map(|s| (s.1.last, *s.0)).collect();
+    let batch = w.journal.as_ref().map_or(0, Journal::batch);
+    let whole = |s: &Slot| s.vat.is_some() && s.batch < batch;
+    let mut sleepers: Vec<(u64, VatId)> = w.slots.iter().filter(|s| whole(s.1)).map(|s| (s.1.last, *s.0)).collect();
     sleepers.sort_unstable();
     // some at once, so that they are not looked for at every turn
     for (_, id) in sleepers.into_iter().take(MAX_RESIDENT / 8 + 1) {

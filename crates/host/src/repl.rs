@@ -4,13 +4,19 @@
 //!
 //! Invariants
 //! - an entry that could go on (open brackets, an open template) asks for more lines;
-//! - an error never ends the loop, nor does Ctrl-C while an entry runs.
+//! - an error never ends the loop;
+//! - with a state, what an entry did is durable before its output is seen; an entry whose process died is as if it had not been.
+use crate::journal::{self, Journal};
+use crate::operate::{Problem, problem};
 use crate::output;
 use crate::run::{Options, report};
 use crate::signals::Turns;
-use passable::Ending;
+use crate::state;
+use node::{Config, Node};
+use passable::{Ending, VatId};
 use rustyline::error::ReadlineError;
 use std::io::{BufRead, IsTerminal};
+use std::path::Path;
 use syntax::ast::Goal;
 use syntax::diagnostic::Level;
 use vat::{Code, Shared, Vat};
@@ -21,28 +27,123 @@ An entry is a script of one turn. Top-level let and const are local to it: share
   .exit   leave (so does Ctrl-D); Ctrl-C drops the entry, or interrupts it if it runs
 ";
 
+/// A vat, and where its turns are kept.
+struct Session {
+    vat: Vat,
+    turns: Turns,
+    level: Level,
+    kept: Option<Kept>,
+}
+
+struct Kept {
+    shared: Shared,
+    journal: Journal,
+    node: Node,
+    _opened: state::Opened,
+}
+
+const VAT: VatId = VatId(1);
+
 /// Reads entries until the end of input.
-pub fn run(options: &Options) -> i32 {
-    let mut vat = match Shared::new(options.unlocked).and_then(|s| Vat::new(&s, passable::VatId(1), options.quota)) {
-        Ok(mut v) => {
-            if let Ok(key) = crate::powers::Powers::hash_key() {
-                v.machine().draw_hash_key(key);
-            }
-            v
-        }
-        Err(e) => {
-            eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
+pub fn run(folder: Option<&Path>, options: &Options) -> i32 {
+    let made = match folder {
+        None => Shared::new(options.unlocked).map_err(no_memory).and_then(|s| fresh(&s, options)).map(|vat| (vat, None)),
+        Some(folder) => opened(folder, options),
+    };
+    let (mut vat, kept) = match made {
+        Ok(made) => made,
+        Err(p) => {
+            output::problem(&p);
             return 1;
         }
     };
-    let level = options.level.unwrap_or(Level::Ses);
     let turns = Turns::of(&mut vat);
-    let mut eval = |entry: &str| eval(&mut vat, &turns, entry, level);
-    if std::io::stdin().is_terminal() { terminal(&mut eval) } else { piped(&mut eval) }
+    let mut session = Session { vat, turns, level: options.level.unwrap_or(Level::Ses), kept };
+    let code = if std::io::stdin().is_terminal() { terminal(&mut session) } else { piped(&mut session) };
+    if let Some(k) = &session.kept
+        && let Err(e) = k.journal.store().seal()
+    {
+        output::store_failed(&e);
+    }
+    code
 }
 
-fn terminal(eval: &mut dyn FnMut(&str) -> bool) -> i32 {
-    let Ok(mut editor) = rustyline::DefaultEditor::new() else { return piped(eval) };
+fn no_memory(e: std::io::Error) -> Problem {
+    problem("E-MEMORY", format!("cannot reserve memory for a vat: {e}"), "raise the limit of address space (ulimit -v)")
+}
+
+/// A new vat whose strings have a key.
+fn fresh(shared: &Shared, options: &Options) -> Result<Vat, Problem> {
+    let mut vat = Vat::new(shared, VAT, options.quota).map_err(no_memory)?;
+    let no_random = |e| problem("E-RANDOM", format!("the system gives no random bytes: {e}"), "try again");
+    vat.set_hash_key(crate::powers::Powers::hash_key().map_err(no_random)?);
+    Ok(vat)
+}
+
+/// A vat as its store has it.
+fn opened(folder: &Path, options: &Options) -> Result<(Vat, Option<Kept>), Problem> {
+    let shared = Shared::new(options.unlocked).map_err(no_memory)?;
+    let opened = state::open(folder, true)?;
+    let mut journal = Journal::new(opened.store.clone());
+    if journal.files()?.is_some() {
+        let message = format!("{} holds the state of a program, not of a REPL", folder.display());
+        return Err(problem("E-STATE", message, "name another folder, or use `drses vat call`"));
+    }
+    // checks that the store has the base of this build
+    journal.restore_programs(&shared)?;
+    let woken = journal::wake(&**journal.store(), &shared, VAT, options.quota)?;
+    let vat = match woken {
+        Some(mut vat) => {
+            vat.record();
+            vat
+        }
+        None => {
+            let mut vat = fresh(&shared, options)?;
+            vat.record();
+            journal.mark_repl(&shared);
+            vat
+        }
+    };
+    let node = Node::new(Config { durable: true, ..Config::default() }, Box::new(Nothing));
+    Ok((vat, Some(Kept { shared, journal, node, _opened: opened })))
+}
+
+/// A REPL has no programs.
+struct Nothing;
+
+impl node::Programs for Nothing {
+    fn named_by(&self, _: u64, specifier: &str) -> Result<u64, String> {
+        Err(format!("a REPL knows no {specifier}"))
+    }
+    fn name(&self, _: u64) -> String {
+        "repl".to_owned()
+    }
+}
+
+impl Session {
+    /// One turn; it is durable before anything of it is seen.
+    fn turn(&mut self, code: Code) -> passable::TurnOutcome {
+        let vat = &mut self.vat;
+        let (outcome, _) = self.turns.run(|| vat.run(code));
+        let Some(k) = &mut self.kept else { return outcome };
+        if matches!(outcome.ending, Ending::Aborted(_)) {
+            return outcome;
+        }
+        let changes = self.vat.take_changes();
+        if let Err(why) = k.journal.turn(VAT, &changes, &k.shared) {
+            output::fatal("E-STATE", &format!("the changes of the entry cannot be stored: {why}"));
+        }
+        let ledger = k.journal.ledger.clone();
+        if let Some(batch) = k.journal.take(&mut k.node) {
+            let synced = ledger.append(batch).and_then(|a| ledger.sync(vec![a]));
+            synced.unwrap_or_else(|e| output::store_failed(&e));
+        }
+        outcome
+    }
+}
+
+fn terminal(session: &mut Session) -> i32 {
+    let Ok(mut editor) = rustyline::DefaultEditor::new() else { return piped(session) };
     eprintln!("drses: .help for help");
     let mut entry = String::new();
     loop {
@@ -59,7 +160,7 @@ fn terminal(eval: &mut dyn FnMut(&str) -> bool) -> i32 {
                 entry.push('\n');
                 if !unfinished(&entry) {
                     let _ = editor.add_history_entry(entry.trim_end());
-                    eval(&entry);
+                    eval(session, &entry);
                     entry.clear();
                 }
             }
@@ -69,7 +170,7 @@ fn terminal(eval: &mut dyn FnMut(&str) -> bool) -> i32 {
     }
 }
 
-fn piped(eval: &mut dyn FnMut(&str) -> bool) -> i32 {
+fn piped(session: &mut Session) -> i32 {
     let mut entry = String::new();
     let mut fine = true;
     for line in std::io::stdin().lock().split(b'\n') {
@@ -87,12 +188,12 @@ fn piped(eval: &mut dyn FnMut(&str) -> bool) -> i32 {
         entry.push_str(&line);
         entry.push('\n');
         if !unfinished(&entry) {
-            fine &= eval(&entry);
+            fine &= eval(session, &entry);
             entry.clear();
         }
     }
     if !entry.trim().is_empty() {
-        fine &= eval(&entry);
+        fine &= eval(session, &entry);
     }
     i32::from(!fine)
 }
@@ -108,13 +209,13 @@ fn unfinished(entry: &str) -> bool {
     parsed.has_errors() && parsed.diagnostics.iter().all(|d| d.span.start >= end || OPEN.contains(&d.code))
 }
 
-fn eval(vat: &mut Vat, turns: &Turns, entry: &str, level: Level) -> bool {
+fn eval(session: &mut Session, entry: &str) -> bool {
     if entry.trim().is_empty() {
         return true;
     }
-    match crate::bundle::compile(std::path::Path::new("repl"), entry, Goal::Script, Some(level), true) {
+    match crate::bundle::compile(std::path::Path::new("repl"), entry, Goal::Script, Some(session.level), true) {
         Ok(unit) => {
-            let (t, _) = turns.run(|| vat.run(Code::Entry(unit)));
+            let t = session.turn(Code::Entry(unit));
             let fine = report(&t);
             match &t.ending {
                 Ending::Value(text) => output::data(&format!("{}\n", output::safe(text))) && fine,

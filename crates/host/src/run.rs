@@ -23,6 +23,8 @@ pub struct Options {
     pub level: Option<Level>,
     pub unlocked: bool,
     pub quota: Quota,
+    /// The limits in `quota` were asked for: a program that is resumed has them from now on.
+    pub limits_asked: (bool, bool),
     /// What happens is written to this file, one JSON object a line.
     pub trace: Option<PathBuf>,
 }
@@ -144,7 +146,9 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     let config = node::Config { trace: options.trace.is_some(), ..node::Config::default() };
     let node = node::Node::new(config, Box::new(crate::pool::Named(shared.clone())));
     let start = Some(node::Event::Start { program, powers, limits });
-    crate::pool::run(crate::pool::Job { shared, node, journal: None, start, unclean: false, serves: false }, None)
+    let mode = crate::pool::Mode::Run;
+    let job = crate::begin::Job { shared, node, journal: None, start, unclean: false, mode, paused: false, limits: None };
+    crate::begin::run(job, None)
 }
 
 /// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.

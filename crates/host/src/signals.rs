@@ -6,7 +6,7 @@
 //! - a second signal ends the process at once: what is durable stays;
 //! - where there are no vats to wait for (scripts, REPL) Ctrl-C interrupts the turn that runs.
 use crate::output;
-use crate::pool::{Pool, World};
+use crate::pool::{Mode, Pool, World};
 use passable::{Ending, TurnOutcome};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
@@ -55,6 +55,7 @@ impl Pool {
     /// The process is asked to end: turns in hand are finished, no other begins.
     pub(crate) fn ask_to_end(self: &Arc<Self>, code: i32) {
         let mut w = self.lock();
+        let code = if w.mode == Mode::Serve { 0 } else { code };
         w.closing = w.closing.or(Some(code));
         self.clock.notify_one();
     }

@@ -13,7 +13,8 @@
 //! PROGRAMS   number                             name, modules by hash of their code, what they make
 //! CODE       hash                               a code unit
 //! UNITS      vat | index                        hash of a code unit of the vat
-//! ATTEMPTS   vat | number of the delivery       how often it was begun after an unclean stop
+//! ATTEMPTS   vat                                how often its next delivery was begun after an unclean stop
+//! ERRORS     vat                                turn and text of the last error that nobody handled
 //! ```
 //! Numbers in keys are big-endian, so that rows of one vat are together and in order. The heap of vat `v` is space `v`: its
 //! image as bytes exclusive-or the base's (so that what equals the base is zero, and takes no room).
@@ -33,6 +34,7 @@ pub const PROGRAMS: u8 = 9;
 pub const CODE: u8 = 10;
 pub const UNITS: u8 = 11;
 pub const ATTEMPTS: u8 = 12;
+pub const ERRORS: u8 = 13;
 
 /// Names in META.
 pub const META_NODE: &[u8] = b"node";
@@ -40,6 +42,9 @@ pub const META_PROGRAM: &[u8] = b"program";
 pub const META_BASE: &[u8] = b"base";
 pub const META_CLEAN: &[u8] = b"clean";
 pub const META_EXIT: &[u8] = b"exit";
+pub const META_INCARNATION: &[u8] = b"incarnation";
+/// What keeps the store besides a program: `repl`.
+pub const META_KIND: &[u8] = b"kind";
 
 pub fn vat(v: VatId) -> [u8; 4] {
     v.0.to_be_bytes()

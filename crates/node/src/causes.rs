@@ -106,6 +106,10 @@ impl Causes {
     pub fn running(&self) -> TurnId {
         self.running
     }
+    /// The turn that sent what this turn received; if that is forgotten: the host.
+    pub fn origin(&self, of: TurnId) -> TurnId {
+        self.last.iter().rev().find(|r| r.id == of).map_or(TurnId::default(), |r| r.by)
+    }
     /// The turns of a vat, oldest first.
     pub fn of(&self, vat: passable::VatId) -> Vec<TurnRecord> {
         self.last.iter().filter(|r| r.id.vat == vat).copied().collect()

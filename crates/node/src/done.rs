@@ -14,12 +14,19 @@ use passable::{TurnOutcome, VatId, What};
 
 impl Node {
     pub(crate) fn turn_done(&mut self, vat: VatId, delivery: Delivery, outcome: TurnOutcome) {
-        let Some(v) = self.vat_mut(vat) else { return };
+        let Some(v) = self.vat_mut(vat) else {
+            // it was ended meanwhile: what the delivery named is let go
+            return self.release_all(&delivery.what);
+        };
         let Some(current) = v.current.take() else { return };
         let id = TurnId { vat, turn: v.turns };
         self.pending -= 1;
         if current.stored {
             self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
+        }
+        if !current.dropped.is_empty() || !current.retired.is_empty() {
+            // its row may say that the vat is to be told what it has been told
+            self.dirty.vat(vat);
         }
         self.causes.set_running(id);
         let lines = outcome.output;
@@ -35,6 +42,7 @@ impl Node {
             }
             if matches!(outcome.ending, Ending::NoStart) && self.main == current.start {
                 self.nothing_to_start = true;
+                self.dirty.meta = true;
             }
             self.consumed(vat, &delivery.what);
             for op in outcome.ops {
@@ -59,7 +67,7 @@ impl Node {
         self.traces.iter().find(|t| t.text == text).map_or_else(Vec::new, |t| t.places.clone())
     }
 
-    fn report(&mut self, kind: Trouble, vat: VatId, text: String, id: TurnId) {
+    pub(crate) fn report(&mut self, kind: Trouble, vat: VatId, text: String, id: TurnId) {
         self.told.problem(id, &text);
         let causes = self.causes.chain(id);
         let places = self.places(&text);
@@ -84,17 +92,7 @@ impl Node {
     fn aborted(&mut self, vat: VatId, id: TurnId, delivery: Delivery, current: Current, why: &Aborted) {
         self.told.aborted(id, why.text());
         let Delivery { what, dropped, retired } = delivery;
-        for (n, _) in &dropped {
-            self.dirty.export(ObjectId { vat, n: *n });
-        }
-        if let Some(v) = self.vat_mut(vat) {
-            // what the delivery brought besides is brought by the next one
-            v.retired.splice(0..0, retired);
-            for (n, _) in dropped {
-                v.exports.entry(n).or_default();
-                v.loose.push(n);
-            }
-        }
+        self.bring_back(vat, dropped, retired);
         match &what {
             What::Message(m) if m.answer.is_some() => {
                 if let Some(p) = m.answer {
@@ -114,9 +112,10 @@ impl Node {
                 let bytes = crate::route::size(&what);
                 self.dirty.inbox(vat, current.seq);
                 if let Some(v) = self.vat_mut(vat) {
-                    // in the place of the one that it replaces
+                    // in the place of the one that it replaces: by number, since a scheduler may have taken one from the middle
                     let (seq, stored) = (current.seq, false);
-                    v.inbox.push_front(crate::Queued { what, origin: id, last_chance: true, bytes, seq, stored });
+                    let at = v.inbox.partition_point(|q| q.seq < seq);
+                    v.inbox.insert(at, crate::Queued { what, origin: id, last_chance: true, bytes, seq, stored });
                     v.inbox_bytes += bytes;
                     self.pending += 1;
                 }
@@ -143,23 +142,13 @@ impl Node {
         }
     }
 
-    pub(crate) fn pause(&mut self, vat: VatId, text: String, id: TurnId) {
-        self.dirty.vat(vat);
-        let Some(v) = self.vat_mut(vat) else { return };
-        if std::mem::replace(&mut v.paused, true) {
-            return;
-        }
-        let waiting = v.inbox.len() as u64;
-        self.pending -= waiting;
-        self.report(Trouble::Paused, vat, text, id);
-    }
-
     /// The vat is no more: what waits for it and what it owes is rejected.
     pub(crate) fn end_vat(&mut self, vat: VatId, why: &str) {
         let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(Option::take) else { return };
         if !v.paused {
             self.pending -= v.inbox.len() as u64;
         }
+        self.pending -= u64::from(v.current.is_some());
         self.dirty.ended(vat, &v);
         if let Some(root) = v.root
             && Some(root) != self.main
@@ -212,9 +201,12 @@ impl Node {
             v.current.as_ref().and_then(|c| c.start).or(waiting)
         });
         if let Some(v) = self.vat_mut(vat)
-            && v.current.take().is_some()
+            && let Some(current) = v.current.take()
         {
             self.pending -= 1;
+            if current.stored {
+                self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
+            }
         }
         if let Some(p) = answer {
             self.settle(p, true, Data::error("Error", why));

@@ -117,7 +117,9 @@ fn vat_row(v: &Vat) -> Vec<u8> {
     p.maybe_promise(v.root);
     // what a turn in flight was told it is told again
     let told = v.current.iter().flat_map(|c| c.dropped.iter().map(|d| d.0));
-    let loose: Vec<u64> = told.chain(v.loose.iter().copied()).collect();
+    let mut loose: Vec<u64> = told.chain(v.loose.iter().copied()).collect();
+    loose.sort_unstable();
+    loose.dedup();
     p.number(loose.len() as u64);
     loose.into_iter().for_each(|n| p.number(n));
     let retired: Vec<Ref> = v.current.iter().flat_map(|c| c.retired.iter().copied()).chain(v.retired.iter().copied()).collect();
@@ -154,6 +156,7 @@ fn export_row(e: &Export) -> Vec<u8> {
     let mut p = Put::new();
     p.vats(e.holders.iter());
     p.vats(e.recognisers.iter());
+    p.number(e.born);
     p.done()
 }
 
@@ -299,12 +302,18 @@ impl Node {
         n.vats.resize_with(vats, || None);
         for (key, value) in store.scan(rows::VATS, &[], None, usize::MAX) {
             let id = u32::from_be_bytes(key.as_slice().try_into().map_err(|_| Bad)?);
-            *n.vats.get_mut(id as usize).ok_or(Bad)? = Some(Box::new(read_vat(&value)?));
+            let mut v = read_vat(&value)?;
+            // an export that nobody holds has no row of its own: it is here until its vat is told
+            for n in &v.loose {
+                v.exports.entry(*n).or_default();
+            }
+            *n.vats.get_mut(id as usize).ok_or(Bad)? = Some(Box::new(v));
         }
         for (key, value) in store.scan(rows::EXPORTS, &[], None, usize::MAX) {
             let (vat, number) = rows::read_pair(&key).ok_or(Bad)?;
             let mut g = Get::new(&value);
-            let e = Export { holders: holders(g.vats()?), recognisers: holders(g.vats()?), transit: 0, stored: true };
+            let (held, recognised) = (holders(g.vats()?), holders(g.vats()?));
+            let e = Export { holders: held, recognisers: recognised, transit: 0, stored: true, born: g.number()? };
             n.vat_mut(vat).ok_or(Bad)?.exports.insert(number, e);
         }
         for (key, value) in store.scan(rows::PROMISES, &[], None, usize::MAX) {
@@ -324,10 +333,13 @@ impl Node {
             let (vat, seq) = rows::read_pair(&key).ok_or(Bad)?;
             let q = read_delivery(&value, seq)?;
             let v = n.vat_mut(vat).ok_or(Bad)?;
+            // what came since the vat's row was written has numbers above the one it tells
+            v.next_seq = v.next_seq.max(seq + 1);
             v.inbox_bytes += q.bytes;
             v.inbox.push_back(q);
         }
         n.count_transit();
+        n.search.changed = true;
         Ok(Some(n))
     }
 
@@ -382,5 +394,51 @@ impl Node {
             State::Settled { .. } => Some(None),
             _ => None,
         }
+    }
+
+    /// All that is stored of it, one fact a line, whatever came in which order; a turn in flight counts as one that waits. For
+    /// checks: a node that is restored says the same as the one whose changes were stored.
+    pub fn describe(&self) -> Vec<String> {
+        let mut all = vec![format!("next promise {}, main {:?}", self.next_promise, self.main)];
+        for (id, v) in self.vats.iter().enumerate() {
+            let Some(v) = v.as_deref() else { continue };
+            let current = v.current.as_ref();
+            let mut inbox: Vec<u64> = v.inbox.iter().map(|q| q.seq).chain(current.map(|c| c.seq)).collect();
+            inbox.sort_unstable();
+            let told = current.map_or(&[][..], |c| &c.dropped);
+            let mut loose: Vec<u64> = told.iter().map(|d| d.0).chain(v.loose.iter().copied()).collect();
+            loose.sort_unstable();
+            loose.dedup();
+            let none = Export::default();
+            let held = |n: &u64| !v.exports.contains_key(n);
+            let mut exports: Vec<(u64, &Export)> = v.exports.iter().map(|(n, e)| (*n, e)).collect();
+            exports.extend(loose.iter().filter(|n| held(n)).map(|n| (*n, &none)));
+            exports.sort_by_key(|e| e.0);
+            all.push(format!(
+                "vat {id}: {} turns, next {}, paused {}, inbox {inbox:?}, loose {loose:?}",
+                v.turns, v.next_seq, v.paused
+            ));
+            for (n, e) in exports {
+                let list = |h: &Holders| {
+                    let mut all: Vec<VatId> = h.iter().collect();
+                    all.sort();
+                    all
+                };
+                all.push(format!(
+                    "export {id}/{n}: held {:?}, known {:?}, in transit {}",
+                    list(&e.holders),
+                    list(&e.recognisers),
+                    e.transit
+                ));
+            }
+        }
+        let mut promises: Vec<(&PromiseId, &Promise)> = self.promises.iter().collect();
+        promises.sort_by_key(|p| *p.0);
+        for (id, p) in promises {
+            let waiting: Vec<u64> = p.waiting.iter().map(|w| w.1.seq).collect();
+            let row = promise_row(p);
+            all.push(format!("promise {}/{}: {row:?}, waiting {waiting:?}, in transit {}", id.vat.0, id.n, p.transit));
+        }
+        all
     }
 }

@@ -20,6 +20,7 @@ mod causes;
 mod done;
 mod durable;
 mod garbage;
+mod operate;
 mod refs;
 mod route;
 mod tracing;
@@ -75,9 +76,16 @@ pub enum Event {
         body: Data,
         reply: u64,
     },
-    /// The first delivery of a vat is given up: processes have died of it.
+    /// A delivery is given up: processes have died of it.
     Park {
         vat: VatId,
+        delivery: Delivery,
+    },
+    /// The turn that was asked for did not begin: the vat is paused and keeps the delivery. With a reason that is an error.
+    NotRun {
+        vat: VatId,
+        delivery: Delivery,
+        why: Option<String>,
     },
     /// The operator stops a vat, lets it go on, ends it, changes its limits.
     Pause {
@@ -175,6 +183,15 @@ pub enum Trouble {
     Limit,
     /// The vat takes no more deliveries: its heap is damaged, or it could not even take a rejection.
     Paused,
+}
+
+/// An object that others hold, for operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    pub n: u64,
+    pub holders: Vec<VatId>,
+    /// The vat's turn that first gave it away.
+    pub born: u64,
 }
 
 /// Which program a literal specifier names: pure.
@@ -308,8 +325,11 @@ impl Node {
             Event::Quiet => self.quiet(),
             Event::Run { vat, index } => self.run_at(vat, index),
             Event::Call { vat, body, reply } => self.call(vat, body, reply),
-            Event::Park { vat } => self.park(vat),
-            Event::Pause { vat } => self.pause(vat, "Error: paused by the operator".to_owned(), TurnId::default()),
+            Event::Park { vat, delivery } => self.park(vat, delivery),
+            Event::NotRun { vat, delivery, why } => self.not_run(vat, delivery, why),
+            Event::Pause { vat } => {
+                self.stop(vat);
+            }
             Event::Unpause { vat } => self.unpause(vat),
             Event::Kill { vat } => self.end_vat(vat, "the vat was ended by the operator"),
             Event::Limit { vat, limits } => {
@@ -360,12 +380,17 @@ impl Node {
     pub fn queue(&self, vat: VatId) -> (usize, u64) {
         self.vat_ref(vat).map_or((0, 0), |v| (v.inbox.len(), v.inbox_bytes))
     }
-    /// Its exports: number, and who holds each.
-    pub fn exports(&self, vat: VatId) -> Vec<(u64, Vec<VatId>)> {
-        let mut all: Vec<(u64, Vec<VatId>)> =
-            self.vat_ref(vat).map_or(Vec::new(), |v| v.exports.iter().map(|(n, e)| (*n, e.holders.iter().collect())).collect());
-        all.sort();
+    /// Its exports, oldest first.
+    pub fn exports(&self, vat: VatId) -> Vec<Exported> {
+        let Some(v) = self.vat_ref(vat) else { return Vec::new() };
+        let exported = |(n, e): (&u64, &Export)| Exported { n: *n, holders: e.holders.iter().collect(), born: e.born };
+        let mut all: Vec<Exported> = v.exports.iter().map(exported).collect();
+        all.sort_by_key(|e| e.n);
         all
+    }
+    /// A turn of it is in flight.
+    pub fn is_running(&self, vat: VatId) -> bool {
+        self.vat_ref(vat).is_some_and(|v| v.current.is_some())
     }
     /// The last turns of a vat that are remembered, oldest first.
     pub fn log(&self, vat: VatId) -> Vec<TurnRecord> {
@@ -378,6 +403,14 @@ impl Node {
     /// The turn that sent what this turn received, while it is remembered.
     pub fn cause(&self, id: TurnId) -> TurnId {
         self.causes.chain(id).first().map_or(TurnId::default(), |r| r.by)
+    }
+    /// One more than the number of the vat that was made last.
+    pub fn made(&self) -> u32 {
+        self.vats.len() as u32
+    }
+    /// The number in its inbox of the delivery that is in flight; it stays the same when that runs again after a crash.
+    pub fn in_flight(&self, vat: VatId) -> Option<u64> {
+        self.vat_ref(vat)?.current.as_ref().map(|c| c.seq)
     }
     /// Turns of a vat so far.
     pub fn turns(&self, vat: VatId) -> u64 {
@@ -403,41 +436,6 @@ impl Node {
         }
         if let Some(e) = self.promise_mut(answer) {
             e.holders.insert(passable::HOST);
-        }
-    }
-
-    fn call(&mut self, vat: VatId, body: Data, reply: u64) {
-        let Some(root) = self.vat_ref(vat).and_then(|v| v.root) else {
-            let value = Data::error("Error", "there is no such vat");
-            return self.out.push(Effect::Reply { to: reply, rejected: true, value });
-        };
-        let answer = self.new_promise_id();
-        let mut p = Promise::new(refs::NOBODY, passable::HOST);
-        p.listeners.insert(passable::HOST);
-        p.handled = true;
-        self.insert_promise(answer, p);
-        self.replies.insert(answer, reply);
-        let msg = Box::new(passable::Message { target: passable::Target::Promise(root), body, answer: Some(answer), id: 0 });
-        self.send_to_promise(passable::HOST, root, msg, TurnId::default());
-    }
-
-    fn park(&mut self, vat: VatId) {
-        let Some(v) = self.vat_mut(vat) else { return };
-        let Some(current) = v.current.take() else { return };
-        self.pending -= 1;
-        if current.stored {
-            self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
-        }
-        let text = "Error: parked: the process died each time this delivery ran".to_owned();
-        self.pause(vat, text, TurnId::default());
-    }
-
-    fn unpause(&mut self, vat: VatId) {
-        self.dirty.vat(vat);
-        let Some(v) = self.vat_mut(vat) else { return };
-        if std::mem::replace(&mut v.paused, false) {
-            self.pending += self.vat_ref(vat).map_or(0, |v| v.inbox.len() as u64);
-            self.schedule(vat);
         }
     }
 

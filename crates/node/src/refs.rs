@@ -90,9 +90,15 @@ pub(crate) struct Export {
     pub transit: u32,
     /// It has a row in the store.
     pub stored: bool,
+    /// The vat's turn that first gave it away.
+    pub born: u64,
 }
 
 impl Export {
+    /// One that is given away in the vat's turn `born`.
+    pub fn new(born: u64) -> Export {
+        Export { born, ..Export::default() }
+    }
     pub fn is_loose(&self) -> bool {
         self.holders.is_empty() && self.transit == 0
     }
@@ -171,7 +177,8 @@ impl Node {
             Ref::Power(_) => true,
             Ref::Object(o) if o.vat == vat => {
                 if let Some(v) = self.vat_mut(vat) {
-                    v.exports.entry(o.n).or_default();
+                    let turns = v.turns;
+                    v.exports.entry(o.n).or_insert_with(|| Export::new(turns));
                 }
                 true
             }

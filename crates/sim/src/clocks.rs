@@ -12,13 +12,25 @@ pub struct Clocks {
 
 impl Clocks {
     pub fn begin(&mut self, id: TurnId, by: TurnId) {
-        let mut c = self.of.get(&TurnId { vat: id.vat, turn: id.turn.wrapping_sub(1) }).cloned().unwrap_or_default();
+        // the vat's last turn; a number may be missing, since a turn that a crash undid is not done again under it
+        let before = self.of.range(TurnId { vat: id.vat, turn: 0 }..id).next_back();
+        let mut c = before.map(|t| t.1.clone()).unwrap_or_default();
         for (v, t) in self.of.get(&by).into_iter().flatten() {
             let at = c.entry(*v).or_default();
             *at = (*at).max(*t);
         }
         c.insert(id.vat, id.turn);
         self.of.insert(id, c);
+    }
+
+    /// A crash undid all turns of a vat after `turn`.
+    pub fn forget_after(&mut self, vat: VatId, turn: u64) {
+        self.of.retain(|id, _| id.vat != vat || id.turn <= turn);
+    }
+
+    /// A crash undid the making of this vat and of all after it.
+    pub fn forget_from(&mut self, vats: u32) {
+        self.of.retain(|id, _| id.vat.0 < vats);
     }
 
     /// `a` is `b`, or could have caused it. What the host sends is kept in its order.

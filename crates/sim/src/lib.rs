@@ -3,6 +3,9 @@
 //!
 //! In: a program and a seed. Out: what it printed, what nobody handled, how it ended. The same seed gives the same run.
 //!
+//! A world is fleeting (`World::new`), or it has a store (`World::durable`): then the process dies between any two effects, loses what
+//! its disk lost, and goes on; `hunt` runs many seeds and makes failures small.
+//!
 //! Invariants
 //! - each step is one that could have happened: a waiting delivery may overtake another one only if nothing that caused
 //!   its sending followed the other's sending (causal order: O1 and O2 hold in every order chosen, and the choice is free
@@ -11,11 +14,23 @@
 //!
 //! Must never know: `host`, the machine's clock, its files.
 pub mod clocks;
+mod disk;
+pub mod hunt;
+mod life;
+pub mod mistakes;
+pub mod plan;
+pub mod programs;
 pub mod random;
+pub mod states;
+mod watch;
 
 use clocks::Clocks;
+use disk::Durable;
+use journal::{Journal, Out};
+use mistakes::Mistake;
 use node::{Config, Effect, Event, Node, Report};
 use passable::{Data, Delivery, Limits, PromiseId, TurnId, VatId, Writer};
+use plan::Plan;
 use random::Random;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,6 +48,8 @@ pub enum Outcome {
     Rejected(String),
     /// More steps than were allowed.
     Steps,
+    /// Something that must hold did not.
+    Broken(String),
 }
 
 /// What came of a run.
@@ -43,6 +60,12 @@ pub struct Run {
     pub lines: Vec<String>,
     pub reports: Vec<Report>,
     pub turns: u64,
+    /// How often the process died.
+    pub deaths: u64,
+    /// A delivery was given up, since the process had died of it too often.
+    pub parked: bool,
+    /// What happened, if it was to be told.
+    pub trace: Vec<String>,
     /// Objects that vats hold of each other, and promises that more than one vat knows, at the end.
     pub exports: usize,
     pub promises: usize,
@@ -60,14 +83,43 @@ pub struct World {
     delays: BTreeSet<(u64, u64, PromiseId)>,
     asked: u64,
     clocks: Clocks,
-    /// The delivery to be run, as the node gave it.
-    due: Option<(VatId, Delivery)>,
+    /// Turns in flight, as the node gave them out.
+    running: Vec<(VatId, Delivery)>,
     lines: Vec<String>,
     reports: Vec<Report>,
     ended: Option<Outcome>,
     turns: u64,
     /// Look at every heap after every turn.
     pub verify: bool,
+    program: u64,
+    durable: Option<Durable>,
+    plan: Plan,
+    mistake: Option<Mistake>,
+    steps: u64,
+    next_fault: usize,
+    /// The fault that came last and has not killed yet.
+    current: Option<plan::Fault>,
+    args: Vec<String>,
+    start_limits: Option<Limits>,
+    /// A row of the inbox that a mistake brings back.
+    again: Option<(Vec<u8>, Vec<u8>)>,
+    deaths: u64,
+    parked: bool,
+    /// The disk has room again from this step on.
+    full_until: u64,
+    /// Images of vats that sleep, to be compared when they wake.
+    asleep: BTreeMap<VatId, Vec<u8>>,
+    /// Vats whose next delivery was begun by a process that died.
+    suspects: BTreeSet<VatId>,
+    /// Vats whose delivery in flight is counted as an attempt.
+    counted: BTreeSet<VatId>,
+    /// How often the deliveries of suspects were begun, by their numbers.
+    begun: BTreeMap<(VatId, u64), u64>,
+    /// A vat whose program has this name is paused when it has run a while, for ever.
+    pub pause: Option<String>,
+    /// What happens is written down.
+    pub tell: bool,
+    trace: Vec<String>,
 }
 
 struct Named(Arc<Shared>);
@@ -84,9 +136,17 @@ impl node::Programs for Named {
 impl World {
     /// A world that will run an installed program.
     pub fn new(shared: &Arc<Shared>, program: u64, args: &[String], limits: Limits, seed: u64) -> World {
-        let mut w = World {
+        let mut w = World::empty(shared, program, false, seed);
+        let powers = vat::powers_data(&passable::Power::ALL, args);
+        w.step(Event::Start { program, powers, limits });
+        w
+    }
+
+    fn empty(shared: &Arc<Shared>, program: u64, durable: bool, seed: u64) -> World {
+        let config = Config { manual: true, durable, ..Config::default() };
+        World {
             shared: shared.clone(),
-            node: Node::new(Config { manual: true, ..Config::default() }, Box::new(Named(shared.clone()))),
+            node: Node::new(config, Box::new(Named(shared.clone()))),
             vats: BTreeMap::new(),
             limits: BTreeMap::new(),
             random: Random::new(seed),
@@ -94,16 +154,33 @@ impl World {
             delays: BTreeSet::new(),
             asked: 0,
             clocks: Clocks::default(),
-            due: None,
+            running: Vec::new(),
             lines: Vec::new(),
             reports: Vec::new(),
             ended: None,
             turns: 0,
             verify: false,
-        };
-        let powers = vat::powers_data(&passable::Power::ALL, args);
-        w.step(Event::Start { program, powers, limits });
-        w
+            program,
+            durable: None,
+            plan: Plan::calm(),
+            mistake: None,
+            steps: 0,
+            next_fault: 0,
+            current: None,
+            args: Vec::new(),
+            start_limits: None,
+            again: None,
+            deaths: 0,
+            parked: false,
+            full_until: 0,
+            asleep: BTreeMap::new(),
+            suspects: BTreeSet::new(),
+            counted: BTreeSet::new(),
+            begun: BTreeMap::new(),
+            pause: None,
+            tell: false,
+            trace: Vec::new(),
+        }
     }
 
     /// Runs to the end, at most so many turns.
@@ -111,14 +188,15 @@ impl World {
         while self.ended.is_none() {
             if self.turns >= max_turns {
                 self.ended = Some(Outcome::Steps);
-            } else if !self.one() {
-                self.ended = Some(Outcome::Done);
+            } else if !(if self.durable.is_some() { self.one_durably() } else { self.one() }) {
+                self.ended = self.ended.take().or(Some(Outcome::Done));
             }
         }
         let outcome = self.ended.unwrap_or(Outcome::Done);
         let exports = self.node.vats().map(|v| self.node.held(v)).sum();
         let promises = self.node.promises();
-        Run { outcome, lines: self.lines, reports: self.reports, turns: self.turns, exports, promises }
+        let (deaths, parked, trace) = (self.deaths, self.parked, self.trace);
+        Run { outcome, lines: self.lines, reports: self.reports, turns: self.turns, deaths, parked, trace, exports, promises }
     }
 
     /// One thing happens; false: nothing can.
@@ -130,16 +208,20 @@ impl World {
         }
         let (vat, index) = choices[self.random.below(choices.len() as u64) as usize];
         self.step(Event::Run { vat, index });
-        if let Some((vat, delivery)) = self.due.take() {
+        if let Some((vat, delivery)) = self.running.pop() {
             self.turn(vat, delivery);
         }
-        // now and then a vat is found idle
+        self.find_idle();
+        true
+    }
+
+    /// Now and then a vat is found idle.
+    fn find_idle(&mut self) {
         if self.random.chance(1, 32) {
             let all: Vec<VatId> = self.node.vats().collect();
             let vat = all[self.random.below(all.len() as u64) as usize];
             self.step(Event::Idle { vat });
         }
-        true
     }
 
     /// Every delivery that may come next.
@@ -167,14 +249,21 @@ impl World {
         let Some(&(due, n, p)) = self.delays.first() else { return false };
         self.delays.remove(&(due, n, p));
         self.now_ms = self.now_ms.max(due);
+        if let Some(j) = self.journal() {
+            j.delay_over(p);
+        }
         self.step(Event::Answer { promise: p, rejected: false, value: Data::undefined() });
         true
     }
 
+    fn quota(&self, vat: VatId) -> Quota {
+        let limits = self.limits.get(&vat).copied().unwrap_or_else(|| self.node.limits(vat));
+        Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions }
+    }
+
     fn turn(&mut self, vat: VatId, delivery: Delivery) {
         self.turns += 1;
-        let limits = self.limits[&vat];
-        let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
+        let quota = self.quota(vat);
         let v = match self.vats.entry(vat) {
             std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
             std::collections::btree_map::Entry::Vacant(e) => match Vat::new(&self.shared, vat, quota) {
@@ -203,6 +292,17 @@ impl World {
         }
     }
 
+    fn journal(&mut self) -> Option<&mut Journal> {
+        Some(&mut self.durable.as_mut()?.life.as_mut()?.journal)
+    }
+
+    fn note(&mut self, what: impl FnOnce(&World) -> String) {
+        if self.tell {
+            let text = format!("{:5} {}", self.steps, what(self));
+            self.trace.push(text);
+        }
+    }
+
     fn carry_out(&mut self, effect: Effect) -> Option<Event> {
         let answer = |promise, value| Some(Event::Answer { promise, rejected: false, value });
         match effect {
@@ -212,15 +312,23 @@ impl World {
             Effect::RunTurn { vat, delivery } => {
                 let id = TurnId { vat, turn: self.node.turns(vat) };
                 self.clocks.begin(id, self.node.cause(id));
-                self.due = Some((vat, delivery));
+                self.running.push((vat, delivery));
             }
             Effect::EndVat { vat } => {
                 self.vats.remove(&vat);
+                self.asleep.remove(&vat);
+                if let Some(j) = self.journal() {
+                    j.ended(vat);
+                }
             }
             Effect::Now { answer: p } => return answer(p, Data::number(self.now_ms as f64)),
             Effect::Delay { ms, answer } => {
                 self.asked += 1;
-                self.delays.insert((self.now_ms.saturating_add(ms), self.asked, answer));
+                let due = self.now_ms.saturating_add(ms);
+                self.delays.insert((due, self.asked, answer));
+                if let Some(j) = self.journal() {
+                    j.delay(answer, due, ms);
+                }
             }
             Effect::Random { bytes, answer: p } => {
                 let mut w = Writer::new();
@@ -230,12 +338,21 @@ impl World {
                 }
                 return answer(p, w.done());
             }
-            Effect::Cancel { answer } => self.delays.retain(|d| d.2 != answer),
-            Effect::Output { lines, aborted: false, .. } => {
-                self.lines.extend(lines.into_iter().filter(|l| !l.error).map(|l| l.text));
+            Effect::Cancel { answer } => {
+                self.delays.retain(|d| d.2 != answer);
+                if let Some(j) = self.journal() {
+                    j.delay_over(answer);
+                }
             }
+            Effect::Output { lines, aborted: false, .. } => match self.journal() {
+                Some(j) => j.lines(lines),
+                None => self.lines.extend(lines.into_iter().filter(|l| !l.error).map(|l| l.text)),
+            },
             Effect::Output { .. } => {}
-            Effect::Report(r) => self.reports.push(r),
+            Effect::Report(r) => match self.journal() {
+                Some(j) => j.waiting.output.push(Out::Report { report: Box::new(r), names: Vec::new() }),
+                None => self.reports.push(r),
+            },
             Effect::Started { rejected: Some(reason), .. } => self.ended = Some(Outcome::Rejected(reason.describe())),
             Effect::Started { rejected: None, .. } | Effect::Reply { .. } => {}
         }

@@ -55,17 +55,17 @@ fn all_well(seed: u64, run: &Run) {
 
 #[test]
 fn what_is_sent_on_a_reference_arrives_in_that_order() {
-    each_seed("tests/programs/order.js", true, all_well);
+    each_seed("programs/order.js", true, all_well);
 }
 
 #[test]
 fn a_reference_passed_on_is_used_after_what_was_sent_on_it_before() {
-    each_seed("tests/programs/grant.js", true, all_well);
+    each_seed("programs/grant.js", true, all_well);
 }
 
 #[test]
 fn what_nobody_holds_is_given_back_circles_among_vats_too() {
-    each_seed("tests/programs/garbage.js", true, |seed, run| {
+    each_seed("programs/garbage.js", true, |seed, run| {
         all_well(seed, run);
         // the roots of two vats, the promises of those, and of what start returned
         assert!(run.exports <= 3, "seed {seed}: {} exports are still held", run.exports);
@@ -75,7 +75,7 @@ fn what_nobody_holds_is_given_back_circles_among_vats_too() {
 
 #[test]
 fn whatever_is_sent_arrives_as_what_it_is() {
-    each_of(seeds() / 4, "tests/programs/chaos.js", true, |seed, run| {
+    each_of(seeds() / 4, "programs/chaos.js", true, |seed, run| {
         all_well(seed, run);
         assert!(run.promises < 2000, "seed {seed}: {} promises are still known", run.promises);
     });
@@ -84,9 +84,9 @@ fn whatever_is_sent_arrives_as_what_it_is() {
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let mut first = Vec::new();
-    each_seed("tests/programs/order.js", false, |_, run| first.push((run.turns, run.lines.clone())));
+    each_seed("programs/order.js", false, |_, run| first.push((run.turns, run.lines.clone())));
     let mut again = Vec::new();
-    each_seed("tests/programs/order.js", false, |_, run| again.push((run.turns, run.lines.clone())));
+    each_seed("programs/order.js", false, |_, run| again.push((run.turns, run.lines.clone())));
     assert_eq!(first, again);
     let lengths: std::collections::BTreeSet<u64> = first.iter().map(|f| f.0).collect();
     assert!(lengths.len() > 1, "the seeds choose different orders");

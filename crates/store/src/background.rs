@@ -54,9 +54,17 @@ pub struct Background {
 impl Background {
     /// Begin to keep the log of `store` short.
     pub fn start(store: Arc<FileStore>) -> Result<Background> {
+        if lock(&store.state).segments.len() as u64 > 2 * store.options.segments_max() {
+            // processes that were killed before they could: this one does it before anything else
+            match store.merge_step() {
+                Err(error) if error.kind() != ErrorKind::Full => return Err(error),
+                _ => {}
+            }
+        }
         store.prepare_segments()?;
         let shared = store.clone();
         let spawned = thread::Builder::new().name("store-merge".to_owned()).spawn(move || run(&shared));
+        store.bell.ring();
         let thread = spawned.map_err(|error| crate::Error::io("starting the thread that merges", &error))?;
         Ok(Background { store, thread: Some(thread) })
     }
@@ -75,9 +83,8 @@ impl Drop for Background {
 
 fn run(store: &FileStore) {
     while store.bell.wait() {
-        let worked = store.prepare_segments().and_then(|()| {
-            if store.stats_log_bytes() >= store.options.merge_bytes { store.merge_step().map(drop) } else { Ok(()) }
-        });
+        let worked =
+            store.prepare_segments().and_then(|()| if store.log_is_long() { store.merge_step().map(drop) } else { Ok(()) });
         match worked {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Full => {}
@@ -88,7 +95,9 @@ fn run(store: &FileStore) {
 }
 
 impl FileStore {
-    fn stats_log_bytes(&self) -> u64 {
-        lock(&self.state).log_bytes
+    /// In bytes, or in segments: each opening begins one, so a process that is killed again and again leaves many with little in each.
+    pub(crate) fn log_is_long(&self) -> bool {
+        let state = lock(&self.state);
+        state.log_bytes >= self.options.merge_bytes || state.segments.len() as u64 > self.options.segments_max()
     }
 }

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 
 pub use real::{Counts, RealDisk};
-pub use record::{RecordingDisk, replay};
+pub use record::{RecordingDisk, event_bytes, replay};
 pub use sim::{Crash, Random, SimDisk};
 
 /// The unit in which a disk is assumed to write whole or not at all.

@@ -62,6 +62,8 @@ impl Default for Options {
 
 /// The smallest segment: room for a head and some frames.
 const SEGMENT_BYTES_MIN: u32 = 16 << 10;
+/// Segments in use beyond those that a log of `merge_bytes` fills.
+const SEGMENTS_SLACK: u64 = 4;
 /// A frame is closed when it has grown to this, if a single batch is not longer.
 const FRAME_BYTES_TARGET: usize = 4 << 20;
 
@@ -75,6 +77,11 @@ impl Options {
 
     pub(crate) fn frame_bytes_target(&self) -> usize {
         FRAME_BYTES_TARGET.min(self.segment_bytes as usize / 8)
+    }
+
+    /// Segments that may be in use before `Background` merges.
+    pub(crate) fn segments_max(&self) -> u64 {
+        self.merge_bytes / u64::from(self.segment_bytes) + SEGMENTS_SLACK
     }
 
     pub(crate) fn validate(&self) -> Result<()> {

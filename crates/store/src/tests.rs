@@ -103,3 +103,27 @@ fn the_background_keeps_the_log_short_while_turns_go_on() {
     store.read(turns % 50, turns % 7 * 1000, &mut bytes).expect("can be read");
     assert_eq!(u64::from_le_bytes(bytes), turns);
 }
+
+#[test]
+fn openings_that_are_killed_do_not_pile_up_segments() {
+    let disk = SimDisk::new();
+    let options = Options { merge_bytes: 128 << 10, ..small() };
+    for n in 0..40u8 {
+        let store = Arc::new(open(&disk, options).expect("opens"));
+        let mut batch = Batch::new();
+        batch.put(1, &[n], &[n]);
+        store.append(&batch).expect("appended");
+        store.sync().expect("synced");
+        let background = Background::start(store.clone()).expect("starts");
+        let start = std::time::Instant::now();
+        while store.log_is_long() {
+            assert!(start.elapsed().as_secs() < 60, "the log is not merged");
+            std::thread::yield_now();
+        }
+        drop(background);
+    }
+    let segments = disk.list().expect("listed").iter().filter(|name| name.starts_with("log-")).count();
+    assert!(segments <= 16, "{segments} segments");
+    let store = open(&disk, options).expect("opens");
+    assert!((0..40).all(|n| store.get(1, &[n]).as_deref() == Some(&[n][..])));
+}

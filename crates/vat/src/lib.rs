@@ -23,14 +23,16 @@ use edge::Edge;
 use engine::cage::{Mem, value};
 use engine::cx::{Abort, Cx, Res, Value};
 use engine::machine::{Machine, Outcome, Saved, Turn};
-use engine::module::{self, ModuleIn};
+use engine::module;
 use engine::{interp, roots};
 use passable::{Aborted, Delivery, Line, TurnOutcome, VatId, What};
 use std::cell::RefCell;
 
 pub use edge::powers as powers_data;
 pub use engine::code::CodeUnit;
+pub use engine::engine::LoadedUnit;
 pub use engine::machine::Quota;
+pub use engine::module::ModuleIn;
 pub use passable::Ending;
 pub use program::{Program, Shared};
 pub use stored::Changes;
@@ -93,12 +95,46 @@ impl Vat {
         self.quota
     }
 
+    /// Other limits, from the next turn on.
+    pub fn set_quota(&mut self, quota: Quota) {
+        if quota != self.quota {
+            self.quota = quota;
+            self.machine.set_quota(quota);
+        }
+    }
+
+    pub fn heap_bytes(&self) -> u64 {
+        self.machine.heap_bytes()
+    }
+
+    /// Is the stored heap whole? Between turns.
+    pub fn verify(&self) -> Result<(), String> {
+        self.machine.verify()
+    }
+
+    /// What it holds besides the base: for each kind of object its name, a count, and bytes; most bytes first.
+    pub fn census(&self, shared: &Shared) -> std::io::Result<Vec<(&'static str, u64, u64)>> {
+        let base = Machine::new(shared.engine(), shared.base(), self.quota)?.census();
+        let of_base = |name| base.iter().find(|b| b.0 == name).map_or((0, 0), |b| (b.1, b.2));
+        let mut all: Vec<(&'static str, u64, u64)> = self
+            .machine
+            .census()
+            .into_iter()
+            .map(|(name, n, bytes)| (name, n.saturating_sub(of_base(name).0), bytes.saturating_sub(of_base(name).1)))
+            .filter(|c| c.1 > 0)
+            .collect();
+        all.sort_by_key(|c| (std::cmp::Reverse(c.2), c.0));
+        Ok(all)
+    }
+
     /// One turn that runs code as it is.
     pub fn run(&mut self, code: Code) -> TurnOutcome {
         let t = match code {
             Code::Script(unit) => self.machine.run_unit(unit).map(|()| Ending::Done),
             Code::Entry(unit) => {
+                let (id, key) = (self.id, self.hash_key);
                 let t = self.machine.turn(|cx, m| {
+                    begin(cx, m, id, key);
                     let global = roots::get(m, roots::R_GLOBAL);
                     let v = interp::run_unit(cx, m, unit, global)?;
                     show(cx, m, v)
@@ -135,12 +171,7 @@ impl Vat {
         let mut edge = Edge::new(self.machine.heap_marks(), &arrived);
         let (id, key) = (self.id, self.hash_key);
         let body = |cx: &mut Cx, m: Mem| {
-            if roots::get(m, roots::R_SELF) == value::UNDEF {
-                roots::set(cx, m, roots::R_SELF, value::from_num(id.0 as f64));
-                if let Some(key) = key {
-                    engine::string::draw_key(cx, m, key);
-                }
-            }
+            begin(cx, m, id, key);
             edge::gone(cx, m, d)?;
             let recent = &mut *arrived.borrow_mut();
             match &d.what {
@@ -184,6 +215,16 @@ impl Vat {
             traces: t.traces.into_iter().map(trace).collect(),
             instructions: t.instructions,
             heap_bytes: self.machine.heap_bytes(),
+        }
+    }
+}
+
+/// In its first turn a vat learns its number, and its strings their key.
+fn begin(cx: &mut Cx, m: Mem, id: VatId, key: Option<u128>) {
+    if roots::get(m, roots::R_SELF) == value::UNDEF {
+        roots::set(cx, m, roots::R_SELF, value::from_num(id.0 as f64));
+        if let Some(key) = key {
+            engine::string::draw_key(cx, m, key);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use crate::{book, tidy};
+use crate::{book, kills, tidy};
 
 const STEPS: &[(&str, Step)] = &[
     ("format", Step::Cargo(&["fmt", "--all", "--", "--check"])),
@@ -15,12 +15,14 @@ const STEPS: &[(&str, Step)] = &[
     ("tidy", Step::Tidy),
     ("tests", Step::Cargo(&["test", "--workspace", "--no-fail-fast"])),
     ("book", Step::Book),
+    ("kills", Step::Kills(&["--rounds", "20"])),
 ];
 
 enum Step {
     Cargo(&'static [&'static str]),
     Tidy,
     Book,
+    Kills(&'static [&'static str]),
 }
 
 /// Run all steps; `false` if any failed.
@@ -33,6 +35,7 @@ pub fn run(root: &Path) -> Result<bool> {
             Step::Cargo(args) => cargo(root, args)?,
             Step::Tidy => tidy::run(root, false)?,
             Step::Book => book::run(root, &[])?,
+            Step::Kills(args) => kills::run(root, args)?,
         };
         if !passed {
             eprintln!("== {name} FAILED{}", remedy(step));

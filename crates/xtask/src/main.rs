@@ -6,6 +6,7 @@ mod bench;
 mod book;
 mod ci;
 mod figures;
+mod kills;
 mod node_examples;
 #[cfg(feature = "peer")]
 mod qjs;
@@ -28,6 +29,8 @@ cargo xtask COMMAND
                        CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
   figures [--only A,B] [--images N] [--special DIR]
                        what one vat promises of time and memory, kept in bench/RESULTS.md
+  kills [--rounds N] [--seed S] [--release]
+                       `drses run --state`, killed N times at random instants: nothing is lost
   node-examples --node-modules DIR
                        each example without `~.` under Node, with the npm packages in DIR
   qjs FILE             run one script under quickjs-ng (built with `--features peer`; used by bench)
@@ -57,6 +60,7 @@ fn run(args: &[String]) -> Result<bool> {
         ["book", ref rest @ ..] => book::run(&root, rest),
         ["bench", ref rest @ ..] => bench::run(&root, rest),
         ["figures", ref rest @ ..] => figures::run(&root, rest),
+        ["kills", ref rest @ ..] => kills::run(&root, rest),
         ["node-examples", "--node-modules", modules] => node_examples::run(&root, modules),
         ["qjs", file] => quickjs(file),
         ["measure", account, ref command @ ..] => Ok(bench::helper(account, command)?.success()),

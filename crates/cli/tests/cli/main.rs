@@ -1,11 +1,14 @@
 //! The program `drses` from outside: what it prints, and how it exits.
 #![forbid(unsafe_code)]
 mod check;
+mod crashes;
 mod desugar;
 mod examples;
 mod hostile;
 mod kit;
+mod operate;
 mod repl;
 mod run;
 mod signals;
+mod state;
 mod vats;

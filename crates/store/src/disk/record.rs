@@ -159,6 +159,13 @@ pub fn replay(trace: &[u8], effects: usize, disk: &SimDisk) -> io::Result<usize>
     Ok(done)
 }
 
+/// How long the event is that a trace begins with; `None`: it is cut, or none.
+pub fn event_bytes(trace: &[u8]) -> Option<usize> {
+    let mut reader = Reader::new(trace);
+    Event::read(&mut reader)?;
+    Some(reader.at())
+}
+
 enum Event<'a> {
     Create(u64, &'a str),
     Open(u64, &'a str),

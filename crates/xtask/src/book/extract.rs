@@ -32,6 +32,30 @@ pub enum Kind {
     Reject(String),
     /// The words after `drses`.
     Command(Vec<String>),
+    /// Commands in one folder of their own, with at most one of them in the background.
+    Session(Vec<Step>),
+}
+
+/// One command of a session.
+#[derive(Debug, PartialEq)]
+pub struct Step {
+    pub line: usize,
+    pub action: Action,
+    /// What it prints: a command until it ends, one in the background until the next step.
+    pub output: Vec<String>,
+    pub exit: i32,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Action {
+    /// `drses ARGS`
+    Run(Vec<String>),
+    /// `drses ARGS &`
+    Start(Vec<String>),
+    /// `cp FROM TO`, in the session's folder.
+    Copy(String, String),
+    /// `kill -9 %1`, `kill %1`: what is in the background ends by this signal.
+    Kill(&'static str),
 }
 
 /// A fenced block: the line of its fence, what the fence says, and what stands inside.
@@ -76,6 +100,10 @@ pub fn examples(file: &str, text: &str) -> Result<Vec<Example>> {
             ["js", "jessie"] => found.push(make(Kind::Accept, Vec::new(), 0)),
             ["js", "jessie", "reject"] => found.push(make(Kind::Reject(String::new()), Vec::new(), 1)),
             ["js", "jessie", "reject", code] => found.push(make(Kind::Reject(code.to_owned()), Vec::new(), 1)),
+            ["console", "session"] => {
+                let (kind, files) = (Kind::Session(session(file, *line, body)?), std::mem::take(&mut beside));
+                found.push(Example { files, ..make(kind, Vec::new(), 0) });
+            }
             ["console"] => found.extend(commands(file, *line, body)?),
             ["text", "output"] => bail!("{file}:{line}: an output block needs a `js run` or `js program` block before it"),
             ["js", ..] if words.len() > 1 => bail!("{file}:{line}: no such kind of example: `{info}`"),
@@ -84,7 +112,7 @@ pub fn examples(file: &str, text: &str) -> Result<Vec<Example>> {
         at += 1;
     }
     if let Some((name, _)) = beside.first() {
-        bail!("{file}: no `js program` block comes after the file `{name}`");
+        bail!("{file}: no `js program` or `console session` block comes after the file `{name}`");
     }
     Ok(found)
 }
@@ -145,6 +173,42 @@ fn commands(file: &str, fence: usize, body: &[String]) -> Result<Vec<Example>> {
         bail!("{file}:{fence}: a console block needs a line that begins with `$ `");
     }
     Ok(found)
+}
+
+/// The steps of a session. In it each command must be one that can be run.
+fn session(file: &str, fence: usize, body: &[String]) -> Result<Vec<Step>> {
+    let starts: Vec<usize> = (0..body.len()).filter(|at| body[*at].starts_with("$ ")).collect();
+    let mut steps = Vec::new();
+    let mut started = false;
+    for (index, start) in starts.iter().enumerate() {
+        let (text, line) = (&body[*start][2..], fence + 1 + start);
+        let action = match (text, text.strip_suffix(" &")) {
+            ("kill -9 %1", _) if started => Action::Kill("-KILL"),
+            ("kill %1", _) if started => Action::Kill("-TERM"),
+            (copy, None) if copy.starts_with("cp ") => match copy.split(' ').collect::<Vec<_>>()[..] {
+                ["cp", from, to] => {
+                    let name = |n: &str| file_name(file, line, &format!("file={n}"));
+                    Action::Copy(name(from)?, name(to)?)
+                }
+                _ => Action::Kill(""),
+            },
+            (_, Some(command)) if !started => program_arguments(command).map(Action::Start).unwrap_or(Action::Kill("")),
+            _ => program_arguments(text).map(Action::Run).unwrap_or(Action::Kill("")),
+        };
+        if action == Action::Kill("") {
+            bail!(
+                "{file}:{line}: a session has `drses …`, one `drses … &` at a time, `kill -9 %1`, `kill %1`, `cp FILE FILE`, not `{text}`"
+            );
+        }
+        started = matches!(action, Action::Start(_)) || (started && !matches!(action, Action::Kill(_)));
+        let end = starts.get(index + 1).copied().unwrap_or(body.len());
+        let (output, exit) = expected(&body[start + 1..end]);
+        steps.push(Step { line, action, output, exit });
+    }
+    if starts.first() != Some(&0) || started {
+        bail!("{file}:{fence}: a session begins with a command, and kills what it leaves in the background");
+    }
+    Ok(steps)
 }
 
 /// The arguments of `drses`, for `drses ARGS` and `cargo run … -- ARGS`. Words may stand in single or double quotes.
@@ -230,6 +294,29 @@ mod tests {
         for text in ["```js run\n1\n```\n", "```text output\n1\n```\n", "```js rnu\n1\n```\n", "```console\nls\n```\n", "```js\n"]
         {
             assert!(examples("a.md", text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_starts_kills_and_runs() {
+        let text = "```js file=a.js\n1\n```\n```console session\n$ drses run a.js &\nhi\n$ kill -9 %1\n$ drses run a.js\n[exit 2]\n```\n";
+        let found = examples("a.md", text).expect("examples");
+        assert_eq!((found.len(), found[0].files[0].0.as_str()), (1, "a.js"));
+        let words = vec!["run".to_owned(), "a.js".to_owned()];
+        let step = |line, action, output: &[&str], exit| Step {
+            line,
+            action,
+            output: output.iter().map(|s| (*s).to_owned()).collect(),
+            exit,
+        };
+        let wanted = vec![
+            step(5, Action::Start(words.clone()), &["hi"], 0),
+            step(7, Action::Kill("-KILL"), &[], 0),
+            step(8, Action::Run(words), &[], 2),
+        ];
+        assert_eq!(found[0].kind, Kind::Session(wanted));
+        for body in ["$ kill -9 %1", "$ drses run a.js &", "$ ls", "text", "$ drses a &\n$ drses b &\n$ kill %1"] {
+            assert!(examples("a.md", &format!("```console session\n{body}\n```\n")).is_err(), "{body:?}");
         }
     }
 

@@ -8,12 +8,16 @@
 //! - ` ```js jessie ` passes `drses check --level jessie`; ` ```js jessie reject JS-035 ` fails it, naming that rule.
 //! - ` ```console ` whose commands all begin with `$ drses` or `$ cargo run` is run from the root of the repository, and prints what
 //!   stands below each command. `cargo run … -- ARGS` is run as the program that was built, with these arguments.
+//! - ` ```console session ` is run in a folder of its own, in which lie the ` ```js file=NAME ` blocks before it. One `$ drses … &` at a
+//!   time may be in the background; what stands below it is waited for. `$ kill -9 %1` and `$ kill %1` end it;
+//!   `$ cp FILE FILE` copies.
 //!
 //! Expected output may end with a line `[exit N]` (0 if there is none), and a line `…` stands for any number of lines;
 //! within a line, `…` stands for any text.
 
 mod extract;
 mod run;
+mod session;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,6 +69,7 @@ fn print_result(example: &Example, fault: Option<&str>, json: bool) {
         Kind::Accept => "jessie",
         Kind::Reject(_) => "jessie reject",
         Kind::Command(_) => "console",
+        Kind::Session(_) => "session",
     };
     if json {
         let fault = fault.map_or("null".to_owned(), json_string);

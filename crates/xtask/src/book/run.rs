@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::extract::{Example, Kind, PROGRAM};
+use super::session;
 
 /// An example that runs longer than this is stopped and has failed.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Run one example with `program`; a text if it did not do what the page says.
 pub fn example(root: &Path, program: &Path, example: &Example) -> Result<Option<String>> {
@@ -21,12 +22,18 @@ pub fn example(root: &Path, program: &Path, example: &Example) -> Result<Option<
     for (name, text) in &example.files {
         std::fs::write(folder.join(name), text)?;
     }
+    if let Kind::Session(steps) = &example.kind {
+        let fault = session::run(&folder, program, steps);
+        let _ = std::fs::remove_dir_all(&folder);
+        return fault;
+    }
     let mut command = Command::new(program);
     match &example.kind {
         Kind::Script(options) => command.args(["run", "--script"]).args(options).arg(&script),
         Kind::Program(options) => command.arg("run").args(options).arg(&script),
         Kind::Accept | Kind::Reject(_) => command.args(["check", "--level", "jessie"]).arg(&script),
         Kind::Command(words) => command.args(words),
+        Kind::Session(_) => &mut command,
     };
     let result = captured(command.current_dir(root), &folder.join("output"));
     let _ = std::fs::remove_dir_all(&folder);
@@ -35,7 +42,7 @@ pub fn example(root: &Path, program: &Path, example: &Example) -> Result<Option<
 }
 
 /// Everything printed on either stream, in the order it came, and the status; no status if the time ran out.
-fn captured(command: &mut Command, path: &Path) -> Result<(String, Option<ExitStatus>)> {
+pub(super) fn captured(command: &mut Command, path: &Path) -> Result<(String, Option<ExitStatus>)> {
     let file = File::create(path)?;
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     let mut child = command.spawn().context("starting the program")?;
@@ -43,7 +50,7 @@ fn captured(command: &mut Command, path: &Path) -> Result<(String, Option<ExitSt
     Ok((String::from_utf8_lossy(&std::fs::read(path)?).into_owned(), status))
 }
 
-fn wait(child: &mut Child) -> Result<Option<ExitStatus>> {
+pub(super) fn wait(child: &mut Child) -> Result<Option<ExitStatus>> {
     let start = Instant::now();
     while start.elapsed() < TIME_LIMIT {
         if let Some(status) = child.try_wait()? {
@@ -71,14 +78,14 @@ fn fault(example: &Example, printed: &str, exit: Option<i32>) -> Option<String> 
         Kind::Reject(code) => {
             (!printed.contains(code.as_str())).then(|| format!("  the diagnostics do not name {code}\n{}", shown()))
         }
-        Kind::Script(_) | Kind::Program(_) | Kind::Command(_) => {
+        Kind::Script(_) | Kind::Program(_) | Kind::Command(_) | Kind::Session(_) => {
             let wanted: Vec<&str> = example.output.iter().map(String::as_str).collect();
             (!matches(&wanted, &lines)).then(|| format!("  expected:\n{}\n{}", indented(&wanted), shown()))
         }
     }
 }
 
-fn indented(lines: &[&str]) -> String {
+pub(super) fn indented(lines: &[&str]) -> String {
     lines.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
 
@@ -96,7 +103,7 @@ fn line_matches(wanted: &str, line: &str) -> bool {
 }
 
 /// Are these the wanted lines, where a wanted `…` stands for any number of lines? Spaces at line ends do not count.
-fn matches(wanted: &[&str], lines: &[&str]) -> bool {
+pub(super) fn matches(wanted: &[&str], lines: &[&str]) -> bool {
     // `reached[n]`: the patterns read so far can match the first n lines.
     let mut reached = vec![false; lines.len() + 1];
     reached[0] = true;

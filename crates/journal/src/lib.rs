@@ -1,12 +1,16 @@
-//! What a durable host writes: turns into batches, batches into the store, output out of it.
+#![forbid(unsafe_code)]
+//! What a durable host writes: turns into batches, batches into a store, and programs and vats out of it again.
 //!
-//! In: changes of turns, output. Out: rows and patches; lines and reports, once durable.
+//! In: changes of turns, output. Out: rows and patches; lines and reports, to be released once durable.
 //!
 //! Invariants
-//! - a batch is taken under the lock of the pool, so that node and heaps in it are of one moment;
+//! - a batch is taken when no event of the node is half done, so that node and heaps in it are of one moment;
+//! - a vat may leave memory only if `may_sleep` says so: else what its last turn changed is not in the store yet;
 //! - output goes to the ledger with the batch of its turn, and comes back when that is durable; until then its rows say
 //!   that it may not have been written: it is written again after a crash (at least once);
-//! - a failed append or sync ends the process.
+//! - a failed append or sync ends the process: that is for the caller to do.
+//!
+//! Must never know: threads, clocks, files, terminals.
 use ken::codec::{Get, Put};
 use ken::{Ledger, Undurable, rows};
 use node::{Node, Report};
@@ -18,9 +22,12 @@ use store::Store;
 use vat::{Changes, Program, Shared, Vat};
 
 /// Bytes of changes that may wait for the log before turns wait.
-pub const MAX_WAITING_BYTES: usize = 32 << 20;
+pub const MAX_WAITING_BYTES: usize = 16 << 20;
 /// Room in the log that is reserved ahead of turns.
-pub const RESERVE_BYTES: u64 = 16 << 20;
+pub const RESERVE_BYTES: u64 = 2 << 20;
+
+/// How often a delivery is begun that processes died of.
+pub const MAX_ATTEMPTS: u64 = 3;
 
 /// What leaves the process.
 #[derive(Debug)]
@@ -60,7 +67,13 @@ pub struct Journal {
     next_output: u64,
     /// Rows of output that has been written.
     written: Vec<u64>,
+    /// Batches taken.
+    batches: u64,
     known_code: BTreeSet<[u8; 32]>,
+    /// Vats with changes in what waits.
+    touched: BTreeSet<VatId>,
+    /// Rows of units in what waits: no scan of the store finds them.
+    new_units: Vec<(VatId, u64)>,
 }
 
 /// Why a store does not fit this program or process.
@@ -71,11 +84,11 @@ pub struct Misfit {
     pub help: &'static str,
 }
 
-fn misfit(code: &'static str, what: impl Into<String>, help: &'static str) -> Misfit {
+pub fn misfit(code: &'static str, what: impl Into<String>, help: &'static str) -> Misfit {
     Misfit { code, what: what.into(), help }
 }
 
-const DAMAGED: &str = "restore the store from a backup (`drses store check` says what is damaged)";
+pub const DAMAGED: &str = "restore the store from a backup (`drses store check` says what is damaged)";
 
 impl From<passable::Bad> for Misfit {
     fn from(_: passable::Bad) -> Misfit {
@@ -100,7 +113,10 @@ impl Journal {
             turns: 0,
             next_output: last.map_or(1, |n| n + 1),
             written: Vec::new(),
+            batches: 1,
             known_code,
+            touched: BTreeSet::new(),
+            new_units: Vec::new(),
         }
     }
 
@@ -116,6 +132,7 @@ impl Journal {
     /// A committed turn of a vat.
     pub fn turn(&mut self, vat: VatId, changes: &Changes, shared: &Shared) -> Result<(), String> {
         self.turns += 1;
+        self.touched.insert(vat);
         let batch = &mut self.waiting.batch;
         if let Some(n) = changes.length() {
             batch.resize(rows::space(vat), n);
@@ -130,13 +147,45 @@ impl Journal {
             if self.known_code.insert(hash) {
                 batch.put(rows::CODE, &hash, &unit.unit.to_bytes());
             }
-            batch.put(rows::UNITS, &rows::pair(vat, (changes.first_unit + i) as u64), &hash);
+            let index = (changes.first_unit + i) as u64;
+            batch.put(rows::UNITS, &rows::pair(vat, index), &hash);
+            self.new_units.push((vat, index));
         }
         Ok(())
     }
 
-    /// Units of an ended vat are forgotten.
+    /// All that the vat is stands in the store: it may be dropped, and woken from there.
+    pub fn may_sleep(&self, vat: VatId) -> bool {
+        !self.touched.contains(&vat)
+    }
+
+    /// Vats whose changes wait.
+    pub fn touched(&self) -> impl Iterator<Item = VatId> + '_ {
+        self.touched.iter().copied()
+    }
+
+    /// The number of the batch that changes of now go with.
+    pub fn batch(&self) -> u64 {
+        self.batches
+    }
+
+    /// The last error of a vat that nobody handled, and the turn it was in: for operators.
+    pub fn last_error(&mut self, vat: VatId, turn: u64, text: &str) {
+        let mut p = Put::new();
+        p.number(turn);
+        p.text(text);
+        self.waiting.batch.put(rows::ERRORS, &rows::vat(vat), &p.done());
+    }
+
+    /// An ended vat's units and error are forgotten, and how often its deliveries were begun.
     pub fn ended(&mut self, vat: VatId) {
+        for (v, index) in &self.new_units {
+            if *v == vat {
+                self.waiting.batch.delete(rows::UNITS, &rows::pair(vat, *index));
+            }
+        }
+        self.waiting.batch.delete(rows::ATTEMPTS, &rows::vat(vat));
+        self.waiting.batch.delete(rows::ERRORS, &rows::vat(vat));
         for (key, _) in self.store().clone().scan_prefix(rows::UNITS, &rows::vat(vat), usize::MAX) {
             self.waiting.batch.delete(rows::UNITS, &key);
         }
@@ -176,6 +225,11 @@ impl Journal {
         self.written.push(number);
     }
 
+    /// Rows of written output are to go.
+    pub fn has_written(&self) -> bool {
+        !self.written.is_empty()
+    }
+
     /// Counts that the first delivery of a vat is begun once more.
     pub fn attempt(&mut self, vat: VatId) -> u64 {
         let row = self.store().get(rows::ATTEMPTS, &rows::vat(vat));
@@ -184,6 +238,11 @@ impl Journal {
         p.number(before + 1);
         self.waiting.batch.put(rows::ATTEMPTS, &rows::vat(vat), &p.done());
         before + 1
+    }
+
+    /// The attempts of a vat are over: the delivery is given up.
+    pub fn attempts_over(&mut self, vat: VatId) {
+        self.waiting.batch.delete(rows::ATTEMPTS, &rows::vat(vat));
     }
 
     /// The process ends well, or the attempts are over: none is counted any more.
@@ -212,7 +271,7 @@ impl Journal {
         self.waiting.batch.delete(rows::DELAYS, &rows::promise(p));
     }
 
-    /// Delays of an earlier process: (promise, due, asked for), in milliseconds.
+    /// Delays of an earlier process in the order in which they are due: (promise, due, asked for), in milliseconds.
     pub fn delays(&self) -> Result<Vec<(PromiseId, u64, u64)>, Misfit> {
         let mut all = Vec::new();
         for (key, value) in self.store().scan(rows::DELAYS, &[], None, usize::MAX) {
@@ -220,20 +279,24 @@ impl Journal {
             let mut g = Get::new(&value);
             all.push((PromiseId { vat, n }, g.number()?, g.number()?));
         }
+        // those that came due meanwhile are all due now: their order is that of this list
+        all.sort_by_key(|d| (d.1, d.0));
         Ok(all)
     }
 
     /// The batch of all since the last one, if there is anything.
     pub fn take(&mut self, node: &mut Node) -> Option<Undurable<Out>> {
         node.changes(&mut self.waiting.batch);
-        if self.waiting.is_empty() {
-            return None;
-        }
-        // rows of written output go along; alone they are no reason for a batch
         for n in self.written.drain(..) {
             self.waiting.batch.delete(rows::OUTPUT, &rows::number(n));
         }
+        if self.waiting.is_empty() {
+            return None;
+        }
         self.turns = 0;
+        self.touched.clear();
+        self.new_units.clear();
+        self.batches += 1;
         Some(std::mem::take(&mut self.waiting))
     }
 
@@ -277,6 +340,17 @@ impl Journal {
         self.waiting.batch.put(rows::META, rows::META_BASE, &sha256(shared.base_bytes()));
     }
 
+    /// The store is a REPL's from now on, and of this base.
+    pub fn mark_repl(&mut self, shared: &Shared) {
+        self.waiting.batch.put(rows::META, rows::META_KIND, b"repl");
+        self.waiting.batch.put(rows::META, rows::META_BASE, &sha256(shared.base_bytes()));
+    }
+
+    /// The store is a REPL's.
+    pub fn is_repl(&self) -> bool {
+        self.store().get(rows::META, rows::META_KIND).is_some_and(|k| k == b"repl")
+    }
+
     /// Of what files the stored program was made: name and hash of the text.
     pub fn files(&self) -> Result<Option<FileList>, Misfit> {
         let Some(row) = self.store().get(rows::META, rows::META_PROGRAM) else { return Ok(None) };
@@ -288,6 +362,14 @@ impl Journal {
             files.push((g.text()?, g.bytes()?.try_into().map_err(|_| passable::Bad)?));
         }
         Ok(Some(files))
+    }
+
+    /// The file of the stored program's entry.
+    pub fn entry_name(&self) -> Result<String, Misfit> {
+        let row = self.store().get(rows::META, rows::META_PROGRAM).ok_or(passable::Bad)?;
+        let entry = Get::new(&row).number()?;
+        let program = self.store().get(rows::PROGRAMS, &rows::number(entry)).ok_or(passable::Bad)?;
+        Ok(Get::new(&program).text()?)
     }
 
     /// Links the stored programs, in the place of those that are there.
@@ -307,7 +389,7 @@ impl Journal {
                 let unit = self.code(shared, g.bytes()?)?;
                 let k = g.count()?;
                 let requests = (0..k).map(|_| g.number().map(|r| r as usize)).collect::<Result<Vec<_>, _>>()?;
-                graph.push(engine::module::ModuleIn { unit, requests });
+                graph.push(vat::ModuleIn { unit, requests });
             }
             if graph.iter().any(|m| m.requests.iter().any(|r| *r >= graph.len())) {
                 return Err(passable::Bad.into());
@@ -324,12 +406,12 @@ impl Journal {
         Ok(())
     }
 
-    fn code(&self, shared: &Shared, hash: &[u8]) -> Result<Arc<engine::engine::LoadedUnit>, Misfit> {
+    fn code(&self, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::LoadedUnit>, Misfit> {
         code(&**self.store(), shared, hash)
     }
 }
 
-fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<engine::engine::LoadedUnit>, Misfit> {
+fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::LoadedUnit>, Misfit> {
     let bytes = store.get(rows::CODE, hash).ok_or_else(|| misfit("E-STATE", "a code unit is missing in the store", DAMAGED))?;
     if sha256(&bytes)[..] != *hash {
         return Err(misfit("E-STATE", "a code unit in the store is damaged", DAMAGED));
@@ -337,16 +419,42 @@ fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<engine::e
     shared.unit_of(&bytes).map_err(|e| misfit("E-STATE", format!("a code unit in the store cannot be used: {e}"), DAMAGED))
 }
 
-/// A vat as it stands in the store; `None`: nothing of it is there.
-pub fn wake(store: &dyn Store, shared: &Shared, id: VatId, quota: vat::Quota) -> Result<Option<Vat>, Misfit> {
+/// The turn and text of the last error of a vat that nobody handled.
+pub fn last_error(store: &dyn Store, vat: VatId) -> Option<(u64, String)> {
+    let row = store.get(rows::ERRORS, &rows::vat(vat))?;
+    let mut g = Get::new(&row);
+    Some((g.number().ok()?, g.text().ok()?))
+}
+
+/// A vat as bytes of the store, of one moment.
+pub struct Sleeping {
+    id: VatId,
+    space: Vec<u8>,
+    units: Vec<Arc<vat::LoadedUnit>>,
+}
+
+/// Reads a vat; `None`: nothing of it is there.
+pub fn read(store: &dyn Store, shared: &Shared, id: VatId) -> Result<Option<Sleeping>, Misfit> {
     let Some(length) = store.length(rows::space(id)) else { return Ok(None) };
-    let read = |e: store::Error| misfit("E-STATE", format!("the heap of vat {} cannot be read: {}", id.0, e.cause()), DAMAGED);
+    let failed = |e: store::Error| misfit("E-STATE", format!("the heap of vat {} cannot be read: {}", id.0, e.cause()), DAMAGED);
     let mut space = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-    store.read(rows::space(id), 0, &mut space).map_err(read)?;
+    store.read(rows::space(id), 0, &mut space).map_err(failed)?;
     let mut units = Vec::new();
     for (_, hash) in store.scan_prefix(rows::UNITS, &rows::vat(id), usize::MAX) {
         units.push(code(store, shared, &hash)?);
     }
-    let vat = Vat::wake(shared, id, space, units, quota);
-    vat.map(Some).map_err(|e| misfit("E-STATE", format!("the heap of vat {} is damaged: {e}", id.0), DAMAGED))
+    Ok(Some(Sleeping { id, space, units }))
+}
+
+impl Sleeping {
+    pub fn wake(self, shared: &Shared, quota: vat::Quota) -> Result<Vat, Misfit> {
+        let Sleeping { id, space, units } = self;
+        let damaged = |e| misfit("E-STATE", format!("the heap of vat {} is damaged: {e}", id.0), DAMAGED);
+        Vat::wake(shared, id, space, units, quota).map_err(damaged)
+    }
+}
+
+/// A vat as it stands in the store; `None`: nothing of it is there.
+pub fn wake(store: &dyn Store, shared: &Shared, id: VatId, quota: vat::Quota) -> Result<Option<Vat>, Misfit> {
+    read(store, shared, id)?.map(|s| s.wake(shared, quota)).transpose()
 }

@@ -1,0 +1,198 @@
+//! What operators do with a store: figures, a check, copies, and room.
+//!
+//! In: an open store, or folders. Out: answers as JSON; backups, restored stores, dumps of vats.
+//!
+//! Invariants
+//! - a backup is of one moment, whatever the host does meanwhile;
+//! - nothing is written over: a backup, a restored store and a dump go where nothing is;
+//! - what is written here is as secret as the store: for its owner alone.
+use crate::journal::{Misfit, Sleeping, sha256};
+use crate::operate::{Problem, problem};
+use crate::state;
+use ken::codec::{Get, Put};
+use ken::rows;
+use passable::VatId;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::disk::RealDisk;
+use store::{Batch, Store};
+use vat::{Quota, Shared, Vat};
+
+/// Commands about the store, not about a vat.
+pub(crate) const COMMANDS: [&str; 4] = ["stats", "check", "backup", "compact"];
+
+type ReadVat<'a> = &'a dyn Fn(VatId) -> Result<Option<Sleeping>, Misfit>;
+
+pub(crate) fn command(store: &dyn Store, shared: &Shared, what: &str, v: &Value, read: ReadVat<'_>) -> Result<Value, Problem> {
+    match what {
+        "check" => check(store, shared, read),
+        "backup" => {
+            let to = v.get("to").and_then(Value::as_str).map(PathBuf::from);
+            let Some(to) = to.filter(|p| p.is_absolute()) else {
+                return Err(problem("E-ARGS", "backup needs an absolute path in `to`", "name an empty folder"));
+            };
+            empty_folder(&to)?;
+            store.backup(&RealDisk::new(&to))?;
+            Ok(json!({ "backup": to.display().to_string(), "sequence": store.position().1 }))
+        }
+        "compact" => {
+            let before = store.stats();
+            while store.merge_step()? {}
+            let after = store.stats();
+            Ok(json!({ "logBytesBefore": before.log_bytes, "logBytes": after.log_bytes, "extents": after.extents }))
+        }
+        _ => Ok(stats(store)),
+    }
+}
+
+fn stats(store: &dyn Store) -> Value {
+    let s = store.stats();
+    json!({
+        "epoch": s.epoch,
+        "incarnation": incarnation(store),
+        "sequence": s.appended,
+        "durable": s.durable,
+        "rows": s.rows,
+        "vats": s.spaces,
+        "logFrames": s.log_frames,
+        "logBytes": s.log_bytes,
+        "segments": s.segments,
+        "freeSegments": s.free_segments,
+        "extents": s.extents,
+        "extentPlaces": s.slots,
+        "metaBytes": s.meta_bytes,
+        "merges": s.generation,
+    })
+}
+
+/// Reads all of the store; wakes every vat and walks its heap.
+fn check(store: &dyn Store, shared: &Shared, read: ReadVat<'_>) -> Result<Value, Problem> {
+    let checked = store.check()?;
+    let quota = Quota { heap_bytes: 3 << 30, ..Quota::default() };
+    let mut faults = Vec::new();
+    let vats = store.scan(rows::VATS, &[], None, usize::MAX);
+    for (key, _) in &vats {
+        let Ok(id) = key.as_slice().try_into().map(|k| VatId(u32::from_be_bytes(k))) else {
+            faults.push(json!({ "vat": null, "fault": "a row of VATS has a key that names no vat" }));
+            continue;
+        };
+        let woken = read(id).and_then(|s| s.map(|s| s.wake(shared, quota)).transpose());
+        let fault = match woken {
+            Ok(vat) => vat.and_then(|v| v.verify().err()),
+            Err(e) => Some(e.what),
+        };
+        if let Some(fault) = fault {
+            faults.push(json!({ "vat": id.0, "fault": fault }));
+        }
+    }
+    let damage: Vec<Value> =
+        checked.damage.iter().map(|d| json!({ "vat": d.space, "offset": d.offset, "bytes": d.length })).collect();
+    Ok(json!({
+        "ok": faults.is_empty() && damage.is_empty(),
+        "rows": checked.rows,
+        "frames": checked.frames,
+        "extents": checked.extents,
+        "vats": vats.len(),
+        "damage": damage,
+        "faults": faults,
+    }))
+}
+
+/// A folder that is there and has nothing in it.
+fn empty_folder(folder: &Path) -> Result<(), Problem> {
+    let failed = |e: std::io::Error| {
+        problem("E-FOLDER", format!("cannot use the folder {}: {e}", folder.display()), "name a folder that can be made")
+    };
+    state::make_folder(folder).map_err(failed)?;
+    if std::fs::read_dir(folder).map_err(failed)?.next().is_some() {
+        let message = format!("{} is not empty; nothing was changed", folder.display());
+        return Err(problem("E-STORE-EXISTS", message, "name an empty folder, or one that is not there"));
+    }
+    Ok(())
+}
+
+/// Copies a backup to a folder where there is nothing, and opens it once.
+pub fn restore(from: &Path, to: &Path, new_incarnation: bool) -> Result<Value, Problem> {
+    store::FileStore::identity_of(&RealDisk::new(from))?;
+    if !state::is_free(from) {
+        let help = "a store in use is not a backup: make one with `drses store backup`";
+        return Err(problem("E-STORE-LOCKED", format!("a host runs on {}", from.display()), help));
+    }
+    empty_folder(to)?;
+    let failed = |e: std::io::Error| {
+        let help = "make room or mend the permissions, empty the new folder, and restore again; the backup is as it was";
+        problem("E-RESTORE", format!("copying {} to {}: {e}", from.display(), to.display()), help)
+    };
+    // the superblock last: without it the folder is no store
+    let mut names: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(from).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_file() {
+            names.extend(entry.file_name().into_string());
+        }
+    }
+    names.sort_by_key(|n| (n == "super", n.clone()));
+    for name in &names {
+        std::fs::copy(from.join(name), to.join(name)).map_err(failed)?;
+        std::fs::File::open(to.join(name)).and_then(|f| f.sync_all()).map_err(failed)?;
+    }
+    std::fs::File::open(to).and_then(|f| f.sync_all()).map_err(failed)?;
+    let opened = state::open(to, false)?;
+    let store: Arc<dyn Store> = opened.store.clone();
+    if new_incarnation {
+        begin_incarnation(&*store)?;
+    }
+    let answer = json!({
+        "restored": to.display().to_string(),
+        "epoch": store.stats().epoch,
+        "sequence": store.position().1,
+        "vats": store.scan(rows::VATS, &[], None, usize::MAX).len(),
+        "incarnation": incarnation(&*store),
+    });
+    store.seal()?;
+    Ok(answer)
+}
+
+/// Which history this is: 1 until a restore began another one.
+pub(crate) fn incarnation(store: &dyn Store) -> u64 {
+    let row = store.get(rows::META, rows::META_INCARNATION);
+    row.and_then(|r| Get::new(&r).number().ok()).unwrap_or(1)
+}
+
+/// Number, 32 random bytes, and the hash of the record before.
+fn begin_incarnation(store: &dyn Store) -> Result<(), Problem> {
+    let random =
+        state::random().map_err(|e| problem("E-RANDOM", format!("the system gives no random bytes: {e}"), "try again"))?;
+    let before = store.get(rows::META, rows::META_INCARNATION).unwrap_or_default();
+    let mut p = Put::new();
+    p.number(incarnation(store) + 1);
+    p.bytes(&random);
+    p.bytes(&sha256(&before));
+    let mut batch = Batch::new();
+    batch.put(rows::META, rows::META_INCARNATION, &p.done());
+    store.append(&batch)?;
+    store.sync()?;
+    Ok(())
+}
+
+/// Writes the image of a vat to a file, and what is known of it to `FILE.json`.
+pub(crate) fn dump(to: &Path, vat: &Vat, shown: &Value) -> Result<Value, Problem> {
+    let image = vat.save().image;
+    let listing = to.with_file_name(format!("{}.json", to.file_name().and_then(|n| n.to_str()).unwrap_or("vat")));
+    let mut text = serde_json::to_string_pretty(shown).unwrap_or_default();
+    text.push('\n');
+    for (path, bytes) in [(to, image.as_slice()), (&listing, text.as_bytes())] {
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        made.and_then(|mut f| f.write_all(bytes)).map_err(|e| {
+            problem(
+                "E-DUMP",
+                format!("cannot write {}: {e}", path.display()),
+                "name a file that is not there, in a folder that is",
+            )
+        })?;
+    }
+    Ok(json!({ "image": to.display().to_string(), "bytes": image.len(), "listing": listing.display().to_string() }))
+}

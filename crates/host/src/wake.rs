@@ -1,0 +1,92 @@
+//! Before a turn: its vat is there, and an attempt that a process may die of is counted.
+//!
+//! In: a vat's number and what is there of it. Out: the vat, awake; or why there is none.
+//!
+//! Invariants
+//! - a vat is woken before the attempt is counted: waking runs no program, and may take long;
+//! - an attempt is durable before the delivery runs.
+use crate::journal::MAX_ATTEMPTS;
+use crate::pool::Pool;
+use crate::powers::Powers;
+use node::Event;
+use passable::{Delivery, Limits, VatId};
+use std::sync::Arc;
+use std::time::Duration;
+use vat::{Quota, Vat};
+
+/// Why a turn did not run.
+pub(crate) enum NotRun {
+    /// A new vat could not be made.
+    Unmade(String),
+    /// The stored vat could not be woken.
+    Asleep(String),
+}
+
+impl Pool {
+    /// The vat that was in memory, or the one in the store, or a new one.
+    pub(crate) fn awake(
+        &self,
+        id: VatId,
+        vat: Option<Box<Vat>>,
+        limits: Limits,
+        stored: Option<&dyn store::Store>,
+        record: bool,
+    ) -> Result<Box<Vat>, NotRun> {
+        let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
+        if let Some(mut v) = vat {
+            v.set_quota(quota);
+            return Ok(v);
+        }
+        let woken = match stored {
+            Some(s) => crate::journal::wake(s, &self.shared, id, quota).map_err(|e| NotRun::Asleep(e.what))?,
+            None => None,
+        };
+        let mut v = match woken {
+            Some(v) => v,
+            None => {
+                let no_memory = |e| NotRun::Unmade(format!("no memory can be reserved for a vat: {e}"));
+                let no_random = |e| NotRun::Unmade(format!("the system gives no random bytes: {e}"));
+                let mut v = Vat::new(&self.shared, id, quota).map_err(no_memory)?;
+                v.set_hash_key(Powers::hash_key().map_err(no_random)?);
+                v
+            }
+        };
+        if record {
+            v.record();
+        }
+        v.machine().set_interrupt(self.interrupt.clone());
+        Ok(Box::new(v))
+    }
+
+    /// Counts an attempt durably before a delivery runs that an earlier process may have died of. `None`: it is given up, and the
+    /// vat is taken back.
+    pub(crate) fn attempt(
+        self: &Arc<Self>,
+        id: VatId,
+        delivery: Delivery,
+        awake: &mut Result<Box<Vat>, NotRun>,
+    ) -> Option<Delivery> {
+        let mut w = self.lock();
+        while w.committing {
+            // the attempt is committed here: what was before it goes out first
+            w = self.work.wait_timeout(w, Duration::from_millis(1)).unwrap_or_else(|e| e.into_inner()).0;
+        }
+        let Some(j) = &mut w.journal else { return Some(delivery) };
+        let tries = j.attempt(id);
+        if tries <= MAX_ATTEMPTS {
+            self.commit_now(&mut w);
+            if let Some(slot) = w.slots.get_mut(&id) {
+                slot.counted = true;
+            }
+            return Some(delivery);
+        }
+        j.attempts_over(id);
+        let back = std::mem::replace(awake, Err(NotRun::Asleep(String::new()))).ok();
+        w.resident += usize::from(back.is_some() && w.slots.contains_key(&id));
+        if let Some(slot) = w.slots.get_mut(&id) {
+            slot.vat = back;
+        }
+        self.step(&mut w, Event::Park { vat: id, delivery });
+        None
+    }
+}

@@ -1,0 +1,9 @@
+export default () => {
+  let n = 0;
+  return Far('stuck', {
+    ping: () => {
+      n += 1;
+      return n;
+    },
+  });
+};

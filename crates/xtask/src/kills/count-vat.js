@@ -1,0 +1,9 @@
+export default () => {
+  let count = 0;
+  return Far('counter', {
+    add: n => {
+      count += n;
+      return count;
+    },
+  });
+};
