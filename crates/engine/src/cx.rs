@@ -40,6 +40,8 @@ pub enum Abort {
     Depth,
     /// `limit: nested native calls`
     NativeDepth,
+    /// `limit: messages per turn`
+    Messages,
     /// The host asked for it.
     Interrupted,
     /// The heap contradicts itself.
@@ -53,6 +55,7 @@ impl Abort {
             Abort::Heap => "limit: heap bytes",
             Abort::Depth => "limit: call depth",
             Abort::NativeDepth => "limit: nested native calls",
+            Abort::Messages => "limit: messages per turn",
             Abort::Interrupted => "interrupted",
             Abort::Corrupt => "the heap is damaged",
         }

@@ -25,7 +25,7 @@ use crate::string;
 use cage::Mem;
 use cage::layout::{H_X, header};
 use cage::value::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use syntax::ast::{Goal, ImportEntry, Span};
 use syntax::diagnostic::{Diagnostic, Severity};
@@ -46,17 +46,33 @@ enum Export {
     Absent,
 }
 
+/// What one module says of a name.
+enum Says {
+    Found(Export),
+    /// It is what another module exports.
+    Goes(Named),
+    /// Whatever the modules say that it exports all of.
+    Stars,
+}
+
 struct Linker<'g> {
     graph: &'g [ModuleIn],
     /// Boxes of each module's cells, once made; 0 until then.
     cells: Vec<Vec<Value>>,
     namespaces: Vec<Value>,
+    /// Namespaces that are made and not filled yet.
+    unfilled: Vec<usize>,
+    /// What names were found to lead to.
+    known: BTreeMap<Named, Export>,
 }
+
+/// A name as a module exports it.
+type Named = (usize, Arc<[u16]>);
 
 /// Names that are imported (or exported again) and that no module provides, or two: module and diagnostic, with its place
 /// in the module's source.
 pub fn missing_names(graph: &[ModuleIn]) -> Vec<(usize, Diagnostic)> {
-    let linker = Linker { graph, cells: Vec::new(), namespaces: Vec::new() };
+    let mut linker = Linker { graph, cells: Vec::new(), namespaces: Vec::new(), unfilled: Vec::new(), known: BTreeMap::new() };
     let mut found = Vec::new();
     for (i, module) in graph.iter().enumerate() {
         let table = &module.unit.unit.module;
@@ -67,7 +83,7 @@ pub fn missing_names(graph: &[ModuleIn]) -> Vec<(usize, Diagnostic)> {
         let again = table.indirect.iter().filter_map(|(_, request, name)| name.as_ref().map(|name| (*request, name)));
         for (request, name) in imports.chain(again) {
             let Some(&target) = module.requests.get(request as usize) else { continue };
-            let export = linker.resolve(target, name, &mut Vec::new());
+            let export = linker.resolve(target, name);
             if matches!(export, Export::Absent | Export::Ambiguous) {
                 found.push((i, missing_name(&linker, i, request, name, export)));
             }
@@ -109,7 +125,8 @@ fn place_of(source: &str, request: u32, name: &[u16]) -> Span {
 /// Links and evaluates the graph; module 0 is the entry. Gives its namespace.
 pub fn run_graph(cx: &mut Cx, m: Mem, graph: &[ModuleIn], global: Value) -> Res {
     let n = graph.len();
-    let mut l = Linker { graph, cells: vec![Vec::new(); n], namespaces: vec![UNDEF; n] };
+    let (unfilled, known) = (Vec::new(), BTreeMap::new());
+    let mut l = Linker { graph, cells: vec![Vec::new(); n], namespaces: vec![UNDEF; n], unfilled, known };
     for i in 0..n {
         l.make_cells(cx, m, i)?;
     }
@@ -117,6 +134,9 @@ pub fn run_graph(cx: &mut Cx, m: Mem, graph: &[ModuleIn], global: Value) -> Res 
         l.bind_imports(cx, m, i)?;
     }
     let entry = l.namespace(cx, m, 0)?;
+    while let Some(i) = l.unfilled.pop() {
+        l.fill(cx, m, i)?;
+    }
     let cells = std::mem::take(&mut l.cells);
     let plan = plan(graph);
     let mut programs = Vec::with_capacity(n);
@@ -297,8 +317,8 @@ impl Linker<'_> {
 
     fn import(&mut self, cx: &mut Cx, m: Mem, i: usize, request: u32, name: &[u16]) -> Res {
         let target = self.graph[i].requests[request as usize];
-        match self.resolve(target, name, &mut Vec::new()) {
-            Export::Cell(j, c) => self.cell(cx, m, j, c),
+        match self.resolve(target, name) {
+            Export::Cell(j, c) => self.cell(cx, j, c),
             Export::Namespace(j) => {
                 let ns = self.namespace(cx, m, j)?;
                 new_box(cx, m, ns)
@@ -314,61 +334,80 @@ impl Linker<'_> {
         }
     }
 
-    /// The box of a cell, which may itself be an import not yet bound.
-    fn cell(&mut self, cx: &mut Cx, m: Mem, j: usize, c: u32) -> Res {
-        match self.cells[j].get(c as usize) {
-            Some(v) if is_cell(*v) => Ok(*v),
-            Some(_) => match &self.graph[j].unit.unit.module.cells[c as usize] {
-                Cell::Import { request, name } => {
-                    let b = self.import(cx, m, j, *request, name)?;
-                    self.cells[j][c as usize] = b;
-                    Ok(b)
-                }
-                Cell::Namespace { request } => {
-                    let ns = self.namespace(cx, m, self.graph[j].requests[*request as usize])?;
-                    let b = new_box(cx, m, ns)?;
-                    self.cells[j][c as usize] = b;
-                    Ok(b)
-                }
-                Cell::Own { .. } => Err(cx.stop(Abort::Corrupt)),
-            },
-            None => Err(cx.stop(Abort::Corrupt)),
-        }
+    /// The box of a cell of the module's own.
+    fn cell(&mut self, cx: &mut Cx, j: usize, c: u32) -> Res {
+        self.cells[j].get(c as usize).copied().filter(|v| is_cell(*v)).ok_or_else(|| cx.stop(Abort::Corrupt))
     }
 
-    /// ResolveExport; `path` holds what is being resolved, to cut cycles.
-    fn resolve(&self, i: usize, name: &[u16], path: &mut Vec<(usize, Box<[u16]>)>) -> Export {
-        if path.iter().any(|(j, n)| *j == i && &**n == name) {
-            return Export::Absent;
-        }
-        path.push((i, name.into()));
-        let t = &self.graph[i].unit.unit.module;
-        if let Some((_, c)) = t.locals.iter().find(|(n, _)| &**n == name) {
-            return match t.cells.get(*c as usize) {
-                Some(Cell::Namespace { request }) => Export::Namespace(self.graph[i].requests[*request as usize]),
-                _ => Export::Cell(i, *c),
+    /// ResolveExport; explicit stack.
+    fn resolve(&mut self, i: usize, name: &[u16]) -> Export {
+        let mut seen: BTreeSet<Named> = BTreeSet::new();
+        // modules whose stars are looked through: the next star, and what was found
+        let mut open: Vec<(Named, usize, Export)> = Vec::new();
+        // those that surely lead where the first leads
+        let mut alike: Vec<Named> = Vec::new();
+        let mut at: Named = (i, name.into());
+        let last = 'all: loop {
+            let mut found = loop {
+                if let Some(e) = self.known.get(&at) {
+                    break *e;
+                }
+                if !seen.insert(at.clone()) {
+                    break Export::Absent;
+                }
+                if open.is_empty() {
+                    alike.push(at.clone());
+                }
+                match self.step(&at) {
+                    Says::Found(e) => break e,
+                    Says::Goes(next) => at = next,
+                    Says::Stars => {
+                        open.push((at.clone(), 0, Export::Absent));
+                        break Export::Absent;
+                    }
+                }
             };
-        }
-        if let Some((_, request, import)) = t.indirect.iter().find(|(n, _, _)| &**n == name) {
-            let j = self.graph[i].requests[*request as usize];
-            return match import {
-                Some(import) => self.resolve(j, import, path),
-                None => Export::Namespace(j),
-            };
-        }
-        if name.iter().copied().eq("default".encode_utf16()) {
-            return Export::Absent;
-        }
-        let mut found = Export::Absent;
-        for request in &t.stars {
-            match self.resolve(self.graph[i].requests[*request as usize], name, path) {
-                Export::Absent => {}
-                Export::Ambiguous => return Export::Ambiguous,
-                e if found == Export::Absent || found == e => found = e,
-                _ => return Export::Ambiguous,
+            loop {
+                let Some((from, next, so_far)) = open.last_mut() else { break 'all found };
+                match found {
+                    Export::Absent => {}
+                    Export::Ambiguous => break 'all found,
+                    e if *so_far == Export::Absent || *so_far == e => *so_far = e,
+                    _ => break 'all Export::Ambiguous,
+                }
+                let stars = &self.graph[from.0].unit.unit.module.stars;
+                if let Some(request) = stars.get(*next) {
+                    *next += 1;
+                    at = (self.graph[from.0].requests[*request as usize], from.1.clone());
+                    break;
+                }
+                found = *so_far;
+                open.pop();
             }
+        };
+        self.known.extend(alike.into_iter().map(|n| (n, last)));
+        last
+    }
+
+    /// What one module's own tables say of a name.
+    fn step(&self, (i, name): &Named) -> Says {
+        let module = &self.graph[*i];
+        let t = &module.unit.unit.module;
+        let target = |request: &u32| module.requests[*request as usize];
+        if let Some((_, c)) = t.locals.iter().find(|(n, _)| **n == **name) {
+            return match t.cells.get(*c as usize) {
+                Some(Cell::Namespace { request }) => Says::Found(Export::Namespace(target(request))),
+                Some(Cell::Import { request, name }) => Says::Goes((target(request), (&**name).into())),
+                _ => Says::Found(Export::Cell(*i, *c)),
+            };
         }
-        found
+        if let Some((_, request, import)) = t.indirect.iter().find(|(n, _, _)| **n == **name) {
+            return match import {
+                Some(import) => Says::Goes((target(request), (&**import).into())),
+                None => Says::Found(Export::Namespace(target(request))),
+            };
+        }
+        if name.iter().copied().eq("default".encode_utf16()) { Says::Found(Export::Absent) } else { Says::Stars }
     }
 
     /// GetExportedNames; explicit stack.
@@ -392,7 +431,7 @@ impl Linker<'_> {
         names.into_keys().collect()
     }
 
-    /// GetModuleNamespace
+    /// GetModuleNamespace; its names come later, so that namespaces may name one another in any depth.
     fn namespace(&mut self, cx: &mut Cx, m: Mem, i: usize) -> Res {
         if self.namespaces[i] != UNDEF {
             return Ok(self.namespaces[i]);
@@ -400,11 +439,18 @@ impl Linker<'_> {
         let s = roots::get(m, R_SHAPE_NAMESPACE) as u32;
         let ns = object::exotic(cx, m, NAMESPACE, s, &[UNDEF, UNDEF, UNDEF])?;
         self.namespaces[i] = ns;
+        self.unfilled.push(i);
+        Ok(ns)
+    }
+
+    /// Gives a namespace its names.
+    fn fill(&mut self, cx: &mut Cx, m: Mem, i: usize) -> Res<()> {
+        let ns = self.namespaces[i];
         let mut names = Vec::new();
         let mut boxes = Vec::new();
         for n in self.names(i) {
-            let b = match self.resolve(i, &n, &mut Vec::new()) {
-                Export::Cell(j, c) => self.cell(cx, m, j, c)?,
+            let b = match self.resolve(i, &n) {
+                Export::Cell(j, c) => self.cell(cx, j, c)?,
                 Export::Namespace(j) => {
                     let inner = self.namespace(cx, m, j)?;
                     new_box(cx, m, inner)?
@@ -426,7 +472,7 @@ impl Linker<'_> {
         let key = roots::get(m, R_SYM_TO_STRING_TAG);
         object::add_property(cx, m, ns, key, 0, tag)?;
         object::add_flags(cx, m, ns, NONEXT);
-        Ok(ns)
+        Ok(())
     }
 }
 

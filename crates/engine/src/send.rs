@@ -23,7 +23,7 @@
 //! - what is sent on one promise is delivered in that order: it waits on the promise, moves on when the promise is
 //!   resolved to another, and becomes jobs in order when it is settled;
 //! - arguments and answers are hardened, and refused if they cannot pass: then the answer is rejected, nothing is thrown.
-use crate::cx::{Cx, ErrorKind, Res, Value};
+use crate::cx::{Abort, Cx, ErrorKind, Res, Value};
 use crate::kinds::*;
 use crate::object;
 use crate::promise::{self, DELIVER, PENDING, SEND};
@@ -166,6 +166,9 @@ fn hand_over(cx: &mut Cx, m: Mem, target: Value, handler: Value, message: Value,
     if is_obj(result) { remote(cx, m, result) } else { Ok(()) }
 }
 
+/// Messages, answers and questions that one turn may send out.
+pub const MAX_MESSAGES_PER_TURN: u32 = 1 << 17;
+
 /// Puts an entry to what leaves the vat.
 pub fn push_out(cx: &mut Cx, m: Mem, words: &[Value]) -> Res<()> {
     cx.charge(10)?;
@@ -173,6 +176,9 @@ pub fn push_out(cx: &mut Cx, m: Mem, words: &[Value]) -> Res<()> {
     if !is_obj(out) {
         out = array::with_capacity(cx, m, 4)?;
         roots::set(cx, m, R_OUTGOING, out);
+    }
+    if array::length(m, out) >= MAX_MESSAGES_PER_TURN as f64 {
+        return Err(cx.stop(Abort::Messages));
     }
     let t = promise::tuple(cx, m, words)?;
     array::push(cx, m, out, t)

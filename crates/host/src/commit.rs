@@ -134,6 +134,7 @@ pub(crate) fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
                 output::report(&report, name);
             }
             Out::NothingToStart(file) => output::nothing_to_start(&file),
+            Out::NearLimit(vat, name) => output::near_limit(vat, &name),
             Out::StartRejected(text, places) => output::start_rejected(&text, &places),
             Out::Reply { to, rejected, text } => crate::operate::reply(to, rejected, &text),
         }

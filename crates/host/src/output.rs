@@ -227,6 +227,17 @@ pub fn interrupted(vat: &str, kept: bool) {
 
 const INTERRUPT_HELP: &str = "limit a turn's work with --max-instructions, or split it over turns";
 
+/// Four fifths of a vat's heap are in use: once for each vat, so that its operator can act before turns are aborted.
+pub fn near_limit(vat: VatId, name: &str) {
+    let message = format!("vat {} ({}) uses more than 80 % of its heap", vat.0, safe(name));
+    let help = "give it more with --max-heap, or let it keep less: turns that need more will be aborted";
+    if as_json() {
+        eprintln!("{}", json_line("W-HEAP", "Warning", &message, None, help, &[]));
+    } else {
+        eprintln!("warning[W-HEAP]: {message}\n  help: {help}");
+    }
+}
+
 /// A program that cannot be started.
 pub fn nothing_to_start(file: &str) {
     let message = format!("{} exports no function to start", safe(file));

@@ -60,6 +60,8 @@ pub(crate) struct Slot {
     last: u64,
     /// Bytes of its heap after its last turn: for operators.
     heap_bytes: u64,
+    /// The operator was told that it is nearly full.
+    warned: bool,
     /// Its next delivery was begun by a process that did not end well: the attempt is counted before it runs.
     pub(crate) suspect: bool,
     /// The attempt that runs is counted.
@@ -68,7 +70,18 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) fn new(limits: Limits) -> Slot {
-        Slot { vat: None, limits, stored: false, batch: 0, ran: 0, last: 0, heap_bytes: 0, suspect: false, counted: false }
+        Slot {
+            vat: None,
+            limits,
+            stored: false,
+            batch: 0,
+            ran: 0,
+            last: 0,
+            heap_bytes: 0,
+            warned: false,
+            suspect: false,
+            counted: false,
+        }
     }
 }
 
@@ -364,7 +377,7 @@ impl Pool {
         ran: Result<(Box<Vat>, TurnOutcome), NotRun>,
         had: bool,
     ) {
-        let tick = w.tick;
+        let (tick, mut near) = (w.tick, false);
         let counted = w.slots.get_mut(&id).is_some_and(|s| std::mem::take(&mut s.counted));
         if counted && let Some(j) = &mut w.journal {
             j.attempts_over(id);
@@ -390,6 +403,8 @@ impl Pool {
                     slot.stored = true;
                     slot.batch = batch;
                     slot.heap_bytes = outcome.heap_bytes;
+                    near = !slot.warned && outcome.heap_bytes >= slot.limits.heap_bytes / 5 * 4;
+                    slot.warned |= near;
                     if !matches!(delivery.what, passable::What::Collect | passable::What::Trace { .. }) {
                         slot.ran = tick;
                     }
@@ -402,6 +417,9 @@ impl Pool {
             Err(NotRun::Unmade(why)) => Event::VatFailed { vat: id, why },
             Err(NotRun::Asleep(why)) => Event::NotRun { vat: id, delivery, why: Some(why) },
         };
+        if near {
+            leave(w, Out::NearLimit(id, w.node.name(id).to_owned()));
+        }
         self.step(w, event);
         if w.resident > MAX_RESIDENT && w.journal.is_some() {
             hibernate(w);

@@ -42,6 +42,8 @@ pub enum Out {
         names: Vec<(VatId, String)>,
     },
     NothingToStart(String),
+    /// Four fifths of the heap of the vat with this name are in use.
+    NearLimit(VatId, String),
     StartRejected(String, Vec<passable::Place>),
     /// What happened, each entry with its vat's name.
     Trace(Vec<(trace::Entry, String)>),

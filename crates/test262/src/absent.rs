@@ -139,7 +139,7 @@ fn words(body: &str) -> impl Iterator<Item = &str> {
 /// Does an error say no more than that something is not there?
 pub fn is_absence(message: &str) -> bool {
     let named = |w: &&str| message.contains(&format!("{w} is not defined"));
-    message.contains("not supported yet") || GLOBALS.iter().any(|w| named(&w))
+    message.contains("not supported yet") || message.contains("which are not there yet") || GLOBALS.iter().any(named)
 }
 
 #[cfg(test)]

@@ -6,12 +6,15 @@
 //! same text, since what a script declares ends with it; a module's are put on the global object by a script that runs before.
 use crate::absent::{is_absence, why_skipped};
 use crate::meta::Meta;
+use engine::cage::{Mem, value};
+use engine::cx::{Cx, Res, Stop};
 use engine::engine::Engine;
+use engine::interp;
 use engine::machine::{Base, Machine, Outcome, Quota, Turn, compile_source};
 use engine::module::{self, ModuleIn};
-use engine::roots;
 use engine::syntax::ast::Goal;
 use engine::syntax::diagnostic::{Diagnostic, Level};
+use engine::{object, roots, string};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +30,12 @@ pub enum Verdict {
 const TESTS_OF_ENGINE: usize = 200;
 
 const QUOTA: Quota = Quota { heap_bytes: 256 << 20, instructions: 2_000_000_000 };
+
+/// In place of a helper that takes the global object from the `this` of a sloppy function: the engine has none.
+const GLOBAL_OBJECT: &str = "function fnGlobalObject() { return globalThis; }";
+
+/// A turn, with what the test threw.
+type Ended = Turn<Option<String>>;
 
 pub struct Runner {
     suite: PathBuf,
@@ -68,18 +77,31 @@ impl Runner {
                 helpers += self.helper(file)?;
                 helpers.push('\n');
             }
+            let names: Vec<String> = helpers.lines().filter_map(declared).map(str::to_owned).collect();
+            // some helpers, and code that a test evaluates, look for others on the global object
+            names.iter().for_each(|n| helpers += &format!("globalThis.{n} = {n};\n"));
         }
         let mut machine = Machine::new(&self.engine, &self.base, QUOTA)?;
         let ended = if meta.is("module") {
             self.module(&mut machine, name, &text, &helpers)
         } else {
             let whole = helpers + &text;
-            compile_source(&whole, name, Goal::Script, Level::Strict, false).map(|unit| machine.run_unit(unit)).map_err(Early::of)
+            let unit = compile_source(&whole, name, Goal::Script, Level::Strict, false).map_err(Early::of);
+            unit.map(|unit| {
+                machine.turn(|cx, m| {
+                    let global = roots::get(m, roots::R_GLOBAL);
+                    let ran = interp::run_unit(cx, m, unit, global).map(|_| ());
+                    thrown(cx, m, ran)
+                })
+            })
         };
         Ok(verdict(&meta, ended))
     }
 
     fn helper(&mut self, file: &str) -> std::io::Result<&str> {
+        if file == "fnGlobalObject.js" {
+            return Ok(GLOBAL_OBJECT);
+        }
         if !self.helpers.contains_key(file) {
             let text = std::fs::read_to_string(self.suite.join("harness").join(file))?;
             self.helpers.insert(file.to_owned(), text);
@@ -87,15 +109,11 @@ impl Runner {
         Ok(&self.helpers[file])
     }
 
-    fn module(&self, machine: &mut Machine, name: &str, text: &str, helpers: &str) -> Result<Turn<()>, Early> {
-        let mut script = helpers.to_owned();
-        for declared in helpers.lines().filter_map(declared) {
-            script += &format!("globalThis.{declared} = {declared};\n");
-        }
-        let unit = compile_source(&script, "helpers", Goal::Script, Level::Strict, false).map_err(Early::of)?;
+    fn module(&self, machine: &mut Machine, name: &str, text: &str, helpers: &str) -> Result<Ended, Early> {
+        let unit = compile_source(helpers, "helpers", Goal::Script, Level::Strict, false).map_err(Early::of)?;
         let turn = machine.run_unit(unit);
         if !matches!(turn.outcome, Outcome::Done(())) {
-            return Ok(turn);
+            return Ok(turn.map(|()| None));
         }
         let graph = self.graph(name, text)?;
         if let Some((_, d)) = module::missing_names(&graph).into_iter().next() {
@@ -103,7 +121,8 @@ impl Runner {
         }
         Ok(machine.turn(|cx, m| {
             let global = roots::get(m, roots::R_GLOBAL);
-            module::run_graph(cx, m, &graph, global).map(|_| ())
+            let ran = module::run_graph(cx, m, &graph, global).map(|_| ());
+            thrown(cx, m, ran)
         }))
     }
 
@@ -170,12 +189,29 @@ impl Early {
     }
 }
 
-fn verdict(meta: &Meta, ended: Result<Turn<()>, Early>) -> Verdict {
+/// An exception as `Name: message` from the properties of its value, which may be no error.
+fn thrown(cx: &mut Cx, m: Mem, ran: Res<()>) -> Res<Option<String>> {
+    let (Err(Stop::Throw), v) = (ran, cx.thrown) else { return ran.map(|()| None) };
+    if !value::is_obj(v) {
+        return Err(Stop::Throw);
+    }
+    let mut text = |of: u64, key: &str| -> Res {
+        let key = string::intern_str(cx, m, key)?;
+        object::get(cx, m, of, key)
+    };
+    let constructor = text(v, "constructor")?;
+    let name = if value::is_obj(constructor) { text(constructor, "name")? } else { constructor };
+    let message = text(v, "message")?;
+    let mut shown = |v: u64| if value::is_str(v) { string::to_rust(cx, m, v) } else { Ok("?".to_owned()) };
+    Ok(Some(format!("{}: {}", shown(name)?, shown(message)?)))
+}
+
+fn verdict(meta: &Meta, ended: Result<Ended, Early>) -> Verdict {
     let (phase, error, output) = match ended {
         Err(e) if e.absent => return Verdict::Skipped(format!("syntax: {}", e.text)),
         Err(e) => (e.phase, Some(e.text), Vec::new()),
         Ok(t) => match t.outcome {
-            Outcome::Done(()) => ("runtime", None, t.output),
+            Outcome::Done(thrown) => ("runtime", thrown, t.output),
             Outcome::Threw(text) => ("runtime", Some(text), t.output),
             Outcome::Aborted(why) => return Verdict::Failed(format!("aborted: {}", why.message())),
             _ => return Verdict::Failed("ended in an unknown way".into()),

@@ -85,5 +85,18 @@ fn a_vat_that_filled_its_heap_can_still_let_go() {
         });
     };";
     let told = "RangeError: limit: heap bytes\nlight again\ntrue\n";
-    assert_eq!(printed(main, other), (Some(0), told.to_owned(), String::new()));
+    let (code, out, err) = printed(main, other);
+    assert_eq!((code, out.as_str()), (Some(0), told), "{err}");
+    // the operator was told before the limit was reached, and once
+    assert_eq!(err.matches("warning[W-HEAP]: vat 2 ").count(), 1, "{err}");
+    assert_eq!(err.lines().count(), 2, "{err}");
+}
+
+#[test]
+fn messages_of_one_turn_are_limited() {
+    let program = |n: u32| format!("export default ({{ timer }}) => {{ for (let i = 0; i < {n}; i += 1) timer ~. now(); }};");
+    let (code, out, err) = printed(&program(131_073), "");
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("RangeError: limit: messages per turn"), "{err}");
+    assert_eq!(printed(&program(1000), ""), (Some(0), String::new(), String::new()));
 }

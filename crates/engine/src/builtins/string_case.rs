@@ -200,6 +200,11 @@ fn normalize(cx: &mut Cx, m: Mem, a: Args) -> Res {
     if !["NFC", "NFD", "NFKC", "NFKD"].contains(&form.as_str()) {
         return Err(cx.range_error(m, "The normalization form should be one of NFC, NFD, NFKC, NFKD"));
     }
+    normal_form(cx, m, s, &form)
+}
+
+/// A string in the form NFC, NFD, NFKC or NFKD.
+pub(super) fn normal_form(cx: &mut Cx, m: Mem, s: Value, form: &str) -> Res {
     let s = string::flat(cx, m, s)?;
     if form == "NFC" && string::is_latin1(m, s) {
         return Ok(s);
@@ -214,7 +219,7 @@ fn normalize(cx: &mut Cx, m: Mem, a: Args) -> Res {
             continue;
         }
         let run = std::iter::from_fn(|| rest.next_if(Result::is_ok).and_then(Result::ok));
-        match form.as_str() {
+        match form {
             "NFC" => drain(cx, &mut out, run.nfc())?,
             "NFD" => drain(cx, &mut out, run.nfd())?,
             "NFKC" => drain(cx, &mut out, run.nfkc())?,

@@ -123,10 +123,12 @@ fn ends_with(cx: &mut Cx, m: Mem, a: Args) -> Res {
     Ok(cage::value::bool(k <= end && stands_at(cx, m, s, needle, end - k)?))
 }
 
-/// String.prototype.localeCompare: there is no locale, the order is that of the code units.
+/// String.prototype.localeCompare: there is no locale, the order is that of the code units once both are in form NFC.
 fn locale_compare(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let s = this_string(cx, m, a, "localeCompare")?;
     let that = to_string(cx, m, a.get(m, 0))?;
+    let s = super::string_case::normal_form(cx, m, s, "NFC")?;
+    let that = super::string_case::normal_form(cx, m, that, "NFC")?;
     Ok(int(match string::compare(cx, m, s, that)? {
         Ordering::Less => -1,
         Ordering::Equal => 0,

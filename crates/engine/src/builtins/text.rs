@@ -249,15 +249,27 @@ pub fn find(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, from: u32) -> Res<Op
     }
     match needle {
         Needle::Empty => Ok(Some(from)),
-        Needle::Narrow(b) if string::is_latin1(m, s) => find_bytes(cx, m, s, b, from),
+        Needle::Narrow(b) if b.len() <= LONG_NEEDLE && string::is_latin1(m, s) => find_bytes(cx, m, s, b, from),
         Needle::Narrow(b) => {
-            cx.charge(b.len().min(1 << 16) as u64 / 16)?;
-            let u: Vec<u16> = b.iter().map(|c| *c as u16).collect();
+            let u = widen(cx, b)?;
             let t = borders(cx, &u)?;
             find_units(cx, m, s, &u, &t, from)
         }
         Needle::Wide(u, t) => find_units(cx, m, s, u, t, from),
     }
+}
+
+/// Bytes of a needle from which on the search is one that stops at each slice: preparing the other takes as long as the needle.
+const LONG_NEEDLE: usize = 1 << 16;
+
+/// Bytes as units.
+fn widen(cx: &mut Cx, b: &[u8]) -> Res<Vec<u16>> {
+    let mut u = Vec::with_capacity(b.len());
+    for slice in b.chunks(LONG_NEEDLE) {
+        cx.charge(slice.len() as u64 / 16)?;
+        u.extend(slice.iter().map(|c| *c as u16));
+    }
+    Ok(u)
 }
 
 fn find_bytes(cx: &mut Cx, m: Mem, s: Value, needle: &[u8], from: u32) -> Res<Option<u32>> {
@@ -363,7 +375,12 @@ pub fn find_all(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, limit: usize) ->
     let s = string::flat(cx, m, s)?;
     let n = string::len(m, s);
     let mut found = Vec::new();
-    if let (Needle::Narrow(b), true) = (needle, string::is_latin1(m, s)) {
+    if needle.size() > n {
+        return Ok(found);
+    }
+    if let (Needle::Narrow(b), true) = (needle, string::is_latin1(m, s))
+        && b.len() <= LONG_NEEDLE
+    {
         let (finder, k) = (memchr::memmem::Finder::new(b), b.len() as u32);
         let block = (1 << 16).max(k.saturating_mul(2));
         let mut at = 0;
@@ -386,7 +403,7 @@ pub fn find_all(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, limit: usize) ->
     let (wide, table);
     let (u, t) = match needle {
         Needle::Narrow(b) => {
-            wide = b.iter().map(|c| *c as u16).collect::<Vec<u16>>();
+            wide = widen(cx, b)?;
             table = borders(cx, &wide)?;
             (&wide, &table)
         }

@@ -16,6 +16,9 @@ use cage::layout::header;
 use cage::value::*;
 use cage::{Code, Mem, Win};
 
+/// Under stress this many collections come before instructions that seldom allocate; the depth of the stack makes each dear.
+const STRESSED: u64 = 4096;
+
 /// Where an instruction leaves the machine.
 pub(super) enum Flow {
     Go,
@@ -67,7 +70,8 @@ pub(super) fn jump(cx: &mut Cx, fr: &mut Frame, code: Code, taken: bool) -> Res<
 // long: one arm an instruction group
 fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c>) -> Res<Flow> {
     let win = fr.win;
-    if (cx.stress || super::nursery_full(cx)) && (GETP..=CONCAT).contains(&(i as u8)) {
+    let stressed = cx.stress && cx.heap.collections() < STRESSED;
+    if (stressed || super::nursery_full(cx)) && (GETP..=CONCAT).contains(&(i as u8)) {
         // names, texts and big numbers that a loop makes without making an object
         safepoint(cx, m, frame_end(m, win, code))?;
     }
