@@ -6,7 +6,7 @@
 //! 0x0005_0000  LOOKUP    volatile cache of property look-ups
 //! 0x0008_0000  NURSERY   first chunk of the nursery: what is newly made, then two halves of survivors
 //! 0x0010_0000  IC        inline caches and constant slots, addresses given out process-wide
-//! 0x0018_0000  STACK     frames
+//! 0x0018_0000  STACK     eight words for roots that are empty between turns, then frames
 //! 0x0098_0000  (unused)
 //! 0x0200_0000  SLOTS     a bit for each word of old space, from the end of this range downwards: it is in the remembered set
 //! 0x0510_0400  DIRTY     a byte for each 256-byte block of old space; a small heap's share of both lies in few pages
@@ -26,6 +26,8 @@ pub const NURSERY_END: u32 = 0x10_0000;
 pub const IC: u32 = 0x10_0000;
 pub const IC_END: u32 = 0x18_0000;
 pub const STACK: u32 = 0x18_0000;
+/// Where frames begin. The words below are roots as frames are, without a barrier; they are zero when a turn begins.
+pub const FRAMES: u32 = STACK + 64;
 pub const STACK_END: u32 = 0x98_0000;
 pub const SLOTS: u32 = 0x200_0000;
 pub const DIRTY: u32 = 0x510_0400;

@@ -201,13 +201,23 @@ impl<'c> Mem<'c> {
         self.bytes_out(off, &mut to[at..])
     }
 
-    /// Are all of these 256 bytes zero?
+    /// Are these bytes zero? At most 4 KiB are looked at.
     #[inline]
-    pub fn zero_block(self, off: u32) -> bool {
+    pub fn is_zero(self, off: u32, len: u32) -> bool {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        let len = (len as usize).min(ZEROS.len()).min(SPAN - off as usize);
+        // SAFETY: in range, just clipped; bytes of any pattern; nothing writes to the cage before the slice is gone, since
+        // one thread has it and the comparison calls nothing of ours.
+        let bytes = unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(off as usize), len) };
+        *bytes == ZEROS[..len]
+    }
+
+    /// The 256 bytes from `off` on.
+    #[inline(always)]
+    pub fn block(self, off: u32) -> [u8; 256] {
         // SAFETY: `off` is below 4 GiB and 256 bytes from there end within the guard that follows the span; any bytes are
         // a valid array, and it is copied out at once.
-        let words: [u64; 32] = unsafe { self.base.as_ptr().add(off as usize).cast::<[u64; 32]>().read_unaligned() };
-        words.iter().fold(0, |any, w| any | w) == 0
+        unsafe { self.base.as_ptr().add(off as usize).cast::<[u8; 256]>().read_unaligned() }
     }
 
     /// Gives the whole pages within the range back to the machine; what was anonymous reads as zero afterwards.

@@ -193,9 +193,17 @@ impl<'c> Mem<'c> {
         self.bytes_out(off, &mut to[at..])
     }
 
-    /// Are all of these 256 bytes zero?
-    pub fn zero_block(self, off: u32) -> bool {
-        (0..32).all(|i| self.r64(off, i * 8) == 0)
+    /// Are these bytes zero? At most 4 KiB are looked at.
+    pub fn is_zero(self, off: u32, len: u32) -> bool {
+        let end = (off as usize + (len as usize).min(4096)).min(SPAN);
+        (off as usize..end).all(|at| self.r8(at as u32, 0) == 0)
+    }
+
+    /// The 256 bytes from `off` on.
+    pub fn block(self, off: u32) -> [u8; 256] {
+        let mut bytes = [0; 256];
+        let _ = self.bytes_out(off, &mut bytes);
+        bytes
     }
 
     /// Makes the whole pages within the range read as zero.

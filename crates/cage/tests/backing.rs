@@ -47,7 +47,7 @@ fn bulk_copies_are_checked_and_clipped() {
     let mut all = vec![9];
     mem.append(OLD + 5, 2, &mut all).unwrap();
     assert_eq!(all, [9, 2, 3]);
-    assert!(!mem.zero_block(OLD) && mem.zero_block(OLD + 256));
+    assert!(!mem.is_zero(OLD, 256) && mem.is_zero(OLD + 256, 256));
 }
 
 #[test]

@@ -16,7 +16,9 @@ fn a_turn_that_changes_one_word_has_a_delta_of_38_bytes() {
     let mut heap = heap(&cage, BIG_LIMIT);
     let mut image = heap.save(mem);
     heap.write(mem, root(3), int(5));
-    heap.write(mem, root(60), UNDEF); // another block, not changed in fact
+    heap.write(mem, root(60), TRUE); // another block, not changed in fact
+    heap.write(mem, root(60), UNDEF);
+    heap.write(mem, root(63), UNDEF); // a third one, which holds that already: it stays clean
     let end = heap.turn_end(mem, &mut []).unwrap();
     assert_eq!((end.dirty_blocks, end.changed_regions, end.survivors), (2, 0, 0));
     let mut delta = Vec::new();

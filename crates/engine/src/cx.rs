@@ -165,7 +165,7 @@ impl Cx {
             engine: engine.clone(),
             units,
             native_depth: 0,
-            stack_top: cage::layout::STACK,
+            stack_top: cage::layout::FRAMES,
             stress: false,
             output: Vec::new(),
             new_target: UNDEF,

@@ -159,4 +159,4 @@ pub fn lock(cx: &mut Cx, m: Mem, global: Value) -> Res<()> {
 
 /// Roots from here on hold intrinsics, but for `STATE`.
 const FIRST_INTRINSIC: u16 = R_OBJECT_PROTO;
-const STATE: &[u16] = &[R_JOB, R_NOTES, R_OUTGOING, R_SHARED_GLOBALS];
+const STATE: &[u16] = &[R_NOTES, R_SHARED_GLOBALS];

@@ -16,7 +16,7 @@ use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
 use crate::trace::{self, Trace};
 use crate::{builtins, harden, interp, promise, realm, string};
 use cage::heap::ImageError;
-use cage::layout::STACK;
+use cage::layout::{FRAMES, STACK};
 use cage::value::*;
 use cage::{Cage, Heap, Limits, Mem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -350,7 +350,7 @@ impl Machine {
         let cx = &mut self.cx;
         cx.set_units(self.quota.instructions);
         cx.abort = None;
-        cx.stack_top = STACK;
+        cx.stack_top = FRAMES;
         cx.native_depth = 0;
         cx.constructing.clear();
         cx.left.clear();

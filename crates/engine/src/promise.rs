@@ -13,7 +13,7 @@
 //! - reactions of a promise and jobs of the queue are rings through word 5, named by their last: the order of entry;
 //! - a reaction becomes its own job when its promise is settled: nothing is allocated then;
 //! - job kinds are a durable format: append-only;
-//! - a job begins on an empty stack; the one that runs hangs on root R_JOB, so that it may be moved meanwhile.
+//! - a job begins on an empty stack; the one that runs hangs on root T_JOB, so that it may be moved meanwhile.
 use crate::cx::{Abort, Cx, Res, Stop, Value};
 use crate::interp;
 use crate::kinds::*;
@@ -95,9 +95,15 @@ pub fn of_shape(cx: &mut Cx, m: Mem, s: u32) -> Res {
 
 /// A plain tuple of the machine.
 pub fn tuple(cx: &mut Cx, m: Mem, words: &[Value]) -> Res {
-    let at = cx.alloc(m, 8 + words.len() as u32 * 8)?;
-    m.w64(at, 0, header(TUPLE, 0, 0, words.len() as u32));
-    for (i, v) in words.iter().enumerate() {
+    tuple_of(cx, m, words, &[])
+}
+
+/// Likewise of words in two pieces.
+pub fn tuple_of(cx: &mut Cx, m: Mem, words: &[Value], more: &[Value]) -> Res {
+    let n = (words.len() + more.len()) as u32;
+    let at = cx.alloc(m, 8 + n * 8)?;
+    m.w64(at, 0, header(TUPLE, 0, 0, n));
+    for (i, v) in words.iter().chain(more).enumerate() {
         cx.heap.write(m, at.wrapping_add(8 + i as u32 * 8), *v);
     }
     Ok(CELL | at as u64)
@@ -127,8 +133,8 @@ fn link(cx: &mut Cx, m: Mem, last: Value, node: Value) {
 
 /// HostEnqueuePromiseJob
 fn enqueue(cx: &mut Cx, m: Mem, job: Value) {
-    link(cx, m, roots::get(m, R_JOBS), job);
-    roots::set(cx, m, R_JOBS, job);
+    link(cx, m, roots::of_turn(m, T_JOBS), job);
+    roots::set_of_turn(m, T_JOBS, job);
 }
 
 /// Enqueues a job of `kind`.
@@ -139,18 +145,18 @@ pub fn enqueue_job(cx: &mut Cx, m: Mem, kind: i32, target: Value, a: Value, b: V
 }
 
 pub fn has_jobs(m: Mem) -> bool {
-    is_cell(roots::get(m, R_JOBS))
+    is_cell(roots::of_turn(m, T_JOBS))
 }
 
 /// Takes the first job off the queue.
 fn pop(cx: &mut Cx, m: Mem) -> Option<Value> {
-    let last = roots::get(m, R_JOBS);
+    let last = roots::of_turn(m, T_JOBS);
     if !is_cell(last) {
         return None;
     }
     let first = word(m, last, 5);
     if first == last {
-        roots::set(cx, m, R_JOBS, UNDEF);
+        roots::set_of_turn(m, T_JOBS, UNDEF);
     } else {
         let second = word(m, first, 5);
         set_word(cx, m, last, 5, second);
@@ -433,11 +439,11 @@ const JOB: u64 = 48;
 pub fn run_one_job(cx: &mut Cx, m: Mem) -> Res<bool> {
     interp::safepoint(cx, m, cx.stack_top)?;
     let Some(job) = pop(cx, m) else {
-        roots::set(cx, m, R_JOB, UNDEF);
+        roots::set_of_turn(m, T_JOB, UNDEF);
         return Ok(false);
     };
     cx.charge(JOB)?;
-    roots::set(cx, m, R_JOB, job);
+    roots::set_of_turn(m, T_JOB, job);
     if run_job(cx, m, job)? == Err(()) {
         // what a job throws is a result of its own; an exception here is an engine's fault
         return Err(cx.stop(Abort::Corrupt));
@@ -447,7 +453,7 @@ pub fn run_one_job(cx: &mut Cx, m: Mem) -> Res<bool> {
 
 /// The words of the running job; it may have been moved since it began.
 pub(crate) fn running(m: Mem, i: u32) -> Value {
-    word(m, roots::get(m, R_JOB), i)
+    word(m, roots::of_turn(m, T_JOB), i)
 }
 
 fn run_job(cx: &mut Cx, m: Mem, job: Value) -> Res<Result<(), ()>> {
@@ -580,7 +586,7 @@ fn run_reaction(cx: &mut Cx, m: Mem, handler: Value, arg: Value, rejected: bool)
 fn run_thenable(cx: &mut Cx, m: Mem, target: Value, then: Value, thenable: Value) -> Res<()> {
     let (resolve, reject) = resolving_functions(cx, m, target)?;
     // while `then` runs the reject function hangs on the job
-    let job = roots::get(m, R_JOB);
+    let job = roots::of_turn(m, T_JOB);
     set_word(cx, m, job, 5, reject);
     let r = interp::call_job(cx, m, then, thenable, &[resolve, reject]);
     if let Err(e) = caught(cx, r)? {
@@ -595,21 +601,21 @@ fn run_thenable(cx: &mut Cx, m: Mem, target: Value, then: Value, thenable: Value
 // ---- rejections nobody handles ----
 
 fn note_unhandled(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
-    let mut list = roots::get(m, R_UNHANDLED);
+    let mut list = roots::of_turn(m, T_UNHANDLED);
     if !is_obj(list) {
         list = array::with_capacity(cx, m, 4)?;
-        roots::set(cx, m, R_UNHANDLED, list);
+        roots::set_of_turn(m, T_UNHANDLED, list);
     }
     array::push(cx, m, list, p)
 }
 
 /// The reasons of rejected promises that nobody handles yet, in the order they were rejected; each is given once.
 pub fn take_unhandled(cx: &mut Cx, m: Mem) -> Res<Vec<Value>> {
-    let list = roots::get(m, R_UNHANDLED);
+    let list = roots::of_turn(m, T_UNHANDLED);
     if !is_obj(list) {
         return Ok(Vec::new());
     }
-    roots::set(cx, m, R_UNHANDLED, UNDEF);
+    roots::set_of_turn(m, T_UNHANDLED, UNDEF);
     let all = array::values(cx, m, list)?;
     cx.charge(all.len() as u64)?;
     let open = all.into_iter().filter(|p| is_promise(m, *p) && as_int(word(m, *p, 2)) & HANDLED == 0);

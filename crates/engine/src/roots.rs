@@ -5,7 +5,7 @@
 //! The numbers are a durable format: append-only.
 use crate::cx::{Cx, Value};
 use cage::Mem;
-use cage::layout::OLD;
+use cage::layout::{FRAMES, OLD, STACK};
 
 macro_rules! roots { ($($name:ident = $n:literal, $what:literal;)*) => {
     $(#[doc = $what] pub const $name: u16 = $n;)*
@@ -26,11 +26,9 @@ roots! {
     R_ID = 7, "internal symbol under which an object's identity hash stands";
     R_GLOBAL = 8, "global object of the start compartment";
     R_UNITS = 9, "array of the loaded code units: [hash string, constants] each";
-    R_JOBS = 10, "job queue";
     R_SYMBOLS = 11, "registry of Symbol.for (a Map)";
     R_TABLE_SALT = 12, "reserved";
     R_UNLOCKED = 13, "true in an unlocked realm";
-    R_UNHANDLED = 14, "rejected promises nobody handles yet";
     R_REALM = 15, "internal object with what shipped script code looks up by name";
 
     R_GRAPH = 17, "while a graph of modules is evaluated: programs, namespace, promise";
@@ -143,7 +141,6 @@ roots! {
     R_STR_CALLEE = 215, "callee";
     R_STR_STACK = 216, "stack";
 
-    R_JOB = 300, "the job that runs";
     R_FAR = 301, "internal symbol under which the interface name of a Far object stands";
     R_DETAILS = 302, "internal symbol under which assert keeps what a details or quoted object stands for";
     R_SHAPE_SENDER = 303, "shape of what E(x) gives";
@@ -152,7 +149,6 @@ roots! {
     R_DETAILS_PROTO = 306, "prototype of details";
     R_QUOTE_PROTO = 307, "prototype of quoted values";
     R_PRESENCES = 308, "reserved";
-    R_OUTGOING = 310, "array of what leaves the vat in this turn (see `send`)";
     R_SHAPE_ASYNC_FROM_SYNC = 311, "shape of async iterators over sync ones";
     R_ASYNC_FROM_SYNC_PROTO = 312, "%AsyncFromSyncIteratorPrototype%";
     R_NOTES = 309, "weak map from errors to the notes assert attached";
@@ -171,6 +167,29 @@ roots! {
     R_INTERN_BASE = 324, "weak table of the strings that the base interned, hashed without a key";
 
     R_FREE = 250, "first of the roots that builtin modules give out by name (see builtins)";
+}
+
+// Roots that are empty between turns: words below the frames of the stack. Nothing of them is stored, so they need no barrier.
+/// Job queue.
+pub const T_JOBS: u16 = 0;
+/// The job that runs.
+pub const T_JOB: u16 = 1;
+/// Array of what leaves the vat in this turn (see `send`).
+pub const T_OUTGOING: u16 = 2;
+/// Rejected promises nobody handles yet.
+pub const T_UNHANDLED: u16 = 3;
+
+const _: () = assert!(STACK + 8 * T_UNHANDLED as u32 <= FRAMES - 8);
+
+/// A root of the turn that runs; zero, which is no reference, if there is nothing.
+#[inline(always)]
+pub fn of_turn(m: Mem, n: u16) -> Value {
+    m.r64(STACK, 8 * n)
+}
+#[inline(always)]
+pub fn set_of_turn(m: Mem, n: u16, v: Value) {
+    debug_assert!(n <= T_UNHANDLED);
+    m.w64(STACK, 8 * n, v);
 }
 
 /// Address of root `n`.

@@ -5,7 +5,7 @@
 //! ```text
 //! message TUPLE  1 int: form (0 get, 1 method, 2 apply) | 4 if nobody wants the answer; 2 key; 3 … arguments
 //! handler (word 5 of a pending promise, word 2 of a PRESENCE)
-//!                an object: its traps are called; the TUPLE of a reference: the message goes to R_OUTGOING
+//!                an object: its traps are called; the TUPLE of a reference: the message goes to T_OUTGOING
 //! reference TUPLE 1 vat (number), 2 its number there, 3 token (see below) or undefined, 4 int flags (`reference`),
 //!                5 the promise while it is listened to, else undefined
 //! answer TUPLE   1 vat, 2 number: in the place of a result promise, names the promise that somebody elsewhere waits on
@@ -68,11 +68,7 @@ pub fn send(cx: &mut Cx, m: Mem, target: Value, form: u8, key: Value, args: &[Va
             harden::harden(cx, m, *v)?;
         }
     }
-    let mut words = Vec::with_capacity(2 + args.len());
-    words.push(int((form | if send_only { ONLY } else { 0 }) as i32));
-    words.push(key);
-    words.extend_from_slice(args);
-    let message = promise::tuple(cx, m, &words)?;
+    let message = promise::tuple_of(cx, m, &[int((form | if send_only { ONLY } else { 0 }) as i32), key], args)?;
     dispatch(cx, m, target, message, result)?;
     Ok(result)
 }
@@ -172,10 +168,10 @@ pub const MAX_MESSAGES_PER_TURN: u32 = 1 << 17;
 /// Puts an entry to what leaves the vat.
 pub fn push_out(cx: &mut Cx, m: Mem, words: &[Value]) -> Res<()> {
     cx.charge(10)?;
-    let mut out = roots::get(m, R_OUTGOING);
+    let mut out = roots::of_turn(m, T_OUTGOING);
     if !is_obj(out) {
         out = array::with_capacity(cx, m, 4)?;
-        roots::set(cx, m, R_OUTGOING, out);
+        roots::set_of_turn(m, T_OUTGOING, out);
     }
     if array::length(m, out) >= MAX_MESSAGES_PER_TURN as f64 {
         return Err(cx.stop(Abort::Messages));
@@ -243,7 +239,7 @@ pub fn answer_as(cx: &mut Cx, m: Mem, answer: Value, p: Value) -> Res<()> {
 
 /// Number `i` of what left the vat in this turn: a TUPLE (see the head).
 pub fn outgoing(m: Mem, i: u32) -> Option<Value> {
-    let out = roots::get(m, R_OUTGOING);
+    let out = roots::of_turn(m, T_OUTGOING);
     if is_obj(out) && i < array::dense_len(m, out) { Some(array::element(m, out, i)) } else { None }
 }
 
@@ -292,6 +288,9 @@ fn hand_over_answered(cx: &mut Cx, m: Mem, target: Value, h: Value, message: Val
     answer_as(cx, m, result, p)
 }
 
+/// Arguments that are laid out without an allocation.
+const FEW: usize = 8;
+
 /// The message as a get or a call on a near object.
 fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
     let form = as_int(m.r64(message as u32, 8)) as u8 & 3;
@@ -299,12 +298,24 @@ fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
     if form == GET {
         return object::get_v(cx, m, target, key);
     }
-    let args = arguments(m, message);
+    let mut few = [UNDEF; FEW];
+    let all;
+    let n = arity(m, message) as usize;
+    let args = match few.get_mut(..n) {
+        Some(few) => {
+            (0..).zip(few.iter_mut()).for_each(|(i, v)| *v = argument(m, message, i));
+            &*few
+        }
+        None => {
+            all = arguments(m, message);
+            &all
+        }
+    };
     if form == APPLY {
         if !object::is_callable(m, target) {
             return Err(cx.type_error(m, "the target of the send is not a function"));
         }
-        return interp::call_job(cx, m, target, UNDEF, &args);
+        return interp::call_job(cx, m, target, UNDEF, args);
     }
     let f = object::get_v(cx, m, target, key)?;
     if !object::is_callable(m, f) {
@@ -312,7 +323,7 @@ fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
         let what = if f == UNDEF { "has no method" } else { "has a property that is no method:" };
         return Err(cx.type_error(m, &format!("the target of the send {what} '{k}'")));
     }
-    interp::call_job(cx, m, f, target, &args)
+    interp::call_job(cx, m, f, target, args)
 }
 
 /// The message as a call of a handler's trap; `to` is the TUPLE target, handler.

@@ -38,32 +38,42 @@ pub fn run(job: Job, server: Option<UnixListener>) -> i32 {
 
 /// As `run`; `then` is called once before anything waits for the end.
 pub(crate) fn run_with(job: Job, server: Option<UnixListener>, then: impl FnOnce(&Arc<Pool>)) -> i32 {
-    let Job { shared, node, journal, start, unclean, mode, paused, limits } = job;
-    let pool = Pool::new(shared, node, journal, mode);
-    let committer = {
-        let mut w = pool.lock();
-        match start {
-            Some(event) => pool.step(&mut w, event),
-            None => pool.resume(&mut w, unclean),
-        }
-        if let Some(limits) = limits {
-            pool.set_limits(&mut w, VatId(1), limits);
-            pool.step(&mut w, Event::Limit { vat: VatId(1), limits });
-        }
-        if paused {
-            pool.pause_all(&mut w);
-        }
-        let durable = w.journal.is_some();
-        drop(w);
-        let pool = pool.clone();
-        durable.then(|| std::thread::Builder::new().name("commit".into()).spawn(move || pool.commits()))
-    };
+    let pool = begin(job);
     if let Some(listener) = server {
         crate::control::serve(&pool, listener);
     }
     then(&pool);
+    keep(&pool)
+}
+
+/// Begins a new program, or goes on with a restored one; no turn runs yet.
+pub(crate) fn begin(job: Job) -> Arc<Pool> {
+    let Job { shared, node, journal, start, unclean, mode, paused, limits } = job;
+    let pool = Pool::new(shared, node, journal, mode);
+    let mut w = pool.lock();
+    match start {
+        Some(event) => pool.step(&mut w, event),
+        None => pool.resume(&mut w, unclean),
+    }
+    if let Some(limits) = limits {
+        pool.set_limits(&mut w, VatId(1), limits);
+        pool.step(&mut w, Event::Limit { vat: VatId(1), limits });
+    }
+    if paused {
+        pool.pause_all(&mut w);
+    }
+    drop(w);
+    pool
+}
+
+/// Runs until the program ends; its exit code.
+pub(crate) fn keep(pool: &Arc<Pool>) -> i32 {
+    let committer = pool.lock().journal.is_some().then(|| {
+        let pool = pool.clone();
+        std::thread::Builder::new().name("commit".into()).spawn(move || pool.commits())
+    });
     pool.provide(&mut pool.lock());
-    let stop = crate::signals::watch(&pool);
+    let stop = crate::signals::watch(pool);
     let code = pool.clone().keep_time();
     drop(stop);
     if let Some(Ok(t)) = committer {

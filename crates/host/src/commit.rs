@@ -136,7 +136,7 @@ pub(crate) fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
             Out::NothingToStart(file) => output::nothing_to_start(&file),
             Out::NearLimit(vat, name) => output::near_limit(vat, &name),
             Out::StartRejected(text, places) => output::start_rejected(&text, &places),
-            Out::Reply { to, rejected, text } => crate::operate::reply(to, rejected, &text),
+            Out::Reply { to, rejected, value } => crate::operate::reply(to, rejected, value),
         }
     }
     (numbers, fine)

@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 /// How deep values are shown and read.
 const MAX_DEPTH: usize = 100;
 
-/// One line of JSON.
-pub fn of_data(d: &Data) -> String {
+/// As JSON.
+pub fn of_data(d: &Data) -> Value {
     let mut r = Reader::new(&d.body);
-    value(&mut r, d, 0).unwrap_or_else(|| json!({ "@malformed": true })).to_string()
+    value(&mut r, d, 0).unwrap_or_else(|| json!({ "@malformed": true }))
 }
 
 fn number(n: f64) -> Value {

@@ -8,6 +8,7 @@ mod begin;
 pub mod bundle;
 mod commit;
 mod control;
+pub mod embed;
 mod json;
 pub mod operate;
 pub mod output;

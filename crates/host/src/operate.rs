@@ -65,6 +65,8 @@ pub(crate) fn not_a_program(folder: &Path) -> Problem {
 pub(crate) enum Asker {
     Socket(control::Stream, Value),
     Here(mpsc::Sender<Value>),
+    /// Somebody who embeds the host.
+    Embedder(crate::embed::Done),
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -76,14 +78,27 @@ fn calls() -> MutexGuard<'static, BTreeMap<u64, Asker>> {
     CALLS.lock().unwrap_or_else(|e| e.into_inner())
 }
 
+/// The number under which somebody waits for an answer.
+pub(crate) fn awaited(asker: Asker) -> u64 {
+    let reply = NEXT.fetch_add(1, Ordering::Relaxed);
+    calls().insert(reply, asker);
+    reply
+}
+
 /// The answer of a call, once it is durable.
-pub(crate) fn reply(to: u64, rejected: bool, text: &str) {
-    let Some(asker) = calls().remove(&to) else { return };
-    let value: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+pub(crate) fn reply(to: u64, rejected: bool, value: passable::Data) {
+    let waiting = calls().remove(&to);
+    let asker = match waiting {
+        None => return,
+        Some(Asker::Embedder(done)) => return done(crate::embed::Answer { rejected, value }),
+        Some(asker) => asker,
+    };
+    let value = json::of_data(&value);
     let answer = if rejected { json!({ "rejected": value }) } else { json!({ "value": value }) };
     match asker {
         Asker::Socket(stream, id) => control::answer(&stream, answer, id),
         Asker::Here(to) => drop(to.send(answer)),
+        Asker::Embedder(_) => {}
     }
 }
 

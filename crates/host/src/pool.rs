@@ -285,7 +285,7 @@ impl Pool {
                 if w.mode == Mode::Call {
                     w.closing = w.closing.or(Some(0));
                 }
-                leave(w, Out::Reply { to, rejected, text: crate::json::of_data(&value) });
+                leave(w, Out::Reply { to, rejected, value });
             }
         }
     }

@@ -72,10 +72,8 @@ pub(crate) fn random() -> std::io::Result<[u8; 32]> {
 /// The log is then cut into small pieces and merged often.
 const RECORD_DISK: &str = "DRSES_RECORD_DISK";
 
-fn disk(folder: &Path, create: bool) -> Result<(Arc<dyn Disk>, store::Options), Problem> {
+fn disk(folder: &Path, options: store::Options) -> Result<(Arc<dyn Disk>, store::Options), Problem> {
     let real = Arc::new(RealDisk::new(folder));
-    // a small program's state is small, and is there at once
-    let options = store::Options { create, segment_bytes: SEGMENT_BYTES, spare_segments: 1, ..store::Options::default() };
     let Some(file) = std::env::var_os(RECORD_DISK) else { return Ok((real, options)) };
     let sink = std::fs::OpenOptions::new().create(true).append(true).open(&file);
     let sink = sink.map_err(|e| problem("E-FILE", format!("{}: {e}", file.display()), "look at DRSES_RECORD_DISK"))?;
@@ -83,14 +81,25 @@ fn disk(folder: &Path, create: bool) -> Result<(Arc<dyn Disk>, store::Options), 
     Ok((Arc::new(RecordingDisk::new(real, Box::new(sink))), small))
 }
 
+/// The settings of a program's store: a small program's state is small, and is there at once.
+pub fn settings() -> store::Options {
+    store::Options { segment_bytes: SEGMENT_BYTES, spare_segments: 1, ..store::Options::default() }
+}
+
 /// Opens the store in a folder, or makes it.
 pub fn open(folder: &Path, create: bool) -> Result<Opened, Problem> {
+    open_with(folder, store::Options { create, ..settings() })
+}
+
+/// Likewise with other settings.
+pub fn open_with(folder: &Path, options: store::Options) -> Result<Opened, Problem> {
+    let create = options.create;
     let no_random = |e: std::io::Error| problem("E-RANDOM", format!("the system gives no random bytes: {e}"), "try again");
     if create && let Err(e) = make_folder(folder) {
         let message = format!("cannot make the folder {}: {e}", folder.display());
         return Err(problem("E-STATE", message, "choose another one with --state"));
     }
-    let (disk, options) = disk(folder, create)?;
+    let (disk, options) = disk(folder, options)?;
     let identity = match FileStore::identity_of(&*disk) {
         Ok(id) => id,
         Err(e) if create && e.kind() == store::ErrorKind::Missing => random().map_err(no_random)?,
@@ -145,6 +154,33 @@ fn told(e: impl Into<Problem>) -> i32 {
 }
 
 fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Options) -> Result<i32, i32> {
+    let (job, opened) = prepare(path, args, folder, how, options, settings())?;
+    let no_socket = |e| {
+        problem(
+            "E-SOCKET",
+            format!("cannot listen at {}/control.sock: {e}", folder.display()),
+            "keep the state in a folder of this user",
+        )
+    };
+    let server = crate::control::listen(folder).map_err(|e| told(no_socket(e)))?;
+    if how.serve {
+        eprintln!("note: serving; operators' commands: drses vat --state {}", folder.display());
+    }
+    let code = crate::begin::run(job, Some(server));
+    crate::control::unlisten(folder);
+    drop(opened);
+    Ok(code)
+}
+
+/// The program with its state, ready to run.
+pub(crate) fn prepare(
+    path: &Path,
+    args: &[String],
+    folder: &Path,
+    how: How,
+    options: &Options,
+    disk: store::Options,
+) -> Result<(Job, Opened), i32> {
     let shared = Arc::new(Shared::new(false).map_err(|e| {
         eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
         1
@@ -161,7 +197,7 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     if how.changed == Changed::Fresh {
         move_aside(folder)?;
     }
-    let opened = open(folder, true).map_err(told)?;
+    let opened = open_with(folder, store::Options { create: true, ..disk }).map_err(told)?;
     let mut journal = Journal::new(opened.store.clone());
     let known = is_known(&journal, folder, &entry, how.changed)?;
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
@@ -191,21 +227,7 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
         journal.begin();
         Job { shared, node, journal: Some(journal), start, unclean: false, mode, paused, limits: None }
     };
-    let no_socket = |e| {
-        problem(
-            "E-SOCKET",
-            format!("cannot listen at {}/control.sock: {e}", folder.display()),
-            "keep the state in a folder of this user",
-        )
-    };
-    let server = crate::control::listen(folder).map_err(|e| told(no_socket(e)))?;
-    if how.serve {
-        eprintln!("note: serving; operators' commands: drses vat --state {}", folder.display());
-    }
-    let code = crate::begin::run(job, Some(server));
-    crate::control::unlisten(folder);
-    drop(opened);
-    Ok(code)
+    Ok((job, opened))
 }
 
 /// Is this program in the store? An error if another one is, or if its files have changed.

@@ -47,11 +47,11 @@ pub enum Out {
     StartRejected(String, Vec<passable::Place>),
     /// What happened, each entry with its vat's name.
     Trace(Vec<(trace::Entry, String)>),
-    /// An answer to somebody at the control socket.
+    /// An answer to somebody who called from outside.
     Reply {
         to: u64,
         rejected: bool,
-        text: String,
+        value: passable::Data,
     },
 }
 

@@ -201,7 +201,7 @@ impl<'a> Get<'a> {
         })
     }
     pub fn data(&mut self) -> Res<Data> {
-        let body = self.bytes()?.to_vec();
+        let body = self.bytes()?.into();
         let n = self.count()?;
         Ok(Data { body, slots: (0..n).map(|_| self.reference()).collect::<Res<_>>()? })
     }

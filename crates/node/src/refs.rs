@@ -286,8 +286,8 @@ impl Node {
         if self.promises.get(&p).is_none_or(Promise::is_needed) {
             return;
         }
-        let mut todo = vec![p];
-        while let Some(p) = todo.pop() {
+        let (mut next, mut todo) = (Some(p), Vec::new());
+        while let Some(p) = next.take().or_else(|| todo.pop()) {
             if self.promises.get(&p).is_none_or(Promise::is_needed) {
                 continue;
             }

@@ -20,12 +20,10 @@
 //! varint  = seven bits a byte, least significant first, upper bit: more follows; at most ten bytes
 //! message = form u8 (0 get, 1 method, 2 apply) | for 0 and 1 a key (string, symbol or integer value) | varint n | n values
 //! ```
-use crate::{Data, Ref};
+use crate::{Body, Data, Ref};
 
 /// How deep data may nest where somebody must read it by recursion (encodings for others).
 pub const MAX_DEPTH: usize = 10_000;
-/// Room made for a message at first.
-const USUAL_BYTES: usize = 48;
 /// Characters that `describe` shows.
 const MAX_SHOWN: usize = 400;
 
@@ -46,13 +44,13 @@ impl std::error::Error for Bad {}
 /// Writes values in preorder: a container's head, then its parts.
 #[derive(Debug, Default)]
 pub struct Writer {
-    body: Vec<u8>,
+    body: Body,
     slots: Vec<Ref>,
 }
 
 impl Writer {
     pub fn new() -> Writer {
-        Writer { body: Vec::with_capacity(USUAL_BYTES), slots: Vec::new() }
+        Writer::default()
     }
     pub fn done(self) -> Data {
         Data { body: self.body, slots: self.slots }
@@ -104,7 +102,7 @@ impl Writer {
         }
         self.body.push(7);
         self.varint(u.len() as u64);
-        self.body.extend(u.iter().flat_map(|c| c.to_le_bytes()));
+        u.iter().for_each(|c| self.body.extend_from_slice(&c.to_le_bytes()));
     }
     pub fn string(&mut self, s: &str) {
         if s.is_ascii() {
@@ -117,7 +115,7 @@ impl Writer {
         self.body.push(8);
         self.body.push(negative as u8);
         self.varint(limbs.len() as u64);
-        self.body.extend(limbs.iter().flat_map(|l| l.to_le_bytes()));
+        limbs.iter().for_each(|l| self.body.extend_from_slice(&l.to_le_bytes()));
     }
     /// A string value must follow: the key of Symbol.for.
     pub fn registered_symbol(&mut self) {

@@ -10,9 +10,11 @@
 //! - reading bytes never fails but with an error: they may come from a damaged heap.
 //!
 //! Must never know: engine types, clocks, disks, sockets.
+mod body;
 mod data;
 pub mod turn;
 
+pub use body::Body;
 pub use data::{Bad, Item, MAX_DEPTH, Reader, Text, Writer};
 pub use turn::*;
 
@@ -77,7 +79,7 @@ pub enum Ref {
 /// Copied data with the references in it: one value, or a message's verb and arguments (see `data`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Data {
-    pub body: Vec<u8>,
+    pub body: Body,
     pub slots: Vec<Ref>,
 }
 

@@ -10,7 +10,7 @@ use engine::builtins::{error, power};
 use engine::cage::value::*;
 use engine::cx::{Abort, Cx, ErrorKind, Res, Value};
 use engine::machine::Leave;
-use engine::roots::{self, R_EXPORTS, R_OUTGOING, R_SELF};
+use engine::roots::{self, R_EXPORTS, R_SELF, T_OUTGOING};
 use engine::{array, cage::Mem, harden, pass, promise, send, string, table};
 use passable::{Data, Delivery, Limits, Message, Op, PromiseId, Ref, Resolution, Source, Target, VatId, Writer};
 use std::cell::RefCell;
@@ -57,6 +57,11 @@ pub fn gone(cx: &mut Cx, m: Mem, d: &Delivery) -> Res<()> {
     Ok(())
 }
 
+/// Room made for what leaves in a turn.
+const USUAL_OPS: usize = 4;
+/// Arguments that are laid out without an allocation.
+const FEW: usize = 8;
+
 /// Puts a message to the jobs.
 pub fn message(cx: &mut Cx, m: Mem, msg: &Message, recent: &mut Vec<Ref>) -> Res<()> {
     let target = match &msg.target {
@@ -79,13 +84,20 @@ pub fn message(cx: &mut Cx, m: Mem, msg: &Message, recent: &mut Vec<Ref>) -> Res
     };
     let n = d.r.count();
     let n = decode::ok(cx, n)?;
-    let mut words = Vec::with_capacity(2 + n.min(64));
-    words.push(int((form | only) as i32));
-    words.push(key);
-    for _ in 0..n {
-        words.push(decode::value(cx, m, &mut d, recent)?);
-    }
-    let message = promise::tuple(cx, m, &words)?;
+    let head = [int((form | only) as i32), key];
+    let mut few = [UNDEF; FEW];
+    let message = if n <= FEW {
+        for v in &mut few[..n] {
+            *v = decode::value(cx, m, &mut d, recent)?;
+        }
+        promise::tuple_of(cx, m, &head, &few[..n])?
+    } else {
+        let mut all = Vec::with_capacity(n.min(64));
+        for _ in 0..n {
+            all.push(decode::value(cx, m, &mut d, recent)?);
+        }
+        promise::tuple_of(cx, m, &head, &all)?
+    };
     let result = match msg.answer {
         Some(p) => answer(cx, m, p)?,
         None => UNDEF,
@@ -99,8 +111,7 @@ pub fn message(cx: &mut Cx, m: Mem, msg: &Message, recent: &mut Vec<Ref>) -> Res
 /// What a promise has become that something here waits for.
 pub fn notify(cx: &mut Cx, m: Mem, id: PromiseId, rejected: bool, value: &Data, recent: &mut Vec<Ref>) -> Res<()> {
     let r = Ref::Promise(id);
-    let Some((p, _)) = known::get(cx, m, r)? else { return known::forget(cx, m, r) };
-    known::forget(cx, m, r)?;
+    let Some(p) = known::take(cx, m, r)? else { return Ok(()) };
     let v = decode::value(cx, m, &mut decode::In::new(value), recent)?;
     if promise::state(m, p) != promise::PENDING || promise::handler(m, p) == UNDEF {
         return Ok(());
@@ -111,7 +122,7 @@ pub fn notify(cx: &mut Cx, m: Mem, id: PromiseId, rejected: bool, value: &Data, 
 
 impl Edge<'_> {
     pub fn new(marks: u64, arrived: &RefCell<Vec<Ref>>) -> Edge<'_> {
-        Edge { ops: Vec::new(), recent: Vec::new(), arrived, marks }
+        Edge { ops: Vec::with_capacity(USUAL_OPS), recent: Vec::new(), arrived, marks }
     }
 }
 
@@ -124,7 +135,7 @@ impl Leave for Edge<'_> {
             self.entry(cx, m, e)?;
         }
         if done > 0 {
-            roots::set(cx, m, R_OUTGOING, UNDEF);
+            roots::set_of_turn(m, T_OUTGOING, UNDEF);
         }
         Ok(())
     }

@@ -176,13 +176,18 @@ fn room(cx: &mut Cx, m: Mem) -> Res<(u32, u32, u32)> {
     Ok((t, refs, cap))
 }
 
+/// Forgets a reference; the object or promise that stood for it, if one still did.
+pub fn take(cx: &mut Cx, m: Mem, r: Ref) -> Res<Option<Value>> {
+    let (Some(i), Some((t, refs, _))) = (find(cx, m, r)?, tables(m)) else { return Ok(None) };
+    let v = m.r64(at(t, i), 0);
+    cx.heap.write(m, at(t, i), TOMB);
+    cx.heap.write(m, at(refs, i), UNDEF);
+    Ok(is_obj(v).then_some(v))
+}
+
 /// Forgets a reference.
 pub fn forget(cx: &mut Cx, m: Mem, r: Ref) -> Res<()> {
-    if let (Some(i), Some((t, refs, _))) = (find(cx, m, r)?, tables(m)) {
-        cx.heap.write(m, at(t, i), TOMB);
-        cx.heap.write(m, at(refs, i), UNDEF);
-    }
-    Ok(())
+    take(cx, m, r).map(|_| ())
 }
 
 /// The death of an export that is held no longer is to be told.

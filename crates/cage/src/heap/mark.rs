@@ -221,7 +221,7 @@ impl Heap {
         let allocated = self.book.since.saturating_sub(self.mark.paced);
         self.mark.paced = self.book.since;
         let dirtied = self.mark.rescan.len().saturating_sub(self.mark.rescan_left) as u64;
-        let least = if stack_end > STACK { self.tuning.step_min } else { 0 };
+        let least = if stack_end > FRAMES { self.tuning.step_min } else { 0 };
         // A program that dirties faster than that gets longer steps with time, so that the mark ends.
         let most = self.tuning.step_max << (self.mark.work / (2 * self.live_bytes().max(1 << 20))).min(16);
         self.step(mem, (allocated * PACE + dirtied * BLOCK_WORK).clamp(least.min(most), most));
@@ -231,7 +231,7 @@ impl Heap {
             self.step(mem, u64::MAX);
         }
         if self.at_end() {
-            self.finish(mem, stack_end, extra, if tight { u64::MAX } else { self.tuning.final_max }, stack_end == STACK)?;
+            self.finish(mem, stack_end, extra, if tight { u64::MAX } else { self.tuning.final_max }, stack_end <= FRAMES)?;
         }
         Ok(())
     }

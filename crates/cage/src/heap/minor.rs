@@ -168,6 +168,10 @@ impl Heap {
             mem.w8(slot_bit(slot).0, 0, 0);
         }
         for &slot in &slots {
+            // it may have been overwritten since
+            if !young_ref(mem.r64(slot, 0)) {
+                continue;
+            }
             match self.weakness(mem, slot) {
                 Weakness::Strong => self.forward_slot(mem, slot),
                 Weakness::Slot => self.young.old_weak.push(slot),
@@ -409,16 +413,16 @@ impl Heap {
 /// Zeroes the stack above `from` as far as it was ever used: each frame writes its return word and is shorter than
 /// 4 KiB, so 4 KiB of zeros end it.
 pub fn clear_stack(mem: Mem, from: u32) {
-    let (mut at, mut zeros) = (from, 0);
-    while at < STACK_END && zeros < 4096 {
-        let end = ((at / 256 + 1) * 256).min(STACK_END);
-        if at.is_multiple_of(256) && mem.zero_block(at) {
-            zeros += 256;
-        } else {
-            mem.zero(at, end - at);
-            zeros = 0;
-        }
+    let mut at = from;
+    while at < STACK_END && !mem.is_zero(at, (STACK_END - at).min(FRAME_MAX)) {
+        let end = ((at / CLEAR_STEP + 1) * CLEAR_STEP).min(STACK_END);
+        mem.zero(at, end - at);
         at = end;
     }
     debug_assert!(at <= STACK_END);
 }
+
+/// No frame takes more.
+const FRAME_MAX: u32 = 4096;
+/// Bytes of the stack that are zeroed at once: few frames are deeper.
+const CLEAR_STEP: u32 = 512;

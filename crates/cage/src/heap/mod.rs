@@ -279,6 +279,9 @@ impl Heap {
             if addr >= self.old_end() {
                 return; // no object lies there: a damaged reference shall not make memory resident
             }
+            if mem.r64(addr, 0) == v && !minor::young_ref(v) {
+                return; // it stands there already: the block stays clean
+            }
             self.touch(mem, (addr - OLD) >> 8);
             if addr & 255 > 248 {
                 self.dirty(mem, addr, 8);

@@ -295,9 +295,7 @@ impl Heap {
         let line = block % REGION_LINES;
         if reg.before & !reg.saved & (1 << line) != 0 {
             reg.saved |= 1 << line;
-            let mut undo = Undo { block, first: reg.first[line as usize], copy: [0; BLOCK as usize] };
-            let _ = mem.bytes_out(OLD + block * BLOCK, &mut undo.copy);
-            self.undo.push(undo);
+            self.undo.push(Undo { block, first: reg.first[line as usize], copy: mem.block(OLD + block * BLOCK) });
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::realm::Realm;
 use crate::roots::{self, *};
 use crate::{array, string};
 use cage::Mem;
-use cage::layout::STACK;
+use cage::layout::FRAMES;
 use cage::value::*;
 
 fn with_realm(f: impl FnOnce(&mut Cx, Mem)) {
@@ -23,13 +23,13 @@ fn call(cx: &mut Cx, m: Mem, path: &str, this: Value, args: &[Value]) -> Res {
     for name in path.split('.') {
         f = object::get_str(cx, m, f, name).expect(path);
     }
-    m.w64(STACK, 0, f);
-    m.w64(STACK, 16, this);
+    m.w64(FRAMES, 0, f);
+    m.w64(FRAMES, 16, this);
     for (i, v) in args.iter().enumerate() {
-        m.w64(STACK + 24 + 8 * i as u32, 0, *v);
+        m.w64(FRAMES + 24 + 8 * i as u32, 0, *v);
     }
     let native = super::native(crate::function::native_number(m, f)).expect(path);
-    (native.run)(cx, m, Args { base: STACK, argc: args.len() as u32, new_target: UNDEF })
+    (native.run)(cx, m, Args { base: FRAMES, argc: args.len() as u32, new_target: UNDEF })
 }
 
 fn show(cx: &mut Cx, m: Mem, path: &str, this: Value, args: &[Value]) -> String {

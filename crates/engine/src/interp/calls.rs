@@ -15,7 +15,7 @@ use crate::cx::{Abort, Args, Cx, MAX_NATIVE_DEPTH, Res, Stop, Value};
 use crate::engine::{STUB_EXIT, STUB_GETRET, STUB_NEWRET};
 use crate::kinds::{BOUND, FN, NATIVE};
 use crate::{convert, function, object, roots, send, string};
-use cage::layout::{STACK, STACK_END, UNITS};
+use cage::layout::{FRAMES, STACK_END, UNITS};
 use cage::value::*;
 use cage::{Code, Mem, Win};
 
@@ -310,7 +310,7 @@ fn enter<'c>(
     let at = m.r32(UNITS + ((cw as u32) & 0x3FFF) * 16, 0).wrapping_add((cw >> 32) as u32);
     let h = code.word(at);
     let (nregs, nparams) = (h as u8 as u32, (h >> 8) as u8 as u32);
-    if base.wrapping_add((nregs + argc + 8) * 8) >= STACK_END - STACK_MARGIN || base < STACK {
+    if base.wrapping_add((nregs + argc + 8) * 8) >= STACK_END - STACK_MARGIN || base < FRAMES {
         return Err(too_deep(cx, m));
     }
     cx.charge(1)?;
@@ -355,7 +355,7 @@ fn lay(m: Mem, base: u32, f: Value, this: Value, args: &[Value]) {
 }
 
 fn room(cx: &mut Cx, m: Mem, base: u32, args: &[Value]) -> Res<()> {
-    if base < STACK || base.saturating_add((args.len() as u32 + 16) * 8) >= STACK_END - STACK_MARGIN {
+    if base < FRAMES || base.saturating_add((args.len() as u32 + 16) * 8) >= STACK_END - STACK_MARGIN {
         return Err(too_deep(cx, m));
     }
     Ok(())

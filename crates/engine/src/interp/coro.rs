@@ -116,7 +116,7 @@ pub fn resume(cx: &mut Cx, m: Mem, coro: Value, v: Value, throw: bool) -> Res<()
     }
     let n = m.r32(at, H_X).saturating_sub(HEAD);
     let base = cx.stack_top;
-    if n >= (STACK_END - cage::layout::STACK) / 8 || base.saturating_add((n + 300) * 8) >= STACK_END {
+    if n >= (STACK_END - cage::layout::FRAMES) / 8 || base.saturating_add((n + 300) * 8) >= STACK_END {
         return Err(cx.stop(Abort::Depth));
     }
     let win = m.win(base);

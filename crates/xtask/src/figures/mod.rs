@@ -1,8 +1,12 @@
-//! `cargo xtask figures`: what one vat promises of time and memory, measured, one row a figure, kept in `bench/RESULTS.md`.
+//! `cargo xtask figures`: what is promised of time and memory, measured, one row a figure, kept in `bench/RESULTS.md`.
+//!
+//! Without `--only` it measures one vat. `--only turns` and `--only durable` measure turns between vats, each for a section of its own.
 //!
 //! In: nothing but the repository (and a folder of other scripts, if one is named). Out: a table; `false` if a promise is broken.
 
+mod durable;
 mod growth;
+mod turns;
 
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +19,20 @@ use crate::book;
 /// Best of so many runs.
 const RUNS: usize = 5;
 const PARTS: &[&str] = &["empty", "drop", "pause", "cages", "records", "keys", "growth", "natives", "images"];
+
+/// Sets of figures with sections of their own: name, heading, facts.
+const SETS: &[(&str, &str, &str)] = &[
+    (
+        "turns",
+        "## Figures of turns between vats",
+        "Times are CPU time of all threads unless the row says otherwise, best of several runs.",
+    ),
+    (
+        "durable",
+        "## Figures of durable turns",
+        "Elapsed time unless the row says otherwise; what depends on the disk stands beside a bare writer in the same run.",
+    ),
+];
 
 struct Options {
     only: Vec<String>,
@@ -35,6 +53,20 @@ impl Row {
 pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
     let options = options(args)?;
     let drses = book::drses(root, &["--release"])?.context("there is no `drses` program")?;
+    if let [only] = options.only.as_slice()
+        && let Some((name, heading, facts)) = SETS.iter().find(|set| set.0 == only)
+    {
+        let rows = if *name == "turns" { turns::run(&drses, root)? } else { durable::run(root)? };
+        rows.iter().for_each(|row| println!("| {} |", row.0));
+        bench::keep(
+            &root.join("bench/RESULTS.md"),
+            heading,
+            &format!("cargo xtask figures --only {name}"),
+            facts,
+            &table(&rows),
+        )?;
+        return Ok(rows.iter().all(|row| row.0.ends_with("yes")));
+    }
     let mut rows = Vec::new();
     for part in PARTS.iter().filter(|part| options.only.is_empty() || options.only.iter().any(|name| name == *part)) {
         eprintln!("figures: {part}");
@@ -50,14 +82,16 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
         rows.extend(new);
     }
     if options.only.is_empty() {
-        let table = rows.iter().fold(String::from("| figure | target | measured | met |\n|---|---|---|---|\n"), |text, row| {
-            text + "| " + &row.0 + " |\n"
-        });
         let command = format!("cargo xtask figures --images {}", options.images);
         let facts = "Absolute times are CPU time unless the row says otherwise, best of 5.";
-        bench::keep(&root.join("bench/RESULTS.md"), "## Figures of one vat", &command, facts, &table)?;
+        bench::keep(&root.join("bench/RESULTS.md"), "## Figures of one vat", &command, facts, &table(&rows))?;
     }
     Ok(rows.iter().all(|row| row.0.ends_with("yes")))
+}
+
+fn table(rows: &[Row]) -> String {
+    let head = String::from("| figure | target | measured | met |\n|---|---|---|---|\n");
+    rows.iter().fold(head, |text, row| text + "| " + &row.0 + " |\n")
 }
 
 fn options(args: &[&str]) -> Result<Options> {
@@ -72,8 +106,10 @@ fn options(args: &[&str]) -> Result<Options> {
             _ => bail!("figures knows no `{arg}`"),
         }
     }
-    if let Some(name) = options.only.iter().find(|name| !PARTS.contains(&name.as_str())) {
-        bail!("there is no figure `{name}`; there are {}", PARTS.join(", "));
+    let alone = options.only.len() == 1;
+    let known = |name: &str| PARTS.contains(&name) || (alone && SETS.iter().any(|set| set.0 == name));
+    if let Some(name) = options.only.iter().find(|name| !known(name)) {
+        bail!("there is no figure `{name}`; there are {}; and, alone, turns or durable", PARTS.join(", "));
     }
     Ok(options)
 }

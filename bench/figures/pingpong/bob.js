@@ -1,0 +1,1 @@
+export default () => Far('bob', { ping: i => i });
