@@ -144,11 +144,11 @@ impl Runner {
             let unit =
                 unit.map_err(|d| Early { phase: if graph.is_empty() { "parse" } else { "resolution" }, ..Early::of(d) })?;
             let unit = self.engine.load(unit).ok_or_else(|| unresolved("no room for code".into()))?;
-            let folder = file.rsplit_once('/').map_or("", |f| f.0);
+            let folder = file.rfind('/').map_or("", |at| &file[..=at]);
             let mut requests = Vec::new();
             for r in &unit.unit.module.requests {
                 let Some(r) = r.strip_prefix("./") else { return Err(unresolved(format!("cannot resolve '{r}'"))) };
-                let target = format!("{folder}/{r}");
+                let target = format!("{folder}{r}");
                 let at = files.iter().position(|f| *f == target).unwrap_or(files.len());
                 if at == files.len() {
                     files.push(target);
