@@ -27,6 +27,7 @@ pub mod json_parse;
 pub mod makers;
 pub mod map_set;
 pub mod math;
+pub mod normalize;
 pub mod number;
 pub mod object;
 pub mod object_proto;
