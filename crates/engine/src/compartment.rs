@@ -198,6 +198,7 @@ pub fn new(cx: &mut Cx, m: Mem, s: u32, name: Value) -> Res {
 /// Copies own enumerable properties of `from` onto a global object.
 pub fn endow(cx: &mut Cx, m: Mem, global: Value, from: Value) -> Res<()> {
     for key in object::own_keys(cx, m, from)? {
+        cx.charge(8)?;
         if object::get_own(cx, m, from, key)?.is_some_and(|p| p.enumerable()) {
             let v = object::get(cx, m, from, key)?;
             object::define_or_throw(cx, m, global, key, object::Desc::data(v, WEC))?;

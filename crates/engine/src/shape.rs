@@ -318,7 +318,7 @@ fn dict_put(cx: &mut Cx, m: Mem, d: u32, key: Value, info: u32) -> Res<()> {
         let at = dict_place(d, i);
         if m.r64(at, 0) == HOLE {
             // many in a row: keys of one hash, or a damaged heap
-            cx.charge(probes as u64 / 8)?;
+            cx.charge(1 + probes as u64 / 8)?;
             cx.heap.write(m, at, key);
             cx.heap.write(m, at.wrapping_add(8), int(info as i32));
             let used = as_int(m.r64(d, 8)).wrapping_add(1);

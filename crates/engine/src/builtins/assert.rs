@@ -3,6 +3,7 @@
 //! A details or quoted object carries its parts under an internal symbol that no program can name.
 use super::console::inspect;
 use super::{Native, f};
+use crate::aside::Aside;
 use crate::cx::{Args, Cx, ErrorKind, Res, Value};
 use crate::kinds::WEAKMAP;
 use crate::object::{self, Desc};
@@ -58,8 +59,9 @@ fn with_parts(cx: &mut Cx, m: Mem, proto: u16, list: &[Value]) -> Res {
 fn details(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let template = a.get(m, 0);
     let pieces = if is_obj(template) { interp::iterate_to_vec(cx, m, template)? } else { vec![template].into() };
-    let mut list = Vec::new();
+    let mut list = Aside::new();
     for (i, p) in pieces.iter().enumerate() {
+        cx.charge(1)?;
         list.push(*p);
         if i + 1 < pieces.len() {
             list.push(a.get(m, 1 + i as u32));

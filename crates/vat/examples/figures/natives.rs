@@ -19,11 +19,13 @@ use vat::{Quota, Shared, Vat};
 const SETUP: &str = include_str!("natives.js");
 /// No stretch may be longer.
 const MOST: Duration = Duration::from_millis(10);
-/// A call is ended after this long: what it does by then it does again and again.
-const CALL: Duration = Duration::from_millis(500);
-/// The search for what keeps one native longest is ended after this long.
-const SEARCH: Duration = Duration::from_millis(2000);
-/// Receivers and first arguments that are tried with all values as the next argument.
+/// A call is ended after this long when it is to be found out what takes long at all …
+const SHORT: Duration = Duration::from_millis(60);
+/// … and after this long where something does: what comes last in a native, such as freeing, shall be seen too.
+const LONG: Duration = Duration::from_millis(500);
+/// Each search but the first is ended after this long.
+const SEARCH: Duration = Duration::from_millis(700);
+/// How many of what takes longest are called with all values as the next argument.
 const BEST: usize = 4;
 const HEAP: u64 = 3 << 30;
 /// What a call may take of the heap beside the values.
@@ -35,6 +37,7 @@ const NONE: i32 = -2;
 thread_local! {
     /// The way to where a longer stretch ends is shown.
     static SHOWN: Cell<Duration> = const { Cell::new(Duration::MAX) };
+    static MAY_TAKE: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     static START: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     static LAST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     static LONGEST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
@@ -51,7 +54,7 @@ fn looked() {
         eprintln!("{:.1} ms end at\n{}", stretch.as_secs_f64() * 1e3, ours.collect::<Vec<_>>().join("\n"));
         LONGEST.set(LONGEST.get().max(stretch));
     }
-    if now.saturating_sub(START.get()) > CALL {
+    if now.saturating_sub(START.get()) > MAY_TAKE.get() {
         STOP.with(|stop| stop.store(true, Ordering::Relaxed));
     }
     // what a look itself takes is not work of the native
@@ -133,27 +136,40 @@ impl Caller<'_> {
         took
     }
 
-    /// Calls `function` with each of `cases`; those that took longest come first in the answer.
-    fn all(&mut self, function: i32, cases: impl Iterator<Item = Case>, found: &mut Found) -> Vec<Case> {
-        let mut took = Vec::new();
+    /// Calls `function` with each of `cases`, for a short time; then those that took longest for a long one. They come first in the
+    /// answer.
+    fn all(&mut self, function: i32, cases: impl Iterator<Item = Case>, found: &mut Found, may_take: Duration) -> Vec<Case> {
+        let (mut took, start) = (Vec::new(), found.spent);
+        MAY_TAKE.set(SHORT);
         for case in cases {
-            if found.spent > SEARCH {
+            if found.spent - start > may_take {
                 break;
             }
             took.push((self.call(function, case, found), case));
         }
         took.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
-        took.into_iter().map(|(_, case)| case).take(BEST).collect()
+        took.truncate(BEST);
+        MAY_TAKE.set(LONG);
+        for (time, case) in &mut took {
+            if *time > SHORT {
+                *time = self.call(function, *case, found);
+            }
+        }
+        took.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+        took.into_iter().map(|(_, case)| case).collect()
     }
 
     fn search(&mut self, function: i32) -> Found {
         let (n, mut found) = (self.values, Found::default());
         let alone = (0..n).flat_map(|v| [[v, NONE, NONE], [UNDEFINED, v, NONE]]);
-        let one = self.all(function, std::iter::once([UNDEFINED, NONE, NONE]).chain(alone), &mut found);
+        let first = std::iter::once([UNDEFINED, NONE, NONE]).chain(alone);
+        let one = self.all(function, first, &mut found, Duration::MAX);
         let next = |case: &Case, v: i32| if case[1] == NONE { [case[0], v, NONE] } else { [case[0], case[1], v] };
-        let two = self.all(function, one.iter().flat_map(|case| (0..n).map(move |v| next(case, v))), &mut found);
-        let more = two.iter().filter(|case| case[2] == NONE).flat_map(|case| (0..n).map(move |v| next(case, v)));
-        self.all(function, more, &mut found);
+        // each value meets each of the best before the next value comes
+        let pairs = (0..n).flat_map(|v| one.iter().map(move |case| next(case, v)));
+        let two = self.all(function, pairs, &mut found, SEARCH);
+        let open: Vec<Case> = two.into_iter().filter(|case| case[2] == NONE).collect();
+        self.all(function, (0..n).flat_map(|v| open.iter().map(move |case| next(case, v))), &mut found, SEARCH);
         found
     }
 }
