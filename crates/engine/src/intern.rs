@@ -150,9 +150,28 @@ pub fn seal_base(cx: &mut Cx, m: Mem) -> Res<()> {
 
 /// The interned string equal to `s`.
 pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
+    match look(cx, m, s)? {
+        Probe::Found(e) => Ok(e),
+        Probe::Free { at, fresh } => {
+            let s = flat(cx, m, s)?;
+            add_interned(cx, m, s, at, fresh)
+        }
+    }
+}
+
+/// The interned string equal to `s`, if there is one. If there is none, nothing has a property of that name.
+pub fn interned(cx: &mut Cx, m: Mem, s: Value) -> Res<Option<Value>> {
+    Ok(match look(cx, m, s)? {
+        Probe::Found(e) => Some(e),
+        Probe::Free { .. } => None,
+    })
+}
+
+/// Where `s` stands in the tables, or would stand in the vat's own.
+fn look(cx: &mut Cx, m: Mem, s: Value) -> Res<Probe> {
     let s = flat(cx, m, s)?;
     if is_interned(m, s) {
-        return Ok(s);
+        return Ok(Probe::Found(s));
     }
     cx.charge(2)?;
     if !is_sound(cx, m, s) {
@@ -160,16 +179,13 @@ pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
     }
     let base = roots::get(m, R_INTERN_BASE);
     if is_cell(base)
-        && let Probe::Found(e) = probe(cx, m, base as u32, base_hash(m, s), s)?
+        && let found @ Probe::Found(_) = probe(cx, m, base as u32, base_hash(m, s), s)?
     {
-        return Ok(e);
+        return Ok(found);
     }
     let table = roots::get(m, R_INTERN) as u32;
     let h = hash(cx, m, s)?;
-    match probe(cx, m, table, h, s)? {
-        Probe::Found(e) => Ok(e),
-        Probe::Free { at, fresh } => add_interned(cx, m, s, at, fresh),
-    }
+    probe(cx, m, table, h, s)
 }
 
 enum Probe {

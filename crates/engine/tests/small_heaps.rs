@@ -28,3 +28,42 @@ fn names_that_are_looked_up_once() {
         assert_eq!(how, "done", "{mib} MiB");
     }
 }
+
+#[test]
+fn garbage_of_every_kind_is_found() {
+    // 400,000 of each, which together need many times the heap
+    let programs = [
+        ("weak keys", "const w = new WeakMap(); for (let i = 0; i < 400000; i += 1) w.set({}, i);"),
+        (
+            "weak sets",
+            "const w = new WeakSet(); for (let i = 0; i < 400000; i += 1) { const a = {}; w.add(a); if (w.has({}) || !w.has(a)) print('?'); w.delete(a); }",
+        ),
+        (
+            "weak chains",
+            "for (let i = 0; i < 20000; i += 1) { const w = new WeakMap(); let k = w; for (let j = 0; j < 20; j += 1) { const n = {}; w.set(k, n); k = n; } }",
+        ),
+        ("names made and deleted", "const o = {}; for (let i = 0; i < 400000; i += 1) { o['k' + i] = i; delete o['k' + i]; }"),
+        (
+            "names asked for",
+            "const o = { a: 1 }; for (let i = 0; i < 400000; i += 1) if ('k' + i in o || Object.hasOwn(o, 'h' + i) || o.hasOwnProperty('p' + i)) print('?');",
+        ),
+    ];
+    for (what, program) in programs {
+        assert_eq!(run(4, program), "done", "{what}");
+    }
+}
+
+#[test]
+fn a_name_that_is_known_nowhere_is_still_sent() {
+    let how = run(
+        16,
+        "const names = []; const far = { ['fo' + 'o' + 17]() { names.push('called'); } };
+         const sender = E(far); const name = ['fo', 'o17'].join('');
+         if (typeof sender[['never', 'heard', 'of'].join('')] !== 'function') throw Error('no method');
+         if (far[['never', 'heard', 'of', 'it'].join('')] !== undefined) throw Error('a property');
+         const heir = { __proto__: sender }; if (typeof heir[['nor', 'that'].join('')] !== 'function') throw Error('not inherited');
+         const list = [7]; if (list[['', '0'].join('')] !== 7 || [...'ab'.repeat(1)].length !== 2) throw Error('an index');
+         if ('ab'[['len', 'gth'].join('')] !== 2) throw Error('a length');",
+    );
+    assert_eq!(how, "done");
+}
