@@ -87,6 +87,18 @@ pub fn hash(cx: &mut Cx, m: Mem, s: Value) -> Res<u32> {
     Ok(sip.end(len(m, s)))
 }
 
+/// Hash of `n` words that `word` gives, under this vat's key.
+pub fn hash_words(cx: &mut Cx, m: Mem, n: u32, word: impl Fn(u32) -> u64) -> Res<u32> {
+    let mut sip = Sip::new(m);
+    for i in 0..n {
+        if i % SLICE == 0 {
+            cx.charge((n - i).min(SLICE) as u64 / 2)?;
+        }
+        sip.word(word(i));
+    }
+    Ok(sip.end(n))
+}
+
 /// Calls `work` for parts of a string, each paid for before.
 #[inline]
 fn each_slice(cx: &mut Cx, m: Mem, s: Value, mut work: impl FnMut(u32, u32)) -> Res<()> {
