@@ -54,6 +54,20 @@ fn garbage_of_every_kind_is_found() {
 }
 
 #[test]
+fn a_long_chain_of_weak_keys_is_kept() {
+    // each key is the value of the one before: the table is old, keys and values are young
+    let how = run(
+        64,
+        "const w = new WeakMap(), first = {}; let k = first;
+         for (let i = 0; i < 60000; i += 1) { const n = { i }; w.set(k, n); k = n; }
+         for (let i = 0; i < 60000; i += 1) w.set({}, { i });
+         let n = 0; for (let k = first; k !== undefined; k = w.get(k)) { if (n > 0 && k.i !== n - 1) throw Error('another'); n += 1; }
+         if (n !== 60001) throw Error(`${n} are left`);",
+    );
+    assert_eq!(how, "done");
+}
+
+#[test]
 fn a_name_that_is_known_nowhere_is_still_sent() {
     let how = run(
         16,
