@@ -163,6 +163,7 @@ fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
     if !unlocked {
         harden::lock(cx, m, realm.global)?;
     }
+    realm::remember_program_global(cx, m)?;
     string::seal_base(cx, m)?;
     cx.native_depth = 0;
     Ok(())

@@ -354,19 +354,31 @@ pub fn literal_root(cx: &mut Cx, m: Mem, proto: Value, cap: u8) -> Res<u32> {
 }
 const R_LITERAL_ROOT: u16 = 330;
 
-/// A global object for a program: what the start compartment has, less the authority to print.
-pub fn program_global(cx: &mut Cx, m: Mem) -> Res {
+/// Makes what the global objects of programs begin as: what the start compartment has, less the authority to print. `globalThis`
+/// comes first.
+pub fn remember_program_global(cx: &mut Cx, m: Mem) -> Res<()> {
     let from = roots::get(m, R_GLOBAL);
-    let global = object::new(cx, m)?;
-    for key in object::own_keys(cx, m, from)? {
+    let like = object::new(cx, m)?;
+    let first = string::intern_str(cx, m, "globalThis")?;
+    let keys = object::own_keys(cx, m, from)?;
+    for key in std::iter::once(first).chain(keys.into_iter().filter(|k| *k != first)) {
         let text = object::key_text(cx, m, key)?;
         if text == "console" || text == "print" {
             continue;
         }
         if let Some(object::Prop::Data { value, attrs }) = object::get_own(cx, m, from, key)? {
-            let v = if value == from { global } else { value };
-            object::define_or_throw(cx, m, global, key, Desc::data(v, attrs))?;
+            let v = if value == from { UNDEF } else { value };
+            object::add_property(cx, m, like, key, attrs, v)?;
         }
     }
+    roots::set(cx, m, R_PROGRAM_GLOBAL, like);
+    Ok(())
+}
+
+/// A global object for a program: a copy of the one that the base holds.
+pub fn program_global(cx: &mut Cx, m: Mem) -> Res {
+    let global = object::twin(cx, m, roots::get(m, R_PROGRAM_GLOBAL))?;
+    let at = object::slot_addr(m, global, shape::of(m, global), 0);
+    cx.heap.write(m, at, global);
     Ok(global)
 }
