@@ -15,7 +15,7 @@
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
 use cage::Mem;
-use cage::layout::{H_FLAGS, H_KIND, H_X, LOOKUP, PINNED, header};
+use cage::layout::{H_FLAGS, H_KIND, H_X, LOOKUP, PINNED, SEARCHES, header};
 use cage::value::*;
 
 // Attributes of a property.
@@ -119,6 +119,9 @@ pub fn find(m: Mem, shape: u32, key: Value) -> Option<(u32, u8)> {
     find_slow(m, shape, key, entry)
 }
 
+/// Searches before results are kept.
+const COLD_SEARCHES: u32 = 512;
+
 #[inline(never)]
 fn find_slow(m: Mem, shape: u32, key: Value, entry: u32) -> Option<(u32, u8)> {
     let n = count(m, shape).min(MAX_SHAPE);
@@ -130,9 +133,15 @@ fn find_slow(m: Mem, shape: u32, key: Value, entry: u32) -> Option<(u32, u8)> {
             break;
         }
     }
-    m.w32(entry, 0, shape);
-    m.w32(entry, 4, found);
-    m.w64(entry, 8, key);
+    // a vat that has run little pays for no pages of the cache
+    let searches = m.r32(SEARCHES, 0);
+    if searches < COLD_SEARCHES {
+        m.w32(SEARCHES, 0, searches + 1);
+    } else {
+        m.w32(entry, 0, shape);
+        m.w32(entry, 4, found);
+        m.w64(entry, 8, key);
+    }
     if found == u32::MAX { None } else { Some((found >> 4, found as u8 & 15)) }
 }
 

@@ -129,6 +129,15 @@ impl Heap {
         self.give_back(mem);
     }
 
+    /// Between turns: gives the pages of the volatile ranges from `from` on back, which are empty but for caches. What they held reads as
+    /// zero afterwards. No effect while a mark goes on.
+    pub fn rest(&mut self, mem: Mem, from: u32) {
+        debug_assert!(self.undo.is_empty() && self.remembered.is_empty() && self.nur == NURSERY);
+        if !self.mark.active() && from < OLD {
+            mem.discard(from, OLD - from);
+        }
+    }
+
     /// One large turn does not keep its memory for ever.
     fn shrink_undo(&mut self) {
         debug_assert!(self.undo.is_empty());
