@@ -135,6 +135,13 @@ impl Base {
         let why = cx.abort;
         made.unwrap_or_else(|s| panic!("the realm cannot be built: {s:?} {why:?} {}", describe(&mut cx, m)));
         let full = |_| std::io::Error::other("the realm does not fit its heap");
+        // entries of weak tables that are dead would be cleared by each vat for itself
+        cx.heap.collect_full(m, STACK, &mut []).map_err(full)?;
+        cx.heap.turn_end(m, &mut []).map_err(full)?;
+        cx.heap.commit(m);
+        cx.heap.begin_afresh();
+        let settled = realm::settle(&mut cx, m);
+        settled.unwrap_or_else(|s| panic!("the realm cannot be settled: {s:?} {:?}", cx.abort));
         cx.heap.turn_end(m, &mut []).map_err(full)?;
         cx.heap.commit(m);
         let bytes = cx.heap.save(m);

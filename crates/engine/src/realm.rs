@@ -6,6 +6,7 @@
 //! - deterministic: the same build makes the same bytes;
 //! - prototypes and shapes stand in their roots before any builtin module installs itself.
 use crate::cx::{Cx, Res, Value};
+use crate::array;
 use crate::function;
 use crate::kinds::{INTERNAL, ROOTS, SYMBOL, WELL_KNOWN, WRAPPER};
 use crate::object::{self, Desc};
@@ -382,3 +383,27 @@ pub fn program_global(cx: &mut Cx, m: Mem) -> Res {
     cx.heap.write(m, at, global);
     Ok(global)
 }
+
+/// Makes anew, next to each other, what vats change when they start: of what a vat changes it has a page of its own.
+pub fn settle(cx: &mut Cx, m: Mem) -> Res<()> {
+    let names = shape::with_proto(cx, m, roots::get(m, R_SHAPE_NAMESPACE) as u32, NULL)?;
+    roots::set(cx, m, R_SHAPE_NAMESPACE, CELL | names as u64);
+    let literals = (0..=8).map(|cap| R_LITERAL_ROOT + cap);
+    for r in literals.chain([R_SHAPE_OBJECT, R_SHAPE_NULL_PROTO]) {
+        let s = roots::get(m, r);
+        if is_cell(s) {
+            shape::renew_transitions(cx, m, s as u32)?;
+        }
+    }
+    let units = array::values(cx, m, roots::get(m, R_UNITS))?;
+    let n = units.len() as u32;
+    let list = array::with_capacity(cx, m, n + SPARE_UNITS)?;
+    for u in units {
+        array::push(cx, m, list, u)?;
+    }
+    roots::set(cx, m, R_UNITS, list);
+    string::rebuild_interned(cx, m)
+}
+
+/// Units for which a vat's list has room from the start.
+const SPARE_UNITS: u32 = 6;

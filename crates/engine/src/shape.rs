@@ -112,7 +112,7 @@ pub fn find(m: Mem, shape: u32, key: Value) -> Option<(u32, u8)> {
         return dict_find(m, shape, key).map(|(_, info)| (info >> 4, info as u8 & 15));
     }
     let entry = LOOKUP + ((key_hash(key) ^ shape >> 3) & 0xFFF) * 16;
-    if m.r64(entry, 8) == key && m.r32(entry, 0) == shape {
+    if m.r32(SEARCHES, 0) >= COLD_SEARCHES && m.r64(entry, 8) == key && m.r32(entry, 0) == shape {
         let found = m.r32(entry, 4);
         return if found == u32::MAX { None } else { Some((found >> 4, found as u8 & 15)) };
     }
@@ -208,6 +208,26 @@ fn child(cx: &mut Cx, m: Mem, shape: u32, n: u32, key: Value, attrs: u8) -> Res<
     Ok(s)
 }
 
+/// Gives `shape` a new table of its transitions, with room for some more.
+pub fn renew_transitions(cx: &mut Cx, m: Mem, shape: u32) -> Res<()> {
+    let trans = m.r64(shape, 24);
+    let cap = transitions(m, trans);
+    let all: Vec<Value> = (0..cap).map(|i| m.r64(word(trans as u32, i), 0)).filter(|e| is_cell(*e)).collect();
+    let t = new_transitions(cx, m, (all.len() as u32 * 2).next_power_of_two().max(8))?;
+    for e in all {
+        place(cx, m, t, m.r32(t, H_X), key_at(m, e as u32, count(m, shape)), e);
+    }
+    cx.heap.write(m, shape.wrapping_add(24), CELL | t as u64);
+    Ok(())
+}
+
+fn new_transitions(cx: &mut Cx, m: Mem, cap: u32) -> Res<u32> {
+    let t = cx.alloc_old(m, 8 + cap * 8)?;
+    m.w64(t, 0, header(WEAKS, 0, 0, cap));
+    (0..cap).for_each(|i| m.w64(word(t, i), 0, HOLE));
+    Ok(t)
+}
+
 /// Enters `new` among the transitions of `shape`. False when there are too many.
 fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
     let trans = m.r64(shape, 24);
@@ -223,11 +243,7 @@ fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
     let mut tcap = cap;
     if used + 1 > cap / 4 * 3 {
         tcap = ((live + 1) * 2).next_power_of_two().max(4);
-        t = cx.alloc_old(m, 8 + tcap * 8)?;
-        m.w64(t, 0, header(WEAKS, 0, 0, tcap));
-        for i in 0..tcap {
-            m.w64(word(t, i), 0, HOLE);
-        }
+        t = new_transitions(cx, m, tcap)?;
         for i in 0..cap {
             let e = m.r64(entry(i), 0);
             if is_cell(e) {
