@@ -21,7 +21,7 @@ use crate::object;
 use crate::roots::{self, *};
 use crate::{array, function};
 use cage::Mem;
-use cage::layout::header;
+use cage::layout::{OLD, header};
 use cage::value::*;
 
 pub const PENDING: i32 = 0;
@@ -103,8 +103,10 @@ pub fn tuple_of(cx: &mut Cx, m: Mem, words: &[Value], more: &[Value]) -> Res {
     let n = (words.len() + more.len()) as u32;
     let at = cx.alloc(m, 8 + n * 8)?;
     m.w64(at, 0, header(TUPLE, 0, 0, n));
-    for (i, v) in words.iter().chain(more).enumerate() {
-        cx.heap.write(m, at.wrapping_add(8 + i as u32 * 8), *v);
+    let mut to = at.wrapping_add(8);
+    for v in words.iter().chain(more) {
+        if at < OLD { m.w64(to, 0, *v) } else { cx.heap.write(m, to, *v) }
+        to = to.wrapping_add(8);
     }
     Ok(CELL | at as u64)
 }

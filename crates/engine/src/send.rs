@@ -32,6 +32,7 @@ use crate::{array, function, harden, interp, pass, string};
 use cage::Mem;
 use cage::layout::H_X;
 use cage::value::*;
+use std::borrow::Cow;
 
 pub const GET: u8 = 0;
 pub const METHOD: u8 = 1;
@@ -289,7 +290,18 @@ fn hand_over_answered(cx: &mut Cx, m: Mem, target: Value, h: Value, message: Val
 }
 
 /// Arguments that are laid out without an allocation.
-const FEW: usize = 8;
+pub const FEW: usize = 8;
+
+/// `n` values as a slice, in `few` if they fit.
+pub fn listed(few: &mut [Value; FEW], n: usize, at: impl Fn(usize) -> Value) -> Cow<'_, [Value]> {
+    match few.get_mut(..n) {
+        Some(few) => {
+            few.iter_mut().enumerate().for_each(|(i, v)| *v = at(i));
+            Cow::Borrowed(few)
+        }
+        None => Cow::Owned((0..n).map(at).collect()),
+    }
+}
 
 /// The message as a get or a call on a near object.
 fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
@@ -299,18 +311,7 @@ fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
         return object::get_v(cx, m, target, key);
     }
     let mut few = [UNDEF; FEW];
-    let all;
-    let n = arity(m, message) as usize;
-    let args = match few.get_mut(..n) {
-        Some(few) => {
-            (0..).zip(few.iter_mut()).for_each(|(i, v)| *v = argument(m, message, i));
-            &*few
-        }
-        None => {
-            all = arguments(m, message);
-            &all
-        }
-    };
+    let args = &*listed(&mut few, arity(m, message) as usize, |i| argument(m, message, i as u32));
     if form == APPLY {
         if !object::is_callable(m, target) {
             return Err(cx.type_error(m, "the target of the send is not a function"));

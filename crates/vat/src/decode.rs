@@ -111,6 +111,19 @@ pub fn value(cx: &mut Cx, m: Mem, d: &mut In<'_>, recent: &mut Vec<Ref>) -> Res 
     }
 }
 
+/// Reads a message's key.
+pub fn key(cx: &mut Cx, m: Mem, d: &mut In<'_>, recent: &mut Vec<Ref>) -> Res {
+    let from = d.r.clone();
+    if let Ok(Item::String(Text::Latin1(b))) = d.r.item()
+        && let Some(k) = string::interned_name(cx, m, b)?
+    {
+        return Ok(k);
+    }
+    d.r = from;
+    let k = value(cx, m, d, recent)?;
+    object::to_key(cx, m, k)
+}
+
 /// Puts a value into a container.
 fn put(cx: &mut Cx, m: Mem, f: &Frame, key: Value, v: Value) -> Res<()> {
     match *f {

@@ -79,8 +79,7 @@ pub fn message(cx: &mut Cx, m: Mem, msg: &Message, recent: &mut Vec<Ref>) -> Res
     let key = if form == send::APPLY {
         UNDEF
     } else {
-        let k = decode::value(cx, m, &mut d, recent)?;
-        engine::object::to_key(cx, m, k)?
+        decode::key(cx, m, &mut d, recent)?
     };
     let n = d.r.count();
     let n = decode::ok(cx, n)?;

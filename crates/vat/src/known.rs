@@ -180,9 +180,30 @@ fn room(cx: &mut Cx, m: Mem) -> Res<(u32, u32, u32)> {
 pub fn take(cx: &mut Cx, m: Mem, r: Ref) -> Res<Option<Value>> {
     let (Some(i), Some((t, refs, _))) = (find(cx, m, r)?, tables(m)) else { return Ok(None) };
     let v = m.r64(at(t, i), 0);
-    cx.heap.write(m, at(t, i), TOMB);
     cx.heap.write(m, at(refs, i), UNDEF);
+    free(cx, m, i);
     Ok(is_obj(v).then_some(v))
+}
+
+/// Forgotten places in a row that are given back at once.
+const ROW: u32 = 8;
+
+/// Gives place `i` back, whose reference is forgotten. Where no search goes on behind it, it and the forgotten ones before it need not
+/// be passed any more: so a table whose entries come and go need not be renewed.
+fn free(cx: &mut Cx, m: Mem, mut i: u32) {
+    let Some((t, refs, cap)) = tables(m) else { return };
+    let next = (i + 1) & cap.wrapping_sub(1);
+    if m.r64(at(t, next), 0) != HOLE {
+        return cx.heap.write(m, at(t, i), TOMB);
+    }
+    let mut freed = 0;
+    while freed == 0 || (freed < ROW && m.r64(at(t, i), 0) == TOMB && !is_cell(m.r64(at(refs, i), 0))) {
+        cx.heap.write(m, at(t, i), HOLE);
+        freed += 1;
+        i = i.wrapping_sub(1) & cap.wrapping_sub(1);
+    }
+    let used = as_int(roots::get(m, R_KNOWN_USED)).wrapping_sub(freed as i32);
+    roots::set(cx, m, R_KNOWN_USED, int(used.max(0)));
 }
 
 /// Forgets a reference.

@@ -11,7 +11,7 @@
 //!
 //! Must never know: what objects hold.
 use super::region::{NO_START, R_LARGE, R_PINNED, Region, runs, span};
-use super::{Heap, Undo};
+use super::Heap;
 use crate::layout::*;
 use crate::mem::Mem;
 
@@ -298,14 +298,15 @@ impl Heap {
 
     /// Keeps a copy of a block for rollback, unless there is one or nothing was stored in it.
     pub(super) fn keep(&mut self, mem: Mem, block: u32) {
-        if self.undo.capacity() == 0 {
+        if self.undo.blocks.capacity() == 0 {
             self.take_undo();
         }
         let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) else { return };
         let line = block % REGION_LINES;
         if reg.before & !reg.saved & (1 << line) != 0 {
             reg.saved |= 1 << line;
-            self.undo.push(Undo { block, first: reg.first[line as usize], copy: mem.block(OLD + block * BLOCK) });
+            self.undo.blocks.push((block, reg.first[line as usize]));
+            mem.push_block(OLD + block * BLOCK, &mut self.undo.bytes);
         }
     }
 }

@@ -106,9 +106,7 @@ fn slow_handler<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code
 }
 
 /// Runs from `pc` until an EXIT.
-fn run(cx: &mut Cx, m: Mem, win: Win, pc: u32) -> Res<()> {
-    let engine = cx.engine.clone();
-    let code = engine.space.code();
+fn run<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, code: Code<'c>) -> Res<()> {
     let exit = if cx.match_loop || cfg!(drses_match_loop) {
         run_match(cx, m, win, pc, code)
     } else {
