@@ -17,7 +17,7 @@ use std::cell::RefCell;
 
 /// What one turn gathers.
 pub struct Edge<'a> {
-    pub ops: Vec<Op>,
+    ops: Vec<Op>,
     /// References that this turn named.
     recent: Vec<Ref>,
     /// References that came with the delivery and were not known.
@@ -57,8 +57,6 @@ pub fn gone(cx: &mut Cx, m: Mem, d: &Delivery) -> Res<()> {
     Ok(())
 }
 
-/// Room made for what leaves in a turn.
-const USUAL_OPS: usize = 4;
 /// Arguments that are laid out without an allocation.
 const FEW: usize = 8;
 
@@ -120,8 +118,13 @@ pub fn notify(cx: &mut Cx, m: Mem, id: PromiseId, rejected: bool, value: &Data, 
 }
 
 impl Edge<'_> {
-    pub fn new(marks: u64, arrived: &RefCell<Vec<Ref>>) -> Edge<'_> {
-        Edge { ops: Vec::with_capacity(USUAL_OPS), recent: Vec::new(), arrived, marks }
+    /// `ops` and `recent` are empty, given for their memory.
+    pub fn new(marks: u64, arrived: &RefCell<Vec<Ref>>, ops: Vec<Op>, recent: Vec<Ref>) -> Edge<'_> {
+        Edge { ops, recent, arrived, marks }
+    }
+    /// What the turn asks for, and a list to be used again.
+    pub fn done(self) -> (Vec<Op>, Vec<Ref>) {
+        (self.ops, self.recent)
     }
 }
 
