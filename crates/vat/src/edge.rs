@@ -32,7 +32,7 @@ fn promise_id(m: Mem, t: Value) -> PromiseId {
 
 /// The answer TUPLE of a promise.
 pub fn answer(cx: &mut Cx, m: Mem, p: PromiseId) -> Res {
-    promise::tuple(cx, m, &[from_num(p.vat.0 as f64), from_num(p.n as f64)])
+    promise::tuple(cx, m, [from_num(p.vat.0 as f64), from_num(p.n as f64)])
 }
 
 /// What others did with references, before the delivery itself.
@@ -130,15 +130,14 @@ impl Edge<'_> {
 
 impl Leave for Edge<'_> {
     fn leave(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
-        let mut done = 0;
+        let mut last = None;
         // reading one may put others
-        while let Some(e) = send::outgoing(m, done) {
-            done += 1;
+        while let Some(e) = send::outgoing(m, last) {
+            cx.charge(1)?;
             self.entry(cx, m, e)?;
+            last = Some(e);
         }
-        if done > 0 {
-            roots::set_of_turn(m, T_OUTGOING, UNDEF);
-        }
+        roots::set_of_turn(m, T_OUTGOING, UNDEF);
         Ok(())
     }
 
@@ -151,7 +150,7 @@ impl Leave for Edge<'_> {
 
 impl Edge<'_> {
     fn entry(&mut self, cx: &mut Cx, m: Mem, e: Value) -> Res<()> {
-        let w = |i: u32| m.r64((e as u32).wrapping_add(i * 8), 0);
+        let w = |i: u32| m.r64((e as u32).wrapping_add(8 + i * 8), 0);
         match as_int(w(1)) {
             send::OUT_SEND => self.send(cx, m, w(2), w(3), w(4)),
             send::OUT_RESOLVE => self.resolve(cx, m, w(2), as_int(w(3)), w(4)),

@@ -10,7 +10,7 @@
 //! - a line that was in use when the turn began is copied before its first change in the turn.
 //!
 //! Must never know: what objects hold.
-use super::region::{NO_START, R_LARGE, R_PINNED, Region, runs, span};
+use super::region::{NO_START, R_LARGE, R_PINNED, Region, has, runs, span};
 use super::Heap;
 use crate::layout::*;
 use crate::mem::Mem;
@@ -254,6 +254,16 @@ impl Heap {
         let (r, a) = line_of(at);
         let (_, b) = line_of(at + (bytes - 1));
         let reg = &self.regions[r];
+        if a == b && has(reg.used, a) && reg.first[a as usize] != NO_START && (!has(reg.before, a) || has(reg.saved, a)) {
+            return; // behind another object, where the line is known to change
+        }
+        self.place_slow(mem, at, r, a, b);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn place_slow(&mut self, mem: Mem, at: u32, r: usize, a: u32, b: u32) {
+        let reg = &self.regions[r];
         let new = span(a, b) & !reg.used;
         if new >> a & 1 == 0 && reg.before & !reg.saved & (1 << a) != 0 {
             self.keep(mem, (at - OLD) / BLOCK);
@@ -303,7 +313,7 @@ impl Heap {
         }
         let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) else { return };
         let line = block % REGION_LINES;
-        if reg.before & !reg.saved & (1 << line) != 0 {
+        if has(reg.before, line) && !has(reg.saved, line) {
             reg.saved |= 1 << line;
             self.undo.blocks.push((block, reg.first[line as usize]));
             mem.push_block(OLD + block * BLOCK, &mut self.undo.bytes);

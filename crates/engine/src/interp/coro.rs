@@ -84,10 +84,13 @@ fn registers(m: Mem, win: Win, code: Code) -> u32 {
 fn suspend(cx: &mut Cx, m: Mem, fr: &Frame, coro: Value, dest: u8, code: Code) {
     let (win, at) = (fr.win, coro as u32);
     let place = fr.pc.wrapping_sub(function_at(m, win));
-    cx.heap.write(m, at.wrapping_add(24), int(1 + place as i32));
-    cx.heap.write(m, at.wrapping_add(32), int(dest as i32));
     let argc = (win.get(1) >> 16) as u32 & 0xFFFF;
-    cx.heap.write(m, at.wrapping_add(40), int(argc as i32));
+    for (word, v) in [(24, 1 + place as i32), (32, dest as i32), (40, argc as i32)] {
+        // a loop suspends at one place again and again
+        if m.r64(at, word) != int(v) {
+            cx.heap.write(m, at.wrapping_add(word as u32), int(v));
+        }
+    }
     let n = registers(m, win, code).min(m.r32(at, H_X).saturating_sub(HEAD));
     let base = m.off(win).wrapping_add(16);
     cx.heap.write_words(m, base, at.wrapping_add(8 + HEAD * 8), n);

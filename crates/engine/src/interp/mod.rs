@@ -68,6 +68,7 @@ macro_rules! machine { ($($num:ident $name:ident;)*) => {
         t[GETM as usize] = middle::getm;
         t[CALL as usize] = middle::call;
         t[CALLM as usize] = middle::callm;
+        t[EXIT as usize] = middle::exit;
         t
     };
     /// The same instructions as one `match` in a loop: opt-level 0, Miri, wasm, and to compare with.
