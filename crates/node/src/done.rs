@@ -11,6 +11,7 @@ use passable::{
     TurnId,
 };
 use passable::{TurnOutcome, VatId, What};
+use std::collections::hash_map::Entry;
 
 impl Node {
     pub(crate) fn turn_done(&mut self, vat: VatId, delivery: Box<Delivery>, outcome: &mut TurnOutcome) {
@@ -87,7 +88,9 @@ impl Node {
         {
             e.holders.remove(vat);
             e.listeners.remove(vat);
-            self.look_at_promise(*promise);
+            if !e.is_needed() {
+                self.look_at_promise(*promise);
+            }
         }
     }
 
@@ -281,17 +284,21 @@ impl Node {
         if p.vat != vat {
             return false;
         }
-        match self.promise_mut(p) {
-            None => {
-                self.insert_promise(p, Promise::new(NOBODY, vat));
+        self.dirty.promise(p);
+        match self.promises.entry(p) {
+            Entry::Vacant(place) => {
+                place.insert(Promise::new(NOBODY, vat));
                 true
             }
-            Some(e) if e.decider == vat && matches!(e.state, State::Pending) => {
-                e.decider = NOBODY;
-                e.holders.insert(vat);
-                true
+            Entry::Occupied(mut e) => {
+                let e = e.get_mut();
+                let fine = e.decider == vat && matches!(e.state, State::Pending);
+                if fine {
+                    e.decider = NOBODY;
+                    e.holders.insert(vat);
+                }
+                fine
             }
-            Some(_) => false,
         }
     }
 

@@ -76,8 +76,13 @@ impl Writer {
         self.body.push(2 + b as u8);
     }
     pub fn integer(&mut self, i: i32) {
-        self.body.push(4);
-        self.varint(((i << 1) ^ (i >> 31)) as u32 as u64);
+        match ((i << 1) ^ (i >> 31)) as u32 {
+            z @ 0..0x80 => self.body.extend_from_slice(&[4, z as u8]),
+            z => {
+                self.body.push(4);
+                self.varint(z as u64);
+            }
+        }
     }
     /// A number; a whole one that fits is written as integer.
     pub fn number(&mut self, n: f64) {
@@ -91,8 +96,12 @@ impl Writer {
         self.body.extend_from_slice(&n.to_le_bytes());
     }
     pub fn latin1(&mut self, b: &[u8]) {
-        self.body.push(6);
-        self.varint(b.len() as u64);
+        if b.len() < 0x80 {
+            self.body.extend_from_slice(&[6, b.len() as u8]);
+        } else {
+            self.body.push(6);
+            self.varint(b.len() as u64);
+        }
         self.body.extend_from_slice(b);
     }
     pub fn utf16(&mut self, u: &[u16]) {

@@ -258,10 +258,7 @@ pub fn named(cx: &mut Cx, m: Mem, recent: &mut Vec<Ref>, p: Value, h: Value) -> 
     if f & send::FRESH == 0 {
         return Ok(known::of_tuple(m, h));
     }
-    known::set_flags(cx, m, h, f & !send::FRESH);
-    known::mark_promise(cx, m, h);
-    known::insert(cx, m, h, p)?;
-    let r = known::of_tuple(m, h);
+    let r = known::insert_fresh(cx, m, h, p, f & !send::FRESH)?;
     recent.push(r);
     Ok(r)
 }

@@ -230,9 +230,13 @@ impl Vat {
             out.ops.clear();
         }
         out.output.clear();
-        out.output.extend(t.output.into_iter().map(|l| Line { error: l.error, text: l.text }));
+        if !t.output.is_empty() {
+            out.output.extend(t.output.into_iter().map(|l| Line { error: l.error, text: l.text }));
+        }
         out.traces.clear();
-        out.traces.extend(t.traces.into_iter().map(trace));
+        if !t.traces.is_empty() {
+            out.traces.extend(t.traces.into_iter().map(trace));
+        }
         out.unhandled = t.unhandled;
         out.instructions = t.instructions;
         out.heap_bytes = self.machine.heap_bytes();

@@ -105,6 +105,11 @@ impl Heap {
         self.full = false;
         self.begin_evacuation(promote);
         self.flag_direct(mem);
+        if stack_end == STACK && extra.is_empty() && self.remembered.is_empty() {
+            // no roots: nothing survives
+            self.clear_stack(mem, stack_end);
+            return self.end_evacuation(mem);
+        }
         self.forward_remembered(mem);
         let mut at = STACK;
         while at < stack_end {
