@@ -7,7 +7,7 @@
 use crate::refs::{NOBODY, Promise, State};
 use crate::{Current, Effect, Node, Report, Trouble};
 use passable::{
-    Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target,
+    Aborted, Data, Delivery, Ending, HOST, Limits, MakeVat, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target,
     TurnId,
 };
 use passable::{TurnOutcome, VatId, What};
@@ -25,7 +25,7 @@ impl Node {
         if current.stored {
             self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
         }
-        if !current.dropped.is_empty() || !current.retired.is_empty() {
+        if !current.dropped().is_empty() || !current.retired().is_empty() {
             // its row may say that the vat is to be told what it has been told
             self.dirty.vat(vat);
         }
@@ -234,7 +234,7 @@ impl Node {
             Op::Now { answer } => self.request(vat, answer, Effect::Now { answer }),
             Op::Delay { ms, answer } => self.request(vat, answer, Effect::Delay { ms, answer }),
             Op::Random { bytes, answer } => self.request(vat, answer, Effect::Random { bytes, answer }),
-            Op::MakeVat { source, powers, limits, answer } => self.op_make(vat, id, source, powers, limits, answer),
+            Op::MakeVat(asked) => self.op_make(vat, id, *asked),
         }
     }
 
@@ -335,7 +335,8 @@ impl Node {
         }
     }
 
-    fn op_make(&mut self, vat: VatId, id: TurnId, source: Source, powers: Data, limits: Limits, answer: PromiseId) {
+    fn op_make(&mut self, vat: VatId, id: TurnId, asked: MakeVat) {
+        let MakeVat { source, powers, limits, answer } = asked;
         if !self.all_named(vat, id, &powers.slots) || answer.vat != vat || self.promises.contains_key(&answer) {
             return;
         }

@@ -83,12 +83,16 @@ pub enum Op {
         answer: PromiseId,
     },
     /// `vats.make…(…)`
-    MakeVat {
-        source: Source,
-        powers: Data,
-        limits: Limits,
-        answer: PromiseId,
-    },
+    MakeVat(Box<MakeVat>),
+}
+
+/// A vat that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MakeVat {
+    pub source: Source,
+    pub powers: Data,
+    pub limits: Limits,
+    pub answer: PromiseId,
 }
 
 /// Why a turn was aborted: its effects are undone.
