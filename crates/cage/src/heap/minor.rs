@@ -391,7 +391,6 @@ impl Heap {
         }
         self.stack_used = from.max(FRAMES);
         self.frames_below = self.stack_used.saturating_sub(WINDOW);
-        debug_assert!((0..2).all(|i| mem.is_zero(used + i * 4096, (STACK_END - used).saturating_sub(i * 4096))));
     }
 
     /// After tracing: a young reference that was forwarded points into the new half; one that was not is dead.
