@@ -404,6 +404,7 @@ impl Machine {
         if let Outcome::Aborted(_) = outcome {
             said.unhandled.clear();
             said.traces.clear();
+            said.delta.clear();
             cx.heap.rollback(m);
             self.after_rollback();
         }

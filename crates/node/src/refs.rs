@@ -4,7 +4,7 @@
 //! - `transit` counts queued deliveries and settled promises that name a reference; holders are vats;
 //! - an entry goes when neither is left (an export: when its vat has been told so).
 use crate::{Node, Queued};
-use passable::{Data, ObjectId, PromiseId, Ref, Target, VatId, What};
+use passable::{Data, ObjectId, PromiseId, Ref, VatId, What};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -248,12 +248,9 @@ impl Node {
     /// Calls `f` for each reference in a delivery, its target included.
     pub(crate) fn each_ref(what: &What, mut f: impl FnMut(Ref)) {
         let (a, b, target) = what.refs();
-        a.iter().chain(b).for_each(|r| f(*r));
-        match target {
-            Some(Target::Object(o)) => f(Ref::Object(o)),
-            Some(Target::Promise(p)) => f(Ref::Promise(p)),
-            _ => {}
-        }
+        a.iter().for_each(|r| f(*r));
+        b.iter().for_each(|r| f(*r));
+        target.into_iter().for_each(f);
     }
 
     pub(crate) fn retain_all(&mut self, what: &What) {

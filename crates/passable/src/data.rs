@@ -56,6 +56,9 @@ impl Writer {
         Data { body: self.body, slots: self.slots }
     }
     pub fn varint(&mut self, mut n: u64) {
+        if (0x80..0x4000).contains(&n) {
+            return self.body.extend_from_slice(&[n as u8 | 0x80, (n >> 7) as u8]);
+        }
         while n >= 0x80 {
             self.body.push(n as u8 | 0x80);
             n >>= 7;
@@ -275,10 +278,10 @@ impl<'a> Reader<'a> {
     #[cold]
     fn long_varint(&mut self) -> Result<u64, Bad> {
         let mut n = 0u64;
-        for i in 0..10 {
-            let b = self.byte()?;
-            n |= ((b & 0x7F) as u64).checked_shl(7 * i).ok_or(Bad)?;
-            if b < 0x80 {
+        for (i, b) in self.rest.iter().take(10).enumerate() {
+            n |= ((b & 0x7F) as u64) << (7 * i);
+            if *b < 0x80 {
+                self.rest = &self.rest[i + 1..];
                 return Ok(n);
             }
         }

@@ -227,12 +227,13 @@ pub enum What {
 
 impl What {
     /// References in it, with the target.
-    pub fn refs(&self) -> (&[Ref], &[Ref], Option<Target>) {
+    pub fn refs(&self) -> (&[Ref], &[Ref], Option<Ref>) {
         match self {
             What::Start { powers, .. } | What::StartText { powers, .. } => (&powers.slots, &[], None),
             What::Message(m) => match &m.target {
                 Target::Value(d) => (&m.body.slots, &d.slots, None),
-                t => (&m.body.slots, &[], Some(t.clone())),
+                Target::Object(o) => (&m.body.slots, &[], Some(Ref::Object(*o))),
+                Target::Promise(p) => (&m.body.slots, &[], Some(Ref::Promise(*p))),
             },
             What::Notify { value, .. } => (&value.slots, &[], None),
             What::Collect | What::Trace { .. } => (&[], &[], None),

@@ -143,7 +143,13 @@ impl Leave for Edge<'_> {
 
     fn collected(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
         let all = cx.heap.marks() != self.marks;
-        self.recent.append(&mut self.arrived.borrow_mut());
+        let mut arrived = self.arrived.borrow_mut();
+        if !arrived.is_empty() {
+            self.recent.append(&mut arrived);
+        }
+        if !all && self.recent.is_empty() {
+            return Ok(());
+        }
         known::sweep(cx, m, all, &self.recent, &mut self.ops)
     }
 }

@@ -45,8 +45,8 @@ pub struct Vat {
     /// Units of the base, and those that `take_changes` has told of.
     base_units: usize,
     told_units: usize,
-    /// What the last turn changed, until it is taken.
-    delta: Vec<u8>,
+    /// What the last turn changed, until it is taken; the rest is empty, kept for its memory.
+    said: Said,
     /// The key of string hashes, to be set in the first turn.
     hash_key: Option<u128>,
     /// Empty: kept for its memory.
@@ -70,7 +70,7 @@ impl Vat {
 
     fn of(machine: Machine, id: VatId, quota: Quota, shared: &Shared) -> Vat {
         let told_units = machine.units().len();
-        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units, delta: Vec::new(), hash_key: None, recent: Vec::new() }
+        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units, said: Said::default(), hash_key: None, recent: Vec::new() }
     }
 
     /// The vat at rest as bytes.
@@ -162,7 +162,8 @@ impl Vat {
             Outcome::Aborted(why) => Outcome::Aborted(why),
             _ => Outcome::Aborted(Abort::Corrupt),
         };
-        self.outcome(outcome, ending, Said { output, unhandled, traces, instructions, delta }, &mut out);
+        self.said = Said { output, unhandled, traces, instructions, delta };
+        self.outcome(outcome, ending, &mut out);
         out
     }
 
@@ -182,14 +183,15 @@ impl Vat {
             *out = TurnOutcome::default();
             out.ops.push(passable::Op::Reached(reached));
             out.heap_bytes = self.machine.heap_bytes();
-            self.delta.clear();
+            self.said.delta.clear();
             return;
         }
         let arrived = RefCell::new(Vec::new());
         out.ops.clear();
         let (ops, recent) = (std::mem::take(&mut out.ops), std::mem::take(&mut self.recent));
         let mut edge = Edge::new(self.machine.heap_marks(), &arrived, ops, recent);
-        let (id, key, mut ending, mut said) = (self.id, self.hash_key, Ending::Done, Said::default());
+        let (id, key, mut ending) = (self.id, self.hash_key, Ending::Done);
+        self.said.delta.clear();
         let body = |cx: &mut Cx, m: Mem| {
             begin(cx, m, id, key);
             edge::gone(cx, m, d)?;
@@ -208,7 +210,7 @@ impl Vat {
             }
             Ok(())
         };
-        let outcome = self.machine.turn_to(body, &mut edge, matches!(d.what, What::Collect), &mut said);
+        let outcome = self.machine.turn_to(body, &mut edge, matches!(d.what, What::Collect), &mut self.said);
         (out.ops, self.recent) = edge.done();
         self.recent.clear();
         if matches!(d.what, What::Collect) {
@@ -220,29 +222,33 @@ impl Vat {
             Outcome::Done(()) if !self.machine.near_limit() => self.machine.set_reserve(false),
             _ => {}
         }
-        self.outcome(outcome, ending, said, out);
+        self.outcome(outcome, ending, out);
     }
 
-    fn outcome(&mut self, outcome: Outcome<()>, ending: Ending, said: Said, out: &mut TurnOutcome) {
+    #[inline]
+    fn outcome(&mut self, outcome: Outcome<()>, ending: Ending, out: &mut TurnOutcome) {
         out.ending = match outcome {
             Outcome::Done(()) => ending,
             Outcome::Threw(text) => Ending::Threw(text),
             Outcome::Aborted(why) => Ending::Aborted(aborted(why)),
             _ => Ending::Aborted(aborted(Abort::Corrupt)),
         };
-        self.delta = said.delta;
         if matches!(out.ending, Ending::Aborted(_)) {
             out.ops.clear();
         }
+        let said = &mut self.said;
         out.output.clear();
         if !said.output.is_empty() {
-            out.output.extend(said.output.into_iter().map(|l| Line { error: l.error, text: l.text }));
+            out.output.extend(said.output.drain(..).map(|l| Line { error: l.error, text: l.text }));
         }
         out.traces.clear();
         if !said.traces.is_empty() {
-            out.traces.extend(said.traces.into_iter().map(trace));
+            out.traces.extend(said.traces.drain(..).map(trace));
         }
-        out.unhandled = said.unhandled;
+        out.unhandled.clear();
+        if !said.unhandled.is_empty() {
+            out.unhandled.append(&mut said.unhandled);
+        }
         out.instructions = said.instructions;
         out.heap_bytes = self.machine.heap_bytes();
     }

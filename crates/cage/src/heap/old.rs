@@ -10,7 +10,7 @@
 //! - a line that was in use when the turn began is copied before its first change in the turn.
 //!
 //! Must never know: what objects hold.
-use super::region::{NO_START, R_LARGE, R_PINNED, Region, has, runs, span};
+use super::region::{NO_START, R_LARGE, R_PINNED, Region, has, put, runs, span};
 use super::Heap;
 use crate::layout::*;
 use crate::mem::Mem;
@@ -314,7 +314,7 @@ impl Heap {
         let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) else { return };
         let line = block % REGION_LINES;
         if has(reg.before, line) && !has(reg.saved, line) {
-            reg.saved |= 1 << line;
+            put(&mut reg.saved, line);
             self.undo.blocks.push((block, reg.first[line as usize]));
             mem.push_block(OLD + block * BLOCK, &mut self.undo.bytes);
         }
