@@ -112,7 +112,11 @@ pub fn tuple_of(cx: &mut Cx, m: Mem, words: &[Value], more: &[Value]) -> Res {
     m.w64(at, 0, header(TUPLE, 0, 0, n));
     let mut to = at.wrapping_add(8);
     for v in words.iter().chain(more) {
-        if at < OLD { m.w64(to, 0, *v) } else { cx.heap.write(m, to, *v) }
+        if at < OLD {
+            m.w64(to, 0, *v)
+        } else {
+            cx.heap.write(m, to, *v)
+        }
         to = to.wrapping_add(8);
     }
     Ok(CELL | at as u64)

@@ -458,14 +458,6 @@ impl Pool {
         self.after_turn(w);
     }
 
-    fn attempt_over(&self, w: &mut World, id: VatId) {
-        if let Some(j) = &mut w.journal
-            && w.slots.get_mut(&id).is_some_and(|s| std::mem::take(&mut s.counted))
-        {
-            j.attempts_over(id);
-        }
-    }
-
     fn after_turn(&self, w: &mut World) {
         if w.journal.is_none() {
             return;

@@ -5,7 +5,7 @@
 //! Invariants
 //! - a vat is woken before the attempt is counted: waking runs no program, and may take long;
 //! - an attempt is durable before the delivery runs.
-use crate::pool::Pool;
+use crate::pool::{Pool, World};
 use crate::powers::Powers;
 use journal::MAX_ATTEMPTS;
 use node::Event;
@@ -93,5 +93,14 @@ impl Pool {
         }
         self.step(&mut w, Event::Park { vat: id, delivery });
         None
+    }
+
+    /// The turn that an attempt was counted for is over.
+    pub(crate) fn attempt_over(&self, w: &mut World, id: VatId) {
+        if let Some(j) = &mut w.journal
+            && w.slots.get_mut(&id).is_some_and(|s| std::mem::take(&mut s.counted))
+        {
+            j.attempts_over(id);
+        }
     }
 }

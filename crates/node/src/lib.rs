@@ -16,6 +16,7 @@
 //! - every queue is bounded: a full one rejects the new message.
 //!
 //! Must never know: clocks, threads, files, engines. It runs no JavaScript.
+mod begin;
 mod causes;
 mod done;
 mod durable;
@@ -25,6 +26,7 @@ mod refs;
 mod route;
 mod tracing;
 
+use begin::Current;
 pub use causes::{Cause, TurnRecord};
 use passable::{Data, Delivery, Limits, Line, Place, PromiseId, Ref, Trace, TurnId, TurnOutcome, VatId, What};
 pub use refs::IdMap;
@@ -35,8 +37,6 @@ use std::collections::VecDeque;
 pub const MAX_QUEUE_MESSAGES: usize = 1_000_000;
 /// Bytes of messages that an inbox, or an unresolved promise, holds at most.
 pub const MAX_QUEUE_BYTES: u64 = 256 << 20;
-/// Deliveries kept for their memory.
-const MAX_SPARE: usize = 64;
 
 /// What happens to the node.
 #[derive(Debug)]
@@ -228,36 +228,6 @@ pub struct Queued {
     seq: u64,
     /// It has a row in the store.
     stored: bool,
-}
-
-/// What a vat is now working on.
-struct Current {
-    last_chance: bool,
-    /// The promise of a start's answer.
-    start: Option<PromiseId>,
-    seq: u64,
-    stored: bool,
-    /// What the store is to know of it; none if there is no store.
-    kept: Option<Box<Kept>>,
-}
-
-/// Of a delivery that a vat works on, what is kept for the store alone.
-#[derive(Default)]
-struct Kept {
-    /// The delivery as a row, if it has none yet.
-    row: Option<Vec<u8>>,
-    /// Told with it.
-    dropped: Vec<(u64, bool)>,
-    retired: Vec<Ref>,
-}
-
-impl Current {
-    fn dropped(&self) -> &[(u64, bool)] {
-        self.kept.as_ref().map_or(&[], |k| &k.dropped)
-    }
-    fn retired(&self) -> &[Ref] {
-        self.kept.as_ref().map_or(&[], |k| &k.retired)
-    }
 }
 
 struct Vat {
@@ -514,98 +484,5 @@ impl Node {
         self.told.made(self.causes.running(), vat, self.name(vat).to_owned());
         self.out.push(Effect::MakeVat { vat, limits });
         vat
-    }
-
-    /// Puts a delivery into an inbox; the references in it are held until it is consumed. If nothing else is to be done before, its
-    /// turn begins.
-    fn enqueue(&mut self, to: VatId, what: What, origin: TurnId) {
-        let bytes = route::size(&what);
-        if !matches!(what, What::Trace { .. } | What::Collect) {
-            self.disturb();
-        }
-        self.retain_all(&what);
-        let manual = self.config.manual;
-        let Some(v) = self.vat_mut(to) else { return };
-        let seq = v.next_seq;
-        v.next_seq += 1;
-        let queued = Queued { what, origin, last_chance: false, bytes, seq, stored: false };
-        let at_once = !manual && v.inbox.is_empty() && v.current.is_none() && !v.paused;
-        if !at_once {
-            v.inbox_bytes += bytes;
-            v.inbox.push_back(queued);
-            self.dirty.inbox(to, seq);
-            self.pending += 1;
-            return;
-        }
-        self.dirty.inbox(to, seq);
-        self.pending += 1;
-        self.begin(to, queued);
-    }
-
-    /// Begins the next turn of a vat, if there is one to begin.
-    fn schedule(&mut self, vat: VatId) {
-        if !self.config.manual {
-            self.run_at(vat, 0);
-        }
-    }
-
-    fn run_at(&mut self, vat: VatId, index: usize) {
-        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return };
-        if v.current.is_some() || v.paused {
-            return;
-        }
-        let Some(queued) = (if index == 0 { v.inbox.pop_front() } else { v.inbox.remove(index) }) else { return };
-        v.inbox_bytes -= queued.bytes;
-        self.begin(vat, queued);
-    }
-
-    /// Begins a vat's turn with a delivery that was taken from its inbox.
-    fn begin(&mut self, vat: VatId, queued: Queued) {
-        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return };
-        v.turns += 1;
-        let id = TurnId { vat, turn: v.turns };
-        self.causes.begin(id, queued.origin, &queued.what);
-        self.told.began(id, &queued.what);
-        let mut delivery = self.spare.pop().unwrap_or_else(|| Box::new(What::Collect.into()));
-        delivery.retired = std::mem::take(&mut v.retired);
-        for n in std::mem::take(&mut v.loose) {
-            if let Some(e) = v.exports.get(&n)
-                && e.is_loose()
-            {
-                let recognised = e.is_recognised();
-                if !recognised
-                    && let Some(e) = v.exports.remove(&n)
-                    && e.stored
-                {
-                    self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
-                }
-                delivery.dropped.push((n, recognised));
-            }
-        }
-        let kept = self.config.durable.then(|| {
-            let row = (!queued.stored).then(|| durable::delivery(&queued));
-            Box::new(Kept { row, dropped: delivery.dropped.clone(), retired: delivery.retired.clone() })
-        });
-        v.current = Some(Current {
-            last_chance: queued.last_chance,
-            start: done::start_answer(&queued.what),
-            seq: queued.seq,
-            stored: queued.stored,
-            kept,
-        });
-        self.dirty.vat(vat);
-        delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
-        delivery.what = queued.what;
-        self.out.push(Effect::RunTurn { vat, delivery });
-    }
-
-    /// A delivery that is over: its memory serves another one.
-    fn recycle(&mut self, mut delivery: Box<Delivery>) {
-        if self.spare.len() < MAX_SPARE {
-            delivery.what = What::Collect;
-            delivery.dropped.clear();
-            delivery.retired.clear();
-            self.spare.push(delivery);
-        }
     }
 }

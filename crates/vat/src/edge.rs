@@ -74,11 +74,7 @@ pub fn message(cx: &mut Cx, m: Mem, msg: &Message, recent: &mut Vec<Ref>) -> Res
         return Err(cx.stop(Abort::Corrupt));
     }
     let only = if msg.answer.is_none() { send::ONLY } else { 0 };
-    let key = if form == send::APPLY {
-        UNDEF
-    } else {
-        decode::key(cx, m, &mut d, recent)?
-    };
+    let key = if form == send::APPLY { UNDEF } else { decode::key(cx, m, &mut d, recent)? };
     let n = d.r.count();
     let n = decode::ok(cx, n)?;
     let head = [int((form | only) as i32), key];

@@ -70,7 +70,16 @@ impl Vat {
 
     fn of(machine: Machine, id: VatId, quota: Quota, shared: &Shared) -> Vat {
         let told_units = machine.units().len();
-        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units, said: Said::default(), hash_key: None, recent: Vec::new() }
+        Vat {
+            machine,
+            id,
+            quota,
+            base_units: Machine::base_units(shared.base()),
+            told_units,
+            said: Said::default(),
+            hash_key: None,
+            recent: Vec::new(),
+        }
     }
 
     /// The vat at rest as bytes.

@@ -10,8 +10,8 @@
 //! - a line that was in use when the turn began is copied before its first change in the turn.
 //!
 //! Must never know: what objects hold.
-use super::region::{NO_START, R_LARGE, R_PINNED, Region, has, put, runs, span};
 use super::Heap;
+use super::region::{NO_START, R_LARGE, R_PINNED, Region, has, put, runs, span};
 use crate::layout::*;
 use crate::mem::Mem;
 

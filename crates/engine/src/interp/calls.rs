@@ -6,7 +6,7 @@
 //! a construction: the same with new.target between the note and r0
 //! ```
 use super::fast::{a, b};
-use super::{Frame, GO, frame_end, function_at, middle, run, safepoint, unwind};
+use super::{Frame, GO, callee, frame_end, function_at, middle, run, safepoint, unwind};
 use crate::array;
 use crate::builtins;
 use crate::code::F_BUILTIN;
@@ -142,39 +142,12 @@ fn no_callee(cx: &mut Cx, m: Mem, fr: &Frame, f: Value, what: &str) -> Stop {
             return None;
         }
         let byte = info.byte_at(fr.pc.wrapping_sub(1).wrapping_sub(at))? as usize;
-        if what == "constructor" { path_from(&unit.unit.source, byte) } else { path_to(&unit.unit.source, byte) }
+        if what == "constructor" { callee::path_from(&unit.unit.source, byte) } else { callee::path_to(&unit.unit.source, byte) }
     });
     match named {
         Some(name) => cx.type_error(m, &format!("{name} is not a {what}")),
         None => not_callable(cx, m, f, what),
     }
-}
-
-/// Bytes of a callee's name that are shown.
-const MAX_NAME: usize = 60;
-
-fn in_path(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | '?' | '#')
-}
-
-/// `a.b.c` where it ends at `end` and is called there.
-fn path_to(source: &str, end: usize) -> Option<String> {
-    let (before, behind) = (source.get(..end)?, source.get(end..)?.trim_start());
-    if !behind.starts_with(['(', '`']) && !behind.starts_with("?.") {
-        return None;
-    }
-    let path = &before[before.rfind(|c| !in_path(c)).map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8))..];
-    let head = if path.starts_with(['.', '?']) { "(…)" } else { "" };
-    let plain = !path.is_empty() && path.len() <= MAX_NAME && !path.starts_with(|c: char| c.is_ascii_digit());
-    plain.then(|| format!("{head}{path}"))
-}
-
-/// `a.b.c` of the `new a.b.c` at `start`.
-fn path_from(source: &str, start: usize) -> Option<String> {
-    let rest = source.get(start..)?.strip_prefix("new")?.trim_start();
-    let path = &rest[..rest.find(|c| !in_path(c)).unwrap_or(rest.len())];
-    let whole = !rest[path.len()..].starts_with(['[', '`']);
-    (whole && !path.is_empty() && path.len() <= MAX_NAME).then(|| path.to_owned())
 }
 
 /// What a frame that does not fit means: the limit, or in unlocked realms an error that can be caught.

@@ -11,6 +11,7 @@
 //!
 //! Must never know: where output goes, what a vat is.
 mod arith;
+mod callee;
 mod calls;
 mod coro;
 pub mod fast;
