@@ -441,7 +441,10 @@ pub fn take_target(cx: &mut Cx, m: Mem, f: Value) -> Value {
 
 /// Runs jobs until none is left.
 pub fn run_jobs(cx: &mut Cx, m: Mem) -> Res<()> {
-    while run_one_job(cx, m)? {}
+    while has_jobs(m) {
+        run_one_job(cx, m)?;
+    }
+    roots::set_of_turn(m, T_JOB, UNDEF);
     Ok(())
 }
 

@@ -190,7 +190,7 @@ impl Heap {
     }
 
     /// The reference to where the young object that `v` names now is.
-    #[inline]
+    #[inline(always)]
     fn forward(&mut self, mem: Mem, v: u64) -> u64 {
         let off = v as u32;
         let h = mem.r64(off, 0);
@@ -207,6 +207,7 @@ impl Heap {
     }
 
     /// Copies one object; `None` (and `failed`) if it is none or there is no room.
+    #[inline(never)]
     fn copy_out(&mut self, mem: Mem, off: u32, h: u64) -> Option<u32> {
         let y = &mut self.young;
         let half = y.half != 0 && off >= y.half && off < y.half_end;
