@@ -1,0 +1,18 @@
+//! What a base in the arrangement `Moved` has besides, and what it lacks: for tests of `relocate` alone.
+//!
+//! In: a realm. Out: the method `Object.later`, which the usual base has not; no `Math.expm1`.
+use super::unlocked;
+use crate::cx::{Cx, Res};
+use crate::object;
+use crate::realm::Realm;
+use crate::roots::{self, R_OBJECT};
+use crate::string;
+use cage::Mem;
+
+pub fn install(cx: &mut Cx, m: Mem, r: &Realm) -> Res<()> {
+    let key = string::intern_str(cx, m, "later")?;
+    r.method_at(cx, m, roots::get(m, R_OBJECT), key, unlocked::GC)?;
+    let math = object::get_str(cx, m, r.global, "Math")?;
+    let key = string::intern_str(cx, m, "expm1")?;
+    object::remove(cx, m, math, key)
+}
