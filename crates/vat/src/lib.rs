@@ -33,6 +33,7 @@ pub use engine::code::CodeUnit;
 pub use engine::engine::LoadedUnit;
 pub use engine::machine::Quota;
 pub use engine::module::ModuleIn;
+pub use engine::realm::Arrangement;
 pub use passable::Ending;
 pub use program::{Program, Shared};
 pub use stored::{Changes, Older, Unmoved, Whole, pieces};

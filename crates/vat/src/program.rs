@@ -19,7 +19,7 @@ use engine::syntax::{
     diagnostic::{Diagnostic, Level, Severity},
 };
 use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 /// Modules of one program at most.
 pub const MAX_MODULES: usize = 10_000;
@@ -29,6 +29,7 @@ pub struct Shared {
     engine: Arc<Engine>,
     base: Base,
     programs: RwLock<Vec<Arc<Program>>>,
+    base_hash: OnceLock<[u8; 32]>,
     /// Bases of other builds, by the hash under which a store has them.
     older: RwLock<BTreeMap<[u8; 32], Arc<Older>>>,
 }
@@ -96,7 +97,7 @@ impl Shared {
     pub fn arranged(unlocked: bool, arrangement: Arrangement) -> std::io::Result<Shared> {
         let engine = Arc::new(Engine::new()?);
         let base = Base::arranged(&engine, unlocked, arrangement)?;
-        Ok(Shared { engine, base, programs: RwLock::default(), older: RwLock::default() })
+        Ok(Shared { engine, base, programs: RwLock::default(), base_hash: OnceLock::new(), older: RwLock::default() })
     }
 
     /// The code units of the base, in the order of their numbers.
@@ -118,6 +119,10 @@ impl Shared {
     /// The stored bytes of the base.
     pub fn base_bytes(&self) -> &[u8] {
         &self.base.bytes
+    }
+    /// Their hash; `hash` makes it, once.
+    pub fn base_hash(&self, hash: impl FnOnce(&[u8]) -> [u8; 32]) -> [u8; 32] {
+        *self.base_hash.get_or_init(|| hash(&self.base.bytes))
     }
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
