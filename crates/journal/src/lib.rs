@@ -451,7 +451,11 @@ fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::Load
     if sha256(&bytes)[..] != *hash {
         return Err(misfit("E-STATE", "a code unit in the store is damaged", DAMAGED));
     }
-    shared.unit_of(&bytes).map_err(|e| misfit("E-STATE", format!("a code unit in the store cannot be used: {e}"), DAMAGED))
+    // its bytes are what was stored
+    shared.unit_of(&bytes).map_err(|e| {
+        let help = "open it with the build that wrote it, or with a later one";
+        misfit("E-STORE-NEWER", format!("a code unit in the store is not one that this build knows: {e}"), help)
+    })
 }
 
 /// The turn and text of the last error of a vat that nobody handled.

@@ -136,12 +136,16 @@ fn fill(lay: &Lay, (ocx, om): (&Cx, Mem), (cx, m): (&mut Cx, Mem), at: u32) -> R
     };
     for i in 1..size / 8 {
         let v = om.r64(at + i * 8, 0);
+        if i < from {
+            // bytes, not values: what stands behind the end of a string may look like a reference
+            m.w64(to + i * 8, 0, v);
+            continue;
+        }
         let v = match h as u8 {
             FN if i == 2 => {
                 let unit = lay.units.get(v as u32 as usize).copied().flatten();
                 u64::from(unit.ok_or(Unmoved::Damaged("a closure names a code unit that is not there"))?) | v >> 32 << 32
             }
-            _ if i < from => v,
             _ => lay.value(v)?,
         };
         cx.heap.write(m, to + i * 8, v);
