@@ -3,7 +3,7 @@
 //! In: a store, the base of this build. Out: rows and spaces that keep a base; bases of other builds, named against this one's.
 //!
 //! Invariants
-//! - a store has the image and the code units of each base that a heap of it is stored over, from the batch of the first such heap on;
+//! - a store has the image and the code units of META_BASE, and of each base that a heap of it is stored over, from the batch on that says so;
 //! - META_BASE is the base of all vats that have no row in VAT_BASES: a store that only one build ever opened has no such row;
 //! - a vat's base changes in the batch that changes its whole space.
 use crate::{DAMAGED, Misfit, code, misfit, sha256};
@@ -49,6 +49,14 @@ impl Bases {
         hash
     }
 
+    /// The store is this build's from its first batch on.
+    pub fn begin(&mut self, store: &dyn Store, shared: &Shared, batch: &mut Batch, known_code: &mut BTreeSet<[u8; 32]>) {
+        let hash = self.current(store, shared);
+        batch.put(rows::META, rows::META_BASE, &hash);
+        self.foreign = false;
+        self.keep(store, shared, hash, batch, known_code);
+    }
+
     /// The heap of `vat` is stored over this build's base from this batch on.
     pub fn note(
         &mut self,
@@ -59,10 +67,7 @@ impl Bases {
         known_code: &mut BTreeSet<[u8; 32]>,
     ) {
         let hash = self.current(store, shared);
-        if !self.kept {
-            self.kept = true;
-            keep(store, shared, hash, batch, known_code);
-        }
+        self.keep(store, shared, hash, batch, known_code);
         if self.elsewhere.remove(&vat) | (self.foreign && self.noted.insert(vat)) {
             match self.foreign {
                 true => batch.put(rows::VAT_BASES, &rows::vat(vat), &hash),
@@ -71,33 +76,43 @@ impl Bases {
         }
     }
 
+    /// Puts this build's base into the store, once.
+    fn keep(
+        &mut self,
+        store: &dyn Store,
+        shared: &Shared,
+        hash: [u8; 32],
+        batch: &mut Batch,
+        known_code: &mut BTreeSet<[u8; 32]>,
+    ) {
+        if std::mem::replace(&mut self.kept, true) {
+            return;
+        }
+        let number = store.scan(rows::BASES, &[], None, usize::MAX).len() as u64;
+        let image = shared.base_bytes();
+        batch.resize(rows::base_space(number), image.len() as u64);
+        for (offset, piece) in vat::pieces(image) {
+            batch.write(rows::base_space(number), offset, piece);
+        }
+        let mut p = Put::new();
+        p.number(number);
+        p.number(image.len() as u64);
+        p.number(shared.base_units().len() as u64);
+        for unit in shared.base_units() {
+            if known_code.insert(*unit.hash()) {
+                batch.put(rows::CODE, unit.hash(), &unit.unit.to_bytes());
+            }
+            p.bytes(unit.hash());
+        }
+        batch.put(rows::BASES, &hash, &p.done());
+    }
+
     /// The vat ended.
     pub fn ended(&mut self, store: &dyn Store, vat: VatId, batch: &mut Batch) {
         if self.noted.remove(&vat) | self.elsewhere.remove(&vat) || store.get(rows::VAT_BASES, &rows::vat(vat)).is_some() {
             batch.delete(rows::VAT_BASES, &rows::vat(vat));
         }
     }
-}
-
-/// Puts this build's base into the store.
-fn keep(store: &dyn Store, shared: &Shared, hash: [u8; 32], batch: &mut Batch, known_code: &mut BTreeSet<[u8; 32]>) {
-    let number = store.scan(rows::BASES, &[], None, usize::MAX).len() as u64;
-    let image = shared.base_bytes();
-    batch.resize(rows::base_space(number), image.len() as u64);
-    for (offset, piece) in vat::pieces(image) {
-        batch.write(rows::base_space(number), offset, piece);
-    }
-    let mut p = Put::new();
-    p.number(number);
-    p.number(image.len() as u64);
-    p.number(shared.base_units().len() as u64);
-    for unit in shared.base_units() {
-        if known_code.insert(*unit.hash()) {
-            batch.put(rows::CODE, unit.hash(), &unit.unit.to_bytes());
-        }
-        p.bytes(unit.hash());
-    }
-    batch.put(rows::BASES, &hash, &p.done());
 }
 
 /// Can the heaps of this store be read? An error if it was begun by a build that kept no base in it, and that base is not this build's.

@@ -376,13 +376,15 @@ impl Journal {
             files.bytes(&hash);
         }
         self.waiting.batch.put(rows::META, rows::META_PROGRAM, &files.done());
-        self.waiting.batch.put(rows::META, rows::META_BASE, &shared.base_hash(sha256));
+        let store = self.ledger.store().clone();
+        self.bases.begin(&*store, shared, &mut self.waiting.batch, &mut self.known_code);
     }
 
     /// The store is a REPL's from now on, and of this base.
     pub fn mark_repl(&mut self, shared: &Shared) {
         self.waiting.batch.put(rows::META, rows::META_KIND, b"repl");
-        self.waiting.batch.put(rows::META, rows::META_BASE, &shared.base_hash(sha256));
+        let store = self.ledger.store().clone();
+        self.bases.begin(&*store, shared, &mut self.waiting.batch, &mut self.known_code);
     }
 
     /// The store is a REPL's.

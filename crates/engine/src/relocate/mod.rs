@@ -43,6 +43,17 @@ pub struct Older {
     names: names::Names,
 }
 
+/// What `Older::survey` tells.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// Objects that both bases have.
+    pub paired: usize,
+    /// Those of them that lie at the same place.
+    pub in_place: usize,
+    /// Names of objects and symbols that this build has not.
+    pub gone: Vec<String>,
+}
+
 /// Why a heap cannot be laid over this build's base.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -117,6 +128,12 @@ impl Older {
             })?;
             Ok(Older { base: older, names })
         })
+    }
+
+    /// How the two bases go together.
+    pub fn survey(&self) -> Survey {
+        let pairs = || self.names.pairs();
+        Survey { paired: pairs().count(), in_place: pairs().filter(|p| p.0 == p.1).count(), gone: self.names.gone() }
     }
 
     /// The stored bytes of the base.

@@ -97,6 +97,13 @@ impl Names {
         self.pairs.iter().map(|(o, n)| (*o, *n))
     }
 
+    /// Names of objects and symbols that only the older base has.
+    pub fn gone(&self) -> Vec<String> {
+        let seen = |node: &Node| node.kids.iter().filter(|k| is_obj(k.1) || is_sym(k.1)).map(|k| k.1 as u32).collect::<Vec<_>>();
+        let all: std::collections::BTreeSet<u32> = self.older.values().flat_map(seen).collect();
+        all.into_iter().filter(|at| self.place(*at).is_none()).map(|at| self.name(at)).collect()
+    }
+
     /// What an object of the older base is called.
     pub fn name(&self, at: u32) -> String {
         let mut steps = Vec::new();
