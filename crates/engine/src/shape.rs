@@ -280,6 +280,51 @@ pub fn with_proto(cx: &mut Cx, m: Mem, shape: u32, proto: Value) -> Res<u32> {
     Ok(s)
 }
 
+/// The shapes that were made from `shape` by one more property.
+pub(crate) fn successors(m: Mem, shape: u32) -> Vec<u32> {
+    let trans = m.r64(shape, 24);
+    let cap = transitions(m, trans);
+    (0..cap).map(|i| m.r64(word(trans as u32, i), 0)).filter(|e| is_cell(*e)).map(|e| e as u32).collect()
+}
+
+/// The keys of a shape, in any order. `None`: the heap is damaged.
+pub(crate) fn keys(cx: &Cx, m: Mem, shape: u32) -> Option<Vec<Value>> {
+    let d = descs(m, shape);
+    if !is_dict(m, shape) {
+        let n = count(m, shape);
+        return (n <= MAX_SHAPE).then(|| (0..n).map(|i| key_at(m, shape, i)).collect());
+    }
+    let cap = dict_cap(m, d);
+    let sound = cap > 0 && cx.heap.holds(d, 24 + 16 * cap as u64);
+    sound.then(|| (0..cap).map(|i| m.r64(dict_place(d, i), 0)).filter(|k| *k != HOLE && *k != TOMB).collect())
+}
+
+/// A shape by itself: with this prototype, these words of layout, and these properties (key, slot, attributes) in order of slots; in
+/// dictionary mode `slots` is the next slot to be given out.
+pub(crate) fn like(cx: &mut Cx, m: Mem, proto: Value, meta: u32, all: &[(Value, u32, u8)], slots: u32) -> Res<u32> {
+    let s = root(cx, m, proto, 0, 0)?;
+    let n = all.len() as u32;
+    m.w64(s, 32, int(meta as i32));
+    m.w32(s, H_X, n);
+    if meta & IS_DICT != 0 {
+        let d = new_dict(cx, m, ((n + 4) * 2).next_power_of_two())?;
+        for (key, slot, attrs) in all {
+            dict_put(cx, m, d, *key, slot << 4 | *attrs as u32)?;
+        }
+        cx.heap.write(m, d.wrapping_add(16), int(slots as i32));
+        cx.heap.write(m, s + 16, CELL | d as u64);
+    } else if n > 0 {
+        let d = cx.alloc_old(m, 8 + n * 16)?;
+        m.w64(d, 0, header(DESCS, 0, 0, n * 2));
+        for (i, (key, _, attrs)) in all.iter().enumerate() {
+            cx.heap.write(m, desc(d, i as u32), *key);
+            cx.heap.write(m, desc(d, i as u32) + 8, int(*attrs as i32));
+        }
+        cx.heap.write(m, s + 16, CELL | d as u64);
+    }
+    Ok(s)
+}
+
 // ---- dictionaries ----
 
 /// Properties of a dictionary, at most.

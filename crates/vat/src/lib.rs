@@ -33,9 +33,10 @@ pub use engine::code::CodeUnit;
 pub use engine::engine::LoadedUnit;
 pub use engine::machine::Quota;
 pub use engine::module::ModuleIn;
+pub use engine::realm::Arrangement;
 pub use passable::Ending;
 pub use program::{Program, Shared};
-pub use stored::Changes;
+pub use stored::{Changes, Older, Unmoved, Whole, pieces};
 
 /// One vat.
 pub struct Vat {
@@ -49,6 +50,8 @@ pub struct Vat {
     delta: Vec<u8>,
     /// The key of string hashes, to be set in the first turn.
     hash_key: Option<u128>,
+    /// It was laid anew over another base, and nobody was told yet.
+    relaid: Option<Box<stored::Whole>>,
 }
 
 /// Code that is delivered without a start: for scripts, REPLs and tests.
@@ -68,7 +71,16 @@ impl Vat {
 
     fn of(machine: Machine, id: VatId, quota: Quota, shared: &Shared) -> Vat {
         let told_units = machine.units().len();
-        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units, delta: Vec::new(), hash_key: None }
+        Vat {
+            machine,
+            id,
+            quota,
+            base_units: Machine::base_units(shared.base()),
+            told_units,
+            delta: Vec::new(),
+            hash_key: None,
+            relaid: None,
+        }
     }
 
     /// The vat at rest as bytes.

@@ -220,7 +220,7 @@ impl Heap {
         let at = OLD + r as u32 * REGION;
         let flags = R_LARGE | if class == Class::Pinned { R_PINNED } else { 0 };
         // Zeroing very much at one go takes longer than giving the pages back; what a rollback needs must stay.
-        let free = r >= self.base_regions && self.regions[r..r + n].iter().all(|reg| reg.before == 0);
+        let free = r >= self.base_lines.len() && self.regions[r..r + n].iter().all(|reg| reg.before == 0);
         if n >= DISCARD_REGIONS && free && self.regions[r..r + n].iter().any(|reg| !reg.clean) {
             mem.discard(at, n as u32 * REGION);
             self.regions[r..r + n].iter_mut().for_each(|reg| reg.clean = true);
