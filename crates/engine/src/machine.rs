@@ -415,6 +415,7 @@ impl Machine {
             cx.heap.rollback(m);
             self.after_rollback();
         }
+        crate::aside::sweep_all();
         let output = std::mem::take(&mut self.cx.output);
         let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
         Turn { outcome, output, unhandled, traces, instructions, delta }

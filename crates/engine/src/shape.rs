@@ -12,6 +12,7 @@
 //! - shapes are pinned; the shape of an object is never 0;
 //! - a shape without DICT never changes but for its transitions, so what is found in it may be cached;
 //! - a dictionary's shape belongs to one object; a property's slot there never changes while the shape stays.
+use crate::aside::Aside;
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
 use cage::Mem;
@@ -387,7 +388,7 @@ fn dict_put(cx: &mut Cx, m: Mem, d: u32, key: Value, info: u32) -> Res<()> {
         let at = dict_place(d, i);
         if m.r64(at, 0) == HOLE {
             // many in a row: keys of one hash, or a damaged heap
-            cx.charge(probes as u64 / 8)?;
+            cx.charge(1 + probes as u64 / 8)?;
             cx.heap.write(m, at, key);
             cx.heap.write(m, at.wrapping_add(8), int(info as i32));
             let used = as_int(m.r64(d, 8)).wrapping_add(1);
@@ -490,14 +491,16 @@ pub fn dict_renew(cx: &mut Cx, m: Mem, shape: u32) -> Res<u32> {
 }
 
 /// (key, slot, attributes) of all own properties in the order they were added.
-pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
+pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Aside<(Value, u32, u8)>> {
     let n = count(m, shape);
     if !is_dict(m, shape) {
         cx.charge(n.min(MAX_SHAPE) as u64 / 4)?;
         if n > MAX_SHAPE {
             return Err(cx.stop(Abort::Corrupt));
         }
-        return Ok((0..n).map(|i| (key_at(m, shape, i), i, attrs_at(m, shape, i))).collect());
+        let mut all = Aside::with_capacity(n as usize);
+        all.extend((0..n).map(|i| (key_at(m, shape, i), i, attrs_at(m, shape, i))));
+        return Ok(all);
     }
     let d = descs(m, shape);
     let cap = dict_cap(m, d);
@@ -505,7 +508,7 @@ pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
         return Err(cx.stop(Abort::Corrupt));
     }
     crate::object::check_number(cx, m, n)?;
-    let mut v = Vec::new();
+    let mut v = Aside::with_capacity(n as usize);
     for i in 0..cap {
         if i % SLICE == 0 {
             cx.charge(cap.min(SLICE) as u64 / 4)?;
@@ -521,26 +524,35 @@ pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
 }
 
 /// Sorted by slot. Where most slots are in use each entry goes where its slot says.
-fn in_order(cx: &mut Cx, mut v: Vec<(Value, u32, u8)>) -> Res<Vec<(Value, u32, u8)>> {
+fn in_order(cx: &mut Cx, mut v: Aside<(Value, u32, u8)>) -> Res<Aside<(Value, u32, u8)>> {
     let n = v.len();
     if n <= SLICE as usize {
         v.sort_unstable_by_key(|e| e.1);
         return Ok(v);
     }
-    let end = v.iter().map(|e| e.1 as usize).max().unwrap_or(0) + 1;
+    let mut end = 0;
+    for slice in v.chunks(SLICE as usize) {
+        cx.charge(SLICE as u64 / 4)?;
+        end = slice.iter().fold(end, |end, e| end.max(e.1 as usize + 1));
+    }
     if end > n.saturating_mul(8) {
         // most were deleted
         crate::builtins::sort::merge_sort(cx, &mut v, |_, x, y| Ok(x.1.cmp(&y.1)))?;
         return Ok(v);
     }
-    let mut places = vec![u32::MAX; end];
+    let mut places = Aside::with_capacity(end);
+    while places.len() < end {
+        cx.charge(SLICE as u64 / 4)?;
+        let more = (places.len() + SLICE as usize).min(end);
+        places.resize(more, u32::MAX);
+    }
     for (i, e) in v.iter().enumerate() {
         if i % SLICE as usize == 0 {
             cx.charge(SLICE as u64 / 2)?;
         }
         places[e.1 as usize] = i as u32;
     }
-    let mut sorted = Vec::with_capacity(n);
+    let mut sorted = Aside::with_capacity(n);
     for (i, at) in places.into_iter().enumerate() {
         if i % SLICE as usize == 0 {
             cx.charge(SLICE as u64 / 2)?;

@@ -183,10 +183,12 @@ impl Heap {
         let mut run = 0;
         let mut r = self.first_free;
         if n > 1 {
-            // Each region is looked at once between two sweeps.
+            // Each region is looked at once between two sweeps. What the turn freed is left alone: a rollback wants its bytes, and to
+            // copy all that a large object covers at one go takes long.
             r = r.max((self.book.next[Class::Medium as usize] / REGION_LINES) as usize);
             while run < n && r < self.regions.len() {
-                run = if self.regions[r].used != 0 || self.reserved(r) { 0 } else { run + 1 };
+                let reg = &self.regions[r];
+                run = if reg.used != 0 || reg.before != 0 || self.reserved(r) { 0 } else { run + 1 };
                 r += 1;
             }
         } else {
@@ -219,6 +221,7 @@ impl Heap {
         let r = self.take_regions(n)?;
         let at = OLD + r as u32 * REGION;
         let flags = R_LARGE | if class == Class::Pinned { R_PINNED } else { 0 };
+        debug_assert!(n == 1 || self.regions[r..r + n].iter().all(|reg| reg.before == 0));
         // Zeroing very much at one go takes longer than giving the pages back; what a rollback needs must stay.
         let free = r >= self.base_lines.len() && self.regions[r..r + n].iter().all(|reg| reg.before == 0);
         if n >= DISCARD_REGIONS && free && self.regions[r..r + n].iter().any(|reg| !reg.clean) {

@@ -79,6 +79,26 @@ impl Heap {
         meta
     }
 
+    /// Gives back pages of free regions from region `from` on, all of which read as zero after: at most `GIVE_MAX` regions; where to go
+    /// on, if there are more. For who is about to ask for a large object, and can be asked to wait in between.
+    pub fn clean_free(&mut self, mem: Mem, from: u32) -> Option<u32> {
+        let (mut looked, mut given) = (0, 0);
+        for r in (from as usize).max(self.base_regions)..self.regions.len() {
+            if looked == LOOK_MAX || given == GIVE_MAX {
+                return Some(r as u32);
+            }
+            looked += 1;
+            let reg = &self.regions[r];
+            if reg.used == 0 && reg.before == 0 && !reg.clean && !self.reserved(r) {
+                mem.discard(OLD + r as u32 * REGION, REGION);
+                self.regions[r].clean = true;
+                self.free_bytes = self.free_bytes.saturating_sub(REGION as u64);
+                given += 1;
+            }
+        }
+        None
+    }
+
     /// Gives back the pages of some free regions beyond those kept. A region with bytes that rollback may want waits for a
     /// commit. Called again, at safepoints and commits, while `discard_left` is not 0.
     pub(super) fn give_back(&mut self, mem: Mem) {

@@ -28,6 +28,7 @@ mod later;
 pub mod makers;
 pub mod map_set;
 pub mod math;
+pub mod normalize;
 pub mod number;
 pub mod object;
 pub mod object_proto;

@@ -55,8 +55,10 @@ fn cut(cx: &mut Cx, m: Mem, a: Args) -> Res {
         return arrays::from_elems(cx, m, array::elems(m, made), 0, n);
     }
     let e = array::elems(m, made);
-    cx.charge(have.saturating_sub(n) as u64 / 16)?;
     for i in n..have {
+        if (i - n).is_multiple_of(4096) {
+            cx.charge(512)?;
+        }
         cx.heap.write(m, arrays::place(e, i), HOLE);
     }
     array::set_length_plain(cx, m, made, n);
@@ -64,7 +66,7 @@ fn cut(cx: &mut Cx, m: Mem, a: Args) -> Res {
 }
 
 fn error(cx: &mut Cx, m: Mem, a: Args, kind: ErrorKind) -> Res {
-    let t = convert::to_rust_string(cx, m, a.get(m, 0))?;
+    let t = convert::to_shown(cx, m, a.get(m, 0))?;
     super::error::make(cx, m, kind, &t)
 }
 
@@ -128,8 +130,10 @@ fn copy_plain(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let Some(n) = plain_len(m, v).filter(|_| iterator::iterates_plainly(m, v)) else { return Ok(UNDEF) };
     let made = arrays::from_elems(cx, m, array::elems(m, v), 0, n)?;
     let e = array::elems(m, made);
-    cx.charge(n as u64 / 16)?;
     for i in 0..n {
+        if i % 4096 == 0 {
+            cx.charge(512)?;
+        }
         if m.r64(arrays::place(e, i), 0) == HOLE {
             cx.heap.write(m, arrays::place(e, i), UNDEF);
         }
