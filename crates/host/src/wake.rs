@@ -22,6 +22,10 @@ pub(crate) enum NotRun {
     Asleep(String),
 }
 
+pub(crate) fn quota(limits: Limits) -> Quota {
+    Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions }
+}
+
 impl Pool {
     /// The vat that was in memory, or the one in the store, or a new one.
     pub(crate) fn awake(
@@ -32,7 +36,7 @@ impl Pool {
         stored: Option<&dyn store::Store>,
         record: bool,
     ) -> Result<Box<Vat>, NotRun> {
-        let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
+        let quota = quota(limits);
         if let Some(mut v) = vat {
             v.set_quota(quota);
             return Ok(v);
@@ -84,9 +88,9 @@ impl Pool {
     pub(crate) fn attempt(
         self: &Arc<Self>,
         id: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
         awake: &mut Result<Box<Vat>, NotRun>,
-    ) -> Option<Delivery> {
+    ) -> Option<Box<Delivery>> {
         let mut w = self.lock();
         while w.committing {
             // the attempt is committed here: what was before it goes out first

@@ -13,7 +13,7 @@ use passable::{
 use passable::{TurnOutcome, VatId, What};
 
 impl Node {
-    pub(crate) fn turn_done(&mut self, vat: VatId, delivery: Delivery, outcome: TurnOutcome) {
+    pub(crate) fn turn_done(&mut self, vat: VatId, delivery: Box<Delivery>, outcome: &mut TurnOutcome) {
         let Some(v) = self.vat_mut(vat) else {
             // it was ended meanwhile: what the delivery named is let go
             return self.release_all(&delivery.what);
@@ -29,37 +29,39 @@ impl Node {
             self.dirty.vat(vat);
         }
         self.causes.set_running(id);
-        let lines = outcome.output;
-        self.traces = outcome.traces;
+        self.traces = std::mem::take(&mut outcome.traces);
+        let aborted = matches!(outcome.ending, Ending::Aborted(_));
+        if !outcome.output.is_empty() {
+            self.out.push(Effect::Output { vat, aborted, lines: std::mem::take(&mut outcome.output) });
+        }
         if let Ending::Aborted(why) = &outcome.ending {
-            if !lines.is_empty() {
-                self.out.push(Effect::Output { vat, aborted: true, lines });
-            }
-            self.aborted(vat, id, delivery, current, why);
+            self.aborted(vat, id, *delivery, current, why);
         } else {
-            if !lines.is_empty() {
-                self.out.push(Effect::Output { vat, aborted: false, lines });
-            }
-            if matches!(outcome.ending, Ending::NoStart) && self.main == current.start {
-                self.nothing_to_start = true;
-                self.dirty.meta = true;
-            }
-            self.consumed(vat, &delivery.what);
-            for op in outcome.ops {
-                self.carry_out(vat, id, op);
-            }
-            if let Ending::Threw(text) = outcome.ending {
-                self.report(Trouble::Uncaught, vat, text, id);
-            }
-            for text in outcome.unhandled {
-                self.report(Trouble::Unhandled, vat, text, id);
-            }
-            self.release_all(&delivery.what);
-            self.ended_start(vat, current.start);
+            self.committed(vat, id, &delivery.what, current.start, outcome);
+            self.recycle(delivery);
         }
         self.traces.clear();
         self.causes.set_running(TurnId::default());
         self.schedule(vat);
+    }
+
+    fn committed(&mut self, vat: VatId, id: TurnId, what: &What, start: Option<PromiseId>, outcome: &mut TurnOutcome) {
+        if matches!(outcome.ending, Ending::NoStart) && self.main == start {
+            self.nothing_to_start = true;
+            self.dirty.meta = true;
+        }
+        self.consumed(vat, what);
+        for op in outcome.ops.drain(..) {
+            self.carry_out(vat, id, op);
+        }
+        if let Ending::Threw(text) = std::mem::replace(&mut outcome.ending, Ending::Done) {
+            self.report(Trouble::Uncaught, vat, text, id);
+        }
+        for text in outcome.unhandled.drain(..) {
+            self.report(Trouble::Unhandled, vat, text, id);
+        }
+        self.release_all(what);
+        self.ended_start(vat, start);
     }
 
     /// Where the error with this text came from, if the turn that ends told so.

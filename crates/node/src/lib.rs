@@ -35,6 +35,8 @@ use std::collections::VecDeque;
 pub const MAX_QUEUE_MESSAGES: usize = 1_000_000;
 /// Bytes of messages that an inbox, or an unresolved promise, holds at most.
 pub const MAX_QUEUE_BYTES: u64 = 256 << 20;
+/// Deliveries kept for their memory.
+const MAX_SPARE: usize = 64;
 
 /// What happens to the node.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ pub enum Event {
     /// The turn that was asked for is over; with the delivery as it was given.
     TurnDone {
         vat: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
         outcome: TurnOutcome,
     },
     /// A vat could not be made.
@@ -79,12 +81,12 @@ pub enum Event {
     /// A delivery is given up: processes have died of it.
     Park {
         vat: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
     },
     /// The turn that was asked for did not begin: the vat is paused and keeps the delivery. With a reason that is an error.
     NotRun {
         vat: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
         why: Option<String>,
     },
     /// The operator stops a vat, lets it go on, ends it, changes its limits.
@@ -117,7 +119,7 @@ pub enum Effect {
     },
     RunTurn {
         vat: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
     },
     /// The vat is no more.
     EndVat {
@@ -287,6 +289,10 @@ pub struct Node {
     next_waiting: u64,
     /// Who waits for the answers of the operator's calls.
     replies: IdMap<PromiseId, u64>,
+    /// Deliveries that hold nothing, kept for their memory.
+    // as they are handed out
+    #[allow(clippy::vec_box)]
+    spare: Vec<Box<Delivery>>,
     out: Vec<Effect>,
 }
 
@@ -309,6 +315,7 @@ impl Node {
             told: tracing::Told::new(config.trace),
             next_waiting: 1,
             replies: IdMap::default(),
+            spare: Vec::new(),
             out: Vec::new(),
         }
     }
@@ -318,7 +325,7 @@ impl Node {
         std::mem::swap(&mut self.out, out);
         match event {
             Event::Start { program, powers, limits } => self.start(program, powers, limits),
-            Event::TurnDone { vat, delivery, outcome } => self.turn_done(vat, delivery, outcome),
+            Event::TurnDone { vat, delivery, mut outcome } => self.turn_done(vat, delivery, &mut outcome),
             Event::VatFailed { vat, why } => self.vat_failed(vat, &why),
             Event::Answer { promise, rejected, value } => self.power_answer(promise, rejected, value),
             Event::Idle { vat } => self.idle(vat),
@@ -339,6 +346,13 @@ impl Node {
                 }
             }
         }
+        std::mem::swap(&mut self.out, out);
+    }
+
+    /// Takes an `Event::TurnDone`; what memory `outcome` has stays with the caller, for the next one.
+    pub fn step_turn_done(&mut self, vat: VatId, delivery: Box<Delivery>, outcome: &mut TurnOutcome, out: &mut Vec<Effect>) {
+        std::mem::swap(&mut self.out, out);
+        self.turn_done(vat, delivery, outcome);
         std::mem::swap(&mut self.out, out);
     }
 
@@ -486,21 +500,30 @@ impl Node {
         vat
     }
 
-    /// Puts a delivery into an inbox; the references in it are held until it is consumed.
+    /// Puts a delivery into an inbox; the references in it are held until it is consumed. If nothing else is to be done before, its
+    /// turn begins.
     fn enqueue(&mut self, to: VatId, what: What, origin: TurnId) {
         let bytes = route::size(&what);
         if !matches!(what, What::Trace { .. } | What::Collect) {
             self.disturb();
         }
         self.retain_all(&what);
+        let manual = self.config.manual;
         let Some(v) = self.vat_mut(to) else { return };
         let seq = v.next_seq;
         v.next_seq += 1;
-        v.inbox.push_back(Queued { what, origin, last_chance: false, bytes, seq, stored: false });
-        v.inbox_bytes += bytes;
+        let queued = Queued { what, origin, last_chance: false, bytes, seq, stored: false };
+        let at_once = !manual && v.inbox.is_empty() && v.current.is_none() && !v.paused;
+        if !at_once {
+            v.inbox_bytes += bytes;
+            v.inbox.push_back(queued);
+            self.dirty.inbox(to, seq);
+            self.pending += 1;
+            return;
+        }
         self.dirty.inbox(to, seq);
         self.pending += 1;
-        self.schedule(to);
+        self.begin(to, queued);
     }
 
     /// Begins the next turn of a vat, if there is one to begin.
@@ -517,8 +540,19 @@ impl Node {
         }
         let Some(queued) = (if index == 0 { v.inbox.pop_front() } else { v.inbox.remove(index) }) else { return };
         v.inbox_bytes -= queued.bytes;
+        self.begin(vat, queued);
+    }
+
+    /// Begins a vat's turn with a delivery that was taken from its inbox.
+    fn begin(&mut self, vat: VatId, queued: Queued) {
+        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return };
         v.turns += 1;
-        let (mut dropped, retired) = (Vec::new(), std::mem::take(&mut v.retired));
+        let id = TurnId { vat, turn: v.turns };
+        self.causes.begin(id, queued.origin, &queued.what);
+        self.told.began(id, &queued.what);
+        let row = (self.config.durable && !queued.stored).then(|| durable::delivery(&queued));
+        let mut delivery = self.spare.pop().unwrap_or_else(|| Box::new(What::Collect.into()));
+        delivery.retired = std::mem::take(&mut v.retired);
         for n in std::mem::take(&mut v.loose) {
             if let Some(e) = v.exports.get(&n)
                 && e.is_loose()
@@ -530,25 +564,32 @@ impl Node {
                 {
                     self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
                 }
-                dropped.push((n, recognised));
+                delivery.dropped.push((n, recognised));
             }
         }
-        let id = TurnId { vat, turn: v.turns };
-        self.causes.begin(id, queued.origin, &queued.what);
-        self.told.began(id, &queued.what);
-        let row = (self.config.durable && !queued.stored).then(|| durable::delivery(&queued));
+        let kept = self.config.durable;
         v.current = Some(Current {
             last_chance: queued.last_chance,
             start: done::start_answer(&queued.what),
             seq: queued.seq,
             stored: queued.stored,
             row,
-            dropped: if self.config.durable { dropped.clone() } else { Vec::new() },
-            retired: if self.config.durable { retired.clone() } else { Vec::new() },
+            dropped: if kept { delivery.dropped.clone() } else { Vec::new() },
+            retired: if kept { delivery.retired.clone() } else { Vec::new() },
         });
         self.dirty.vat(vat);
-        dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
-        let delivery = Delivery { what: queued.what, dropped, retired };
+        delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
+        delivery.what = queued.what;
         self.out.push(Effect::RunTurn { vat, delivery });
+    }
+
+    /// A delivery that is over: its memory serves another one.
+    fn recycle(&mut self, mut delivery: Box<Delivery>) {
+        if self.spare.len() < MAX_SPARE {
+            delivery.what = What::Collect;
+            delivery.dropped.clear();
+            delivery.retired.clear();
+            self.spare.push(delivery);
+        }
     }
 }

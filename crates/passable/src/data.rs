@@ -211,6 +211,25 @@ pub enum Item<'a> {
     },
 }
 
+/// A message's form, and its name if that is Latin-1: of the bytes of its body.
+#[inline]
+pub fn verb(body: &[u8]) -> (u8, &[u8]) {
+    match body {
+        [form, 6, n, rest @ ..] if *form < 2 && *n < 0x80 => (*form, &rest[..rest.len().min(*n as usize)]),
+        _ => long_verb(body),
+    }
+}
+
+#[cold]
+fn long_verb(body: &[u8]) -> (u8, &[u8]) {
+    let mut r = Reader::new(body);
+    let form = r.byte().unwrap_or(2);
+    match r.item() {
+        Ok(Item::String(Text::Latin1(b))) if form < 2 => (form, b),
+        _ => (form, &[]),
+    }
+}
+
 /// Reads values in preorder.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -228,12 +247,24 @@ impl<'a> Reader<'a> {
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, Bad> {
         let (b, rest) = self.rest.split_first().ok_or(Bad)?;
         self.rest = rest;
         Ok(*b)
     }
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, Bad> {
+        match self.rest {
+            [b, rest @ ..] if *b < 0x80 => {
+                self.rest = rest;
+                Ok(*b as u64)
+            }
+            _ => self.long_varint(),
+        }
+    }
+    #[cold]
+    fn long_varint(&mut self) -> Result<u64, Bad> {
         let mut n = 0u64;
         for i in 0..10 {
             let b = self.byte()?;
@@ -244,6 +275,7 @@ impl<'a> Reader<'a> {
         }
         Err(Bad)
     }
+    #[inline]
     fn take(&mut self, n: usize) -> Result<&'a [u8], Bad> {
         if n > self.rest.len() {
             return Err(Bad);
@@ -253,6 +285,7 @@ impl<'a> Reader<'a> {
         Ok(a)
     }
     /// How many parts follow: never more than there are bytes left (each takes one at least).
+    #[inline]
     pub fn count(&mut self) -> Result<usize, Bad> {
         let n = usize::try_from(self.varint()?).map_err(|_| Bad)?;
         if n > self.rest.len() { Err(Bad) } else { Ok(n) }

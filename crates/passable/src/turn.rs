@@ -166,12 +166,11 @@ pub struct TurnOutcome {
     pub heap_bytes: u64,
 }
 
-impl TurnOutcome {
-    /// A turn that came to nothing.
-    pub fn aborted(name: &str, message: &str) -> TurnOutcome {
-        let why = Aborted { limit: false, name: name.to_owned(), message: message.to_owned() };
+impl Default for TurnOutcome {
+    /// A turn that brought nothing.
+    fn default() -> TurnOutcome {
         TurnOutcome {
-            ending: Ending::Aborted(why),
+            ending: Ending::Done,
             ops: Vec::new(),
             output: Vec::new(),
             unhandled: Vec::new(),
@@ -179,6 +178,14 @@ impl TurnOutcome {
             instructions: 0,
             heap_bytes: 0,
         }
+    }
+}
+
+impl TurnOutcome {
+    /// A turn that came to nothing.
+    pub fn aborted(name: &str, message: &str) -> TurnOutcome {
+        let why = Aborted { limit: false, name: name.to_owned(), message: message.to_owned() };
+        TurnOutcome { ending: Ending::Aborted(why), ..TurnOutcome::default() }
     }
 }
 

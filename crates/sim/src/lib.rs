@@ -87,7 +87,9 @@ pub struct World {
     asked: u64,
     clocks: Clocks,
     /// Turns in flight, as the node gave them out.
-    running: Vec<(VatId, Delivery)>,
+    // as the node hands them out
+    #[allow(clippy::vec_box)]
+    running: Vec<(VatId, Box<Delivery>)>,
     lines: Vec<String>,
     reports: Vec<Report>,
     ended: Option<Outcome>,
@@ -265,7 +267,7 @@ impl World {
         Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions }
     }
 
-    fn turn(&mut self, vat: VatId, delivery: Delivery) {
+    fn turn(&mut self, vat: VatId, delivery: Box<Delivery>) {
         self.turns += 1;
         let quota = self.quota(vat);
         let v = match self.vats.entry(vat) {

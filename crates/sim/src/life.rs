@@ -237,7 +237,7 @@ impl World {
     }
 
     /// A turn in flight ends.
-    fn durable_turn(&mut self, id: VatId, delivery: Delivery) -> Step<()> {
+    fn durable_turn(&mut self, id: VatId, delivery: Box<Delivery>) -> Step<()> {
         if !self.node.vats().any(|v| v == id) {
             return Ok(());
         }

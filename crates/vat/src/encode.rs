@@ -243,7 +243,7 @@ pub fn pending(cx: &mut Cx, m: Mem, recent: &mut Vec<Ref>, p: Value) -> Res<Ref>
     // decided here: from now on somebody elsewhere waits on it
     let n = send::next_number(cx, m, R_NEXT_PROMISE);
     set_number(cx, m, p, n)?;
-    let answer = promise::tuple(cx, m, &[roots::get(m, R_SELF), n])?;
+    let answer = promise::tuple(cx, m, [roots::get(m, R_SELF), n])?;
     promise::add_reaction(cx, m, p, promise::ANSWER, answer, UNDEF, UNDEF)?;
     let r = Ref::Promise(PromiseId { vat: this_vat(m), n: num(n) as u64 });
     let t = known::tuple(cx, m, r)?;

@@ -25,7 +25,7 @@ use engine::cx::{Abort, Cx, Res, Value};
 use engine::machine::{Machine, Outcome, Saved, Turn};
 use engine::module;
 use engine::{interp, roots};
-use passable::{Aborted, Delivery, Line, TurnOutcome, VatId, What};
+use passable::{Aborted, Delivery, Line, Ref, TurnOutcome, VatId, What};
 use std::cell::RefCell;
 
 pub use edge::powers as powers_data;
@@ -52,6 +52,8 @@ pub struct Vat {
     hash_key: Option<u128>,
     /// It was laid anew over another base, and nobody was told yet.
     relaid: Option<Box<stored::Whole>>,
+    /// Empty: kept for its memory.
+    recent: Vec<Ref>,
 }
 
 /// Code that is delivered without a start: for scripts, REPLs and tests.
@@ -80,6 +82,7 @@ impl Vat {
             delta: Vec::new(),
             hash_key: None,
             relaid: None,
+            recent: Vec::new(),
         }
     }
 
@@ -161,11 +164,20 @@ impl Vat {
                 t.map(|()| Ending::Done)
             }
         };
-        self.outcome(t, Vec::new())
+        let mut outcome = TurnOutcome::default();
+        self.outcome(t, Vec::new(), &mut outcome);
+        outcome
     }
 
     /// One turn.
     pub fn deliver(&mut self, shared: &Shared, d: &Delivery) -> TurnOutcome {
+        let mut outcome = TurnOutcome::default();
+        self.deliver_to(shared, d, &mut outcome);
+        outcome
+    }
+
+    /// One turn. `out` becomes its outcome; of what it was before the memory is used again.
+    pub fn deliver_to(&mut self, shared: &Shared, d: &Delivery, out: &mut TurnOutcome) {
         if let What::Trace { exports } = &d.what {
             let mut reached = Vec::new();
             self.machine.look(|cx, m| reached = reach::refs(cx, m, exports));
@@ -178,10 +190,12 @@ impl Vat {
                 instructions: 0,
                 delta: Vec::new(),
             };
-            return self.outcome(t, vec![passable::Op::Reached(reached)]);
+            return self.outcome(t, vec![passable::Op::Reached(reached)], out);
         }
         let arrived = RefCell::new(Vec::new());
-        let mut edge = Edge::new(self.machine.heap_marks(), &arrived);
+        out.ops.clear();
+        let (ops, recent) = (std::mem::take(&mut out.ops), std::mem::take(&mut self.recent));
+        let mut edge = Edge::new(self.machine.heap_marks(), &arrived, ops, recent);
         let (id, key) = (self.id, self.hash_key);
         let body = |cx: &mut Cx, m: Mem| {
             begin(cx, m, id, key);
@@ -201,7 +215,9 @@ impl Vat {
             }
         };
         let t = self.machine.turn_with(body, &mut edge, matches!(d.what, What::Collect));
-        let ops = edge.ops;
+        let (ops, mut recent) = edge.done();
+        recent.clear();
+        self.recent = recent;
         if matches!(d.what, What::Collect) {
             self.machine.rest();
         }
@@ -211,27 +227,28 @@ impl Vat {
             Outcome::Done(_) if !self.machine.near_limit() => self.machine.set_reserve(false),
             _ => {}
         }
-        self.outcome(t, ops)
+        self.outcome(t, ops, out);
     }
 
-    fn outcome(&mut self, mut t: Turn<Ending>, ops: Vec<passable::Op>) -> TurnOutcome {
-        let ending = match t.outcome {
+    fn outcome(&mut self, mut t: Turn<Ending>, ops: Vec<passable::Op>, out: &mut TurnOutcome) {
+        out.ending = match t.outcome {
             Outcome::Done(e) => e,
             Outcome::Threw(text) => Ending::Threw(text),
             Outcome::Aborted(why) => Ending::Aborted(aborted(why)),
             _ => Ending::Aborted(aborted(Abort::Corrupt)),
         };
         self.delta = std::mem::take(&mut t.delta);
-        let ops = if matches!(ending, Ending::Aborted(_)) { Vec::new() } else { ops };
-        TurnOutcome {
-            ending,
-            ops,
-            output: t.output.into_iter().map(|l| Line { error: l.error, text: l.text }).collect(),
-            unhandled: t.unhandled,
-            traces: t.traces.into_iter().map(trace).collect(),
-            instructions: t.instructions,
-            heap_bytes: self.machine.heap_bytes(),
+        out.ops = ops;
+        if matches!(out.ending, Ending::Aborted(_)) {
+            out.ops.clear();
         }
+        out.output.clear();
+        out.output.extend(t.output.into_iter().map(|l| Line { error: l.error, text: l.text }));
+        out.traces.clear();
+        out.traces.extend(t.traces.into_iter().map(trace));
+        out.unhandled = t.unhandled;
+        out.instructions = t.instructions;
+        out.heap_bytes = self.machine.heap_bytes();
     }
 }
 

@@ -159,7 +159,7 @@ impl Base {
 impl Heap {
     /// The heap as bytes: call it after a commit.
     pub fn save(&self, mem: Mem) -> Vec<u8> {
-        debug_assert!(self.changed.is_empty() && self.undo.is_empty(), "an image is made between turns");
+        debug_assert!(self.changed.is_empty() && self.undo.len() == 0, "an image is made between turns");
         let mut out = header_bytes(&self.book);
         out.reserve(self.regions.len() * CHUNK_BYTES);
         for (r, reg) in self.regions.iter().enumerate() {

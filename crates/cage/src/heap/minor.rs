@@ -120,7 +120,7 @@ impl Heap {
         self.drain(mem);
         self.ephemerons(mem);
         self.clear_weak(mem);
-        clear_stack(mem, stack_end);
+        self.clear_stack(mem, stack_end);
         self.end_evacuation(mem)
     }
 
@@ -375,7 +375,18 @@ impl Heap {
             mem.discard(NURSERY2, used);
         }
         self.reset_nursery();
-        clear_stack(mem, STACK);
+        self.clear_stack(mem, STACK);
+    }
+
+    /// Zeroes the stack from `from` on as far as it was used.
+    fn clear_stack(&mut self, mem: Mem, from: u32) {
+        let used = self.stack_used.min(STACK_END);
+        if from < used {
+            mem.zero(from, used - from);
+        }
+        self.stack_used = from.max(FRAMES);
+        self.frames_below = self.stack_used.saturating_sub(WINDOW);
+        debug_assert!((0..2).all(|i| mem.is_zero(used + i * 4096, (STACK_END - used).saturating_sub(i * 4096))));
     }
 
     /// After tracing: a young reference that was forwarded points into the new half; one that was not is dead.
@@ -409,20 +420,3 @@ impl Heap {
         }
     }
 }
-
-/// Zeroes the stack above `from` as far as it was ever used: each frame writes its return word and is shorter than
-/// 4 KiB, so 4 KiB of zeros end it.
-pub fn clear_stack(mem: Mem, from: u32) {
-    let mut at = from;
-    while at < STACK_END && !mem.is_zero(at, (STACK_END - at).min(FRAME_MAX)) {
-        let end = ((at / CLEAR_STEP + 1) * CLEAR_STEP).min(STACK_END);
-        mem.zero(at, end - at);
-        at = end;
-    }
-    debug_assert!(at <= STACK_END);
-}
-
-/// No frame takes more.
-const FRAME_MAX: u32 = 4096;
-/// Bytes of the stack that are zeroed at once: few frames are deeper.
-const CLEAR_STEP: u32 = 512;

@@ -80,6 +80,13 @@ impl Region {
     }
 }
 
+/// Is bit `line` set? Of one half of the word alone.
+#[inline(always)]
+pub fn has(bits: u128, line: u32) -> bool {
+    let half = if line & 64 == 0 { bits as u64 } else { (bits >> 64) as u64 };
+    half >> (line & 63) & 1 == 1
+}
+
 /// Bits `a..=b`.
 #[inline]
 pub fn span(a: u32, b: u32) -> u128 {

@@ -83,7 +83,7 @@ impl Heap {
     /// on, if there are more. For who is about to ask for a large object, and can be asked to wait in between.
     pub fn clean_free(&mut self, mem: Mem, from: u32) -> Option<u32> {
         let (mut looked, mut given) = (0, 0);
-        for r in (from as usize).max(self.base_regions)..self.regions.len() {
+        for r in (from as usize).max(self.base_lines.len())..self.regions.len() {
             if looked == LOOK_MAX || given == GIVE_MAX {
                 return Some(r as u32);
             }

@@ -69,6 +69,7 @@ macro_rules! machine { ($($num:ident $name:ident;)*) => {
         t[GETM as usize] = middle::getm;
         t[CALL as usize] = middle::call;
         t[CALLM as usize] = middle::callm;
+        t[EXIT as usize] = middle::exit;
         t
     };
     /// The same instructions as one `match` in a loop: opt-level 0, Miri, wasm, and to compare with.
@@ -107,9 +108,7 @@ fn slow_handler<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code
 }
 
 /// Runs from `pc` until an EXIT.
-fn run(cx: &mut Cx, m: Mem, win: Win, pc: u32) -> Res<()> {
-    let engine = cx.engine.clone();
-    let code = engine.space.code();
+fn run<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, code: Code<'c>) -> Res<()> {
     let exit = if cx.match_loop || cfg!(drses_match_loop) {
         run_match(cx, m, win, pc, code)
     } else {
