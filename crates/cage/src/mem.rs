@@ -221,8 +221,8 @@ impl<'c> Mem<'c> {
         // SAFETY: `off` is below 4 GiB and 256 bytes from there end within the guard that follows the span; `to` is Rust memory,
         // which cannot overlap a cage, and has room for as many behind what it holds. They are written before they count.
         unsafe {
-            let end = to.as_mut_ptr().add(to.len()).cast::<[u8; 256]>();
-            end.write_unaligned(self.base.as_ptr().add(off as usize).cast::<[u8; 256]>().read_unaligned());
+            let end = to.as_mut_ptr().add(to.len());
+            self.base.as_ptr().add(off as usize).copy_to_nonoverlapping(end, 256);
             to.set_len(to.len() + 256);
         }
     }

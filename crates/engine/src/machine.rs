@@ -87,6 +87,16 @@ pub struct Turn<T> {
     pub delta: Vec<u8>,
 }
 
+/// What a turn says beside its outcome, into memory that is used again: see `Turn`.
+#[derive(Debug, Default)]
+pub struct Said {
+    pub output: Vec<OutputLine>,
+    pub unhandled: Vec<String>,
+    pub traces: Vec<Trace>,
+    pub instructions: u64,
+    pub delta: Vec<u8>,
+}
+
 impl<T> Turn<T> {
     /// With another value where it was committed.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Turn<U> {
@@ -384,6 +394,20 @@ impl Machine {
 
     /// Likewise; `leave` sees what leaves, and `full` asks for a collection of all garbage at the end.
     pub fn turn_with<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>, leave: &mut dyn Leave, full: bool) -> Turn<T> {
+        let mut said = Said::default();
+        let outcome = self.turn_to(body, leave, full, &mut said);
+        let Said { output, unhandled, traces, instructions, delta } = said;
+        Turn { outcome, output, unhandled, traces, instructions, delta }
+    }
+
+    /// Likewise; what it says goes to `said`, which is empty but for its memory.
+    pub fn turn_to<T>(
+        &mut self,
+        body: impl FnOnce(&mut Cx, Mem) -> Res<T>,
+        leave: &mut dyn Leave,
+        full: bool,
+        said: &mut Said,
+    ) -> Outcome<T> {
         let m = self.cage.mem();
         let cx = &mut self.cx;
         cx.set_units(self.quota.instructions);
@@ -400,25 +424,26 @@ impl Machine {
         };
         let mut outcome = catch_unwind(AssertUnwindSafe(|| run(cx))).unwrap_or(Outcome::Aborted(Abort::Corrupt));
         cx.thrown = UNDEF;
-        let (mut unhandled, mut traces) = (Vec::new(), Vec::new());
-        let mut delta = Vec::new();
-        let record = self.record.then_some(&mut delta);
+        let record = self.record;
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, &mut traces, leave, full, record)))
-                .unwrap_or(Err(Abort::Corrupt))
+            && let Err(why) =
+                catch_unwind(AssertUnwindSafe(|| finish(cx, m, said, leave, full, record))).unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);
         }
         if let Outcome::Aborted(_) = outcome {
-            unhandled.clear();
-            traces.clear();
+            said.unhandled.clear();
+            said.traces.clear();
+            said.delta.clear();
             cx.heap.rollback(m);
             self.after_rollback();
         }
         crate::aside::sweep_all();
-        let output = std::mem::take(&mut self.cx.output);
-        let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
-        Turn { outcome, output, unhandled, traces, instructions, delta }
+        if !self.cx.output.is_empty() {
+            said.output.append(&mut self.cx.output);
+        }
+        said.instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
+        outcome
     }
 
     /// Gives memory back that a vat at rest does without; its next turn is a little slower.
@@ -490,23 +515,19 @@ fn known_units(m: Mem) -> usize {
 }
 
 /// Jobs, unhandled rejections, collection, commit.
-fn finish(
-    cx: &mut Cx,
-    m: Mem,
-    unhandled: &mut Vec<String>,
-    traces: &mut Vec<Trace>,
-    leave: &mut dyn Leave,
-    full: bool,
-    delta: Option<&mut Vec<u8>>,
-) -> Result<(), Abort> {
+fn finish(cx: &mut Cx, m: Mem, said: &mut Said, leave: &mut dyn Leave, full: bool, record: bool) -> Result<(), Abort> {
     let done = (|| {
         promise::run_jobs(cx, m)?;
         // a rejected promise that leaves is for its receiver to handle
         leave.leave(cx, m)?;
-        for v in promise::take_unhandled(cx, m)? {
-            unhandled.push(crate::builtins::error::describe(cx, m, v));
+        if promise::has_unhandled(m) {
+            for v in promise::take_unhandled(cx, m)? {
+                said.unhandled.push(crate::builtins::error::describe(cx, m, v));
+            }
         }
-        *traces = trace::take(cx, m);
+        if !cx.left.is_empty() {
+            said.traces = trace::take(cx, m);
+        }
         Ok(())
     })();
     let ended = |cx: &Cx, r: Res<()>| match r {
@@ -523,11 +544,10 @@ fn finish(
     ended(cx, done)?;
     interp::forget_caches(cx, m);
     // last: what is committed cannot fail any more, and a delta that is lost would part the image from the heap
-    match delta {
-        Some(out) => {
-            cx.heap.delta(m, out);
-        }
-        None => cx.heap.commit(m),
+    if record {
+        cx.heap.delta(m, &mut said.delta);
+    } else {
+        cx.heap.commit(m);
     }
     Ok(())
 }

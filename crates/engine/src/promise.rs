@@ -622,6 +622,11 @@ fn note_unhandled(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
     array::push(cx, m, list, p)
 }
 
+/// Were promises rejected in this turn that nobody handled then?
+pub fn has_unhandled(m: Mem) -> bool {
+    is_obj(roots::of_turn(m, T_UNHANDLED))
+}
+
 /// The reasons of rejected promises that nobody handles yet, in the order they were rejected; each is given once.
 pub fn take_unhandled(cx: &mut Cx, m: Mem) -> Res<Vec<Value>> {
     let list = roots::of_turn(m, T_UNHANDLED);

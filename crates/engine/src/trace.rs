@@ -92,9 +92,6 @@ pub(crate) fn moved(cx: &mut Cx, values: &[Value]) {
 
 /// The traces of this turn, as text.
 pub(crate) fn take(cx: &mut Cx, m: Mem) -> Vec<Trace> {
-    if cx.left.is_empty() {
-        return Vec::new();
-    }
     let left = std::mem::take(&mut cx.left);
     left.into_iter()
         .map(|t| Trace { text: builtins::error::describe(cx, m, t.value), places: t.sites.iter().map(place).collect() })

@@ -195,7 +195,9 @@ impl Pool {
     pub(crate) fn carry_out_all(&self, w: &mut World) {
         let mut effects = std::mem::take(&mut w.effects);
         w.stepped = true;
-        for e in effects.drain(..) {
+        // mostly there is one
+        effects.reverse();
+        while let Some(e) = effects.pop() {
             self.carry_out(w, e);
         }
         w.effects = effects;

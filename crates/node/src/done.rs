@@ -7,10 +7,11 @@
 use crate::refs::{NOBODY, Promise, State};
 use crate::{Current, Effect, Node, Report, Trouble};
 use passable::{
-    Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target,
+    Aborted, Data, Delivery, Ending, HOST, Limits, MakeVat, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target,
     TurnId,
 };
 use passable::{TurnOutcome, VatId, What};
+use std::collections::hash_map::Entry;
 
 impl Node {
     pub(crate) fn turn_done(&mut self, vat: VatId, delivery: Box<Delivery>, outcome: &mut TurnOutcome) {
@@ -24,7 +25,7 @@ impl Node {
         if current.stored {
             self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
         }
-        if !current.dropped.is_empty() || !current.retired.is_empty() {
+        if !current.dropped().is_empty() || !current.retired().is_empty() {
             // its row may say that the vat is to be told what it has been told
             self.dirty.vat(vat);
         }
@@ -87,7 +88,9 @@ impl Node {
         {
             e.holders.remove(vat);
             e.listeners.remove(vat);
-            self.look_at_promise(*promise);
+            if !e.is_needed() {
+                self.look_at_promise(*promise);
+            }
         }
     }
 
@@ -231,7 +234,7 @@ impl Node {
             Op::Now { answer } => self.request(vat, answer, Effect::Now { answer }),
             Op::Delay { ms, answer } => self.request(vat, answer, Effect::Delay { ms, answer }),
             Op::Random { bytes, answer } => self.request(vat, answer, Effect::Random { bytes, answer }),
-            Op::MakeVat { source, powers, limits, answer } => self.op_make(vat, id, source, powers, limits, answer),
+            Op::MakeVat(asked) => self.op_make(vat, id, *asked),
         }
     }
 
@@ -281,17 +284,21 @@ impl Node {
         if p.vat != vat {
             return false;
         }
-        match self.promise_mut(p) {
-            None => {
-                self.insert_promise(p, Promise::new(NOBODY, vat));
+        self.dirty.promise(p);
+        match self.promises.entry(p) {
+            Entry::Vacant(place) => {
+                place.insert(Promise::new(NOBODY, vat));
                 true
             }
-            Some(e) if e.decider == vat && matches!(e.state, State::Pending) => {
-                e.decider = NOBODY;
-                e.holders.insert(vat);
-                true
+            Entry::Occupied(mut e) => {
+                let e = e.get_mut();
+                let fine = e.decider == vat && matches!(e.state, State::Pending);
+                if fine {
+                    e.decider = NOBODY;
+                    e.holders.insert(vat);
+                }
+                fine
             }
-            Some(_) => false,
         }
     }
 
@@ -328,7 +335,8 @@ impl Node {
         }
     }
 
-    fn op_make(&mut self, vat: VatId, id: TurnId, source: Source, powers: Data, limits: Limits, answer: PromiseId) {
+    fn op_make(&mut self, vat: VatId, id: TurnId, asked: MakeVat) {
+        let MakeVat { source, powers, limits, answer } = asked;
         if !self.all_named(vat, id, &powers.slots) || answer.vat != vat || self.promises.contains_key(&answer) {
             return;
         }

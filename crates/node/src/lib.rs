@@ -237,11 +237,27 @@ struct Current {
     start: Option<PromiseId>,
     seq: u64,
     stored: bool,
-    /// As a row, if it has none yet.
+    /// What the store is to know of it; none if there is no store.
+    kept: Option<Box<Kept>>,
+}
+
+/// Of a delivery that a vat works on, what is kept for the store alone.
+#[derive(Default)]
+struct Kept {
+    /// The delivery as a row, if it has none yet.
     row: Option<Vec<u8>>,
-    /// Told with the delivery; kept for the store alone.
+    /// Told with it.
     dropped: Vec<(u64, bool)>,
     retired: Vec<Ref>,
+}
+
+impl Current {
+    fn dropped(&self) -> &[(u64, bool)] {
+        self.kept.as_ref().map_or(&[], |k| &k.dropped)
+    }
+    fn retired(&self) -> &[Ref] {
+        self.kept.as_ref().map_or(&[], |k| &k.retired)
+    }
 }
 
 struct Vat {
@@ -550,7 +566,6 @@ impl Node {
         let id = TurnId { vat, turn: v.turns };
         self.causes.begin(id, queued.origin, &queued.what);
         self.told.began(id, &queued.what);
-        let row = (self.config.durable && !queued.stored).then(|| durable::delivery(&queued));
         let mut delivery = self.spare.pop().unwrap_or_else(|| Box::new(What::Collect.into()));
         delivery.retired = std::mem::take(&mut v.retired);
         for n in std::mem::take(&mut v.loose) {
@@ -567,15 +582,16 @@ impl Node {
                 delivery.dropped.push((n, recognised));
             }
         }
-        let kept = self.config.durable;
+        let kept = self.config.durable.then(|| {
+            let row = (!queued.stored).then(|| durable::delivery(&queued));
+            Box::new(Kept { row, dropped: delivery.dropped.clone(), retired: delivery.retired.clone() })
+        });
         v.current = Some(Current {
             last_chance: queued.last_chance,
             start: done::start_answer(&queued.what),
             seq: queued.seq,
             stored: queued.stored,
-            row,
-            dropped: if kept { delivery.dropped.clone() } else { Vec::new() },
-            retired: if kept { delivery.retired.clone() } else { Vec::new() },
+            kept,
         });
         self.dirty.vat(vat);
         delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));

@@ -56,6 +56,9 @@ impl Writer {
         Data { body: self.body, slots: self.slots }
     }
     pub fn varint(&mut self, mut n: u64) {
+        if (0x80..0x4000).contains(&n) {
+            return self.body.extend_from_slice(&[n as u8 | 0x80, (n >> 7) as u8]);
+        }
         while n >= 0x80 {
             self.body.push(n as u8 | 0x80);
             n >>= 7;
@@ -76,8 +79,13 @@ impl Writer {
         self.body.push(2 + b as u8);
     }
     pub fn integer(&mut self, i: i32) {
-        self.body.push(4);
-        self.varint(((i << 1) ^ (i >> 31)) as u32 as u64);
+        match ((i << 1) ^ (i >> 31)) as u32 {
+            z @ 0..0x80 => self.body.extend_from_slice(&[4, z as u8]),
+            z => {
+                self.body.push(4);
+                self.varint(z as u64);
+            }
+        }
     }
     /// A number; a whole one that fits is written as integer.
     pub fn number(&mut self, n: f64) {
@@ -91,8 +99,12 @@ impl Writer {
         self.body.extend_from_slice(&n.to_le_bytes());
     }
     pub fn latin1(&mut self, b: &[u8]) {
-        self.body.push(6);
-        self.varint(b.len() as u64);
+        if b.len() < 0x80 {
+            self.body.extend_from_slice(&[6, b.len() as u8]);
+        } else {
+            self.body.push(6);
+            self.varint(b.len() as u64);
+        }
         self.body.extend_from_slice(b);
     }
     pub fn utf16(&mut self, u: &[u16]) {
@@ -266,10 +278,10 @@ impl<'a> Reader<'a> {
     #[cold]
     fn long_varint(&mut self) -> Result<u64, Bad> {
         let mut n = 0u64;
-        for i in 0..10 {
-            let b = self.byte()?;
-            n |= ((b & 0x7F) as u64).checked_shl(7 * i).ok_or(Bad)?;
-            if b < 0x80 {
+        for (i, b) in self.rest.iter().take(10).enumerate() {
+            n |= ((b & 0x7F) as u64) << (7 * i);
+            if *b < 0x80 {
+                self.rest = &self.rest[i + 1..];
                 return Ok(n);
             }
         }

@@ -83,12 +83,16 @@ pub enum Op {
         answer: PromiseId,
     },
     /// `vats.make…(…)`
-    MakeVat {
-        source: Source,
-        powers: Data,
-        limits: Limits,
-        answer: PromiseId,
-    },
+    MakeVat(Box<MakeVat>),
+}
+
+/// A vat that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MakeVat {
+    pub source: Source,
+    pub powers: Data,
+    pub limits: Limits,
+    pub answer: PromiseId,
 }
 
 /// Why a turn was aborted: its effects are undone.
@@ -223,12 +227,13 @@ pub enum What {
 
 impl What {
     /// References in it, with the target.
-    pub fn refs(&self) -> (&[Ref], &[Ref], Option<Target>) {
+    pub fn refs(&self) -> (&[Ref], &[Ref], Option<Ref>) {
         match self {
             What::Start { powers, .. } | What::StartText { powers, .. } => (&powers.slots, &[], None),
             What::Message(m) => match &m.target {
                 Target::Value(d) => (&m.body.slots, &d.slots, None),
-                t => (&m.body.slots, &[], Some(t.clone())),
+                Target::Object(o) => (&m.body.slots, &[], Some(Ref::Object(*o))),
+                Target::Promise(p) => (&m.body.slots, &[], Some(Ref::Promise(*p))),
             },
             What::Notify { value, .. } => (&value.slots, &[], None),
             What::Collect | What::Trace { .. } => (&[], &[], None),

@@ -12,7 +12,7 @@ use engine::cx::{Abort, Cx, ErrorKind, Res, Value};
 use engine::machine::Leave;
 use engine::roots::{self, R_EXPORTS, R_SELF, T_OUTGOING};
 use engine::{array, cage::Mem, harden, pass, promise, send, string, table};
-use passable::{Data, Delivery, Limits, Message, Op, PromiseId, Ref, Resolution, Source, Target, VatId, Writer};
+use passable::{Data, Delivery, Limits, MakeVat, Message, Op, PromiseId, Ref, Resolution, Source, Target, VatId, Writer};
 use std::cell::RefCell;
 
 /// What one turn gathers.
@@ -139,7 +139,13 @@ impl Leave for Edge<'_> {
 
     fn collected(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
         let all = cx.heap.marks() != self.marks;
-        self.recent.append(&mut self.arrived.borrow_mut());
+        let mut arrived = self.arrived.borrow_mut();
+        if !arrived.is_empty() {
+            self.recent.append(&mut arrived);
+        }
+        if !all && self.recent.is_empty() {
+            return Ok(());
+        }
         known::sweep(cx, m, all, &self.recent, &mut self.ops)
     }
 }
@@ -245,7 +251,7 @@ impl Edge<'_> {
                 encode::powers(cx, m, &mut out, arg(1))?;
                 let limit = |v: Value| if is_number(v) { num(v).min(1e18) as u64 } else { 0 };
                 let limits = Limits { heap_bytes: limit(arg(2)), instructions: limit(arg(3)) };
-                Op::MakeVat { source, powers: out.w.done(), limits, answer }
+                Op::MakeVat(Box::new(MakeVat { source, powers: out.w.done(), limits, answer }))
             }
             _ => return Err(cx.stop(Abort::Corrupt)),
         };

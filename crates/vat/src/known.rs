@@ -137,6 +137,18 @@ pub fn insert(cx: &mut Cx, m: Mem, tuple: Value, v: Value) -> Res<()> {
         cx.heap.write(m, at(refs, i), tuple);
         return Ok(());
     }
+    add(cx, m, r, tuple, v)
+}
+
+/// Likewise of a promise under a number that was drawn in this turn: it is in no table. `f` are its flags but for that it is a promise.
+pub fn insert_fresh(cx: &mut Cx, m: Mem, tuple: Value, p: Value, f: i32) -> Res<Ref> {
+    set_flags(cx, m, tuple, (f & !DROPPED) | PROMISE);
+    let r = of_tuple(m, tuple);
+    add(cx, m, r, tuple, p)?;
+    Ok(r)
+}
+
+fn add(cx: &mut Cx, m: Mem, r: Ref, tuple: Value, v: Value) -> Res<()> {
     let (t, refs, cap) = room(cx, m)?;
     let mut i = hash(r) & (cap - 1);
     for _ in 0..cap {

@@ -22,7 +22,7 @@ mod stored;
 use edge::Edge;
 use engine::cage::{Mem, value};
 use engine::cx::{Abort, Cx, Res, Value};
-use engine::machine::{Machine, Outcome, Saved, Turn};
+use engine::machine::{Machine, Outcome, Said, Saved, Turn};
 use engine::module;
 use engine::{interp, roots};
 use passable::{Aborted, Delivery, Line, Ref, TurnOutcome, VatId, What};
@@ -46,8 +46,8 @@ pub struct Vat {
     /// Units of the base, and those that `take_changes` has told of.
     base_units: usize,
     told_units: usize,
-    /// What the last turn changed, until it is taken.
-    delta: Vec<u8>,
+    /// What the last turn changed, until it is taken; the rest is empty, kept for its memory.
+    said: Said,
     /// The key of string hashes, to be set in the first turn.
     hash_key: Option<u128>,
     /// It was laid anew over another base, and nobody was told yet.
@@ -79,7 +79,7 @@ impl Vat {
             quota,
             base_units: Machine::base_units(shared.base()),
             told_units,
-            delta: Vec::new(),
+            said: Said::default(),
             hash_key: None,
             relaid: None,
             recent: Vec::new(),
@@ -164,9 +164,20 @@ impl Vat {
                 t.map(|()| Ending::Done)
             }
         };
-        let mut outcome = TurnOutcome::default();
-        self.outcome(t, Vec::new(), &mut outcome);
-        outcome
+        let Turn { outcome, output, unhandled, traces, instructions, delta, .. } = t;
+        let (mut out, mut ending) = (TurnOutcome::default(), Ending::Done);
+        let outcome = match outcome {
+            Outcome::Done(e) => {
+                ending = e;
+                Outcome::Done(())
+            }
+            Outcome::Threw(text) => Outcome::Threw(text),
+            Outcome::Aborted(why) => Outcome::Aborted(why),
+            _ => Outcome::Aborted(Abort::Corrupt),
+        };
+        self.said = Said { output, unhandled, traces, instructions, delta };
+        self.outcome(outcome, ending, &mut out);
+        out
     }
 
     /// One turn.
@@ -182,72 +193,76 @@ impl Vat {
             let mut reached = Vec::new();
             self.machine.look(|cx, m| reached = reach::refs(cx, m, exports));
             self.machine.rest();
-            let t = Turn {
-                outcome: Outcome::Done(Ending::Done),
-                output: Vec::new(),
-                unhandled: Vec::new(),
-                traces: Vec::new(),
-                instructions: 0,
-                delta: Vec::new(),
-            };
-            return self.outcome(t, vec![passable::Op::Reached(reached)], out);
+            *out = TurnOutcome::default();
+            out.ops.push(passable::Op::Reached(reached));
+            out.heap_bytes = self.machine.heap_bytes();
+            self.said.delta.clear();
+            return;
         }
         let arrived = RefCell::new(Vec::new());
         out.ops.clear();
         let (ops, recent) = (std::mem::take(&mut out.ops), std::mem::take(&mut self.recent));
         let mut edge = Edge::new(self.machine.heap_marks(), &arrived, ops, recent);
-        let (id, key) = (self.id, self.hash_key);
+        let (id, key, mut ending) = (self.id, self.hash_key, Ending::Done);
+        self.said.delta.clear();
         let body = |cx: &mut Cx, m: Mem| {
             begin(cx, m, id, key);
             edge::gone(cx, m, d)?;
             let recent = &mut *arrived.borrow_mut();
             match &d.what {
-                What::Message(msg) => edge::message(cx, m, msg, recent).map(|()| Ending::Done),
-                What::Notify { promise, rejected, value } => {
-                    edge::notify(cx, m, *promise, *rejected, value, recent).map(|()| Ending::Done)
-                }
+                What::Message(msg) => edge::message(cx, m, msg, recent)?,
+                What::Notify { promise, rejected, value } => edge::notify(cx, m, *promise, *rejected, value, recent)?,
                 What::Start { program, powers, answer } => match shared.program(*program) {
-                    Some(p) => start::program(cx, m, p.graph(), powers, *answer, recent),
-                    None => Err(cx.error(m, engine::cx::ErrorKind::Error, "the program is not known")),
+                    Some(p) => ending = start::program(cx, m, p.graph(), powers, *answer, recent)?,
+                    None => return Err(cx.error(m, engine::cx::ErrorKind::Error, "the program is not known")),
                 },
-                What::StartText { text, powers, answer } => start::text(cx, m, shared, text, powers, *answer, recent),
-                What::Collect | What::Trace { .. } => Ok(Ending::Done),
+                What::StartText { text, powers, answer } => {
+                    ending = start::text(cx, m, shared, text, powers, *answer, recent)?;
+                }
+                What::Collect | What::Trace { .. } => {}
             }
+            Ok(())
         };
-        let t = self.machine.turn_with(body, &mut edge, matches!(d.what, What::Collect));
-        let (ops, mut recent) = edge.done();
-        recent.clear();
-        self.recent = recent;
+        let outcome = self.machine.turn_to(body, &mut edge, matches!(d.what, What::Collect), &mut self.said);
+        (out.ops, self.recent) = edge.done();
+        self.recent.clear();
         if matches!(d.what, What::Collect) {
             self.machine.rest();
         }
         // a vat that filled its heap must still be able to hear of it, and to let go of what it holds
-        match &t.outcome {
+        match &outcome {
             Outcome::Aborted(Abort::Heap) => self.machine.set_reserve(true),
-            Outcome::Done(_) if !self.machine.near_limit() => self.machine.set_reserve(false),
+            Outcome::Done(()) if !self.machine.near_limit() => self.machine.set_reserve(false),
             _ => {}
         }
-        self.outcome(t, ops, out);
+        self.outcome(outcome, ending, out);
     }
 
-    fn outcome(&mut self, mut t: Turn<Ending>, ops: Vec<passable::Op>, out: &mut TurnOutcome) {
-        out.ending = match t.outcome {
-            Outcome::Done(e) => e,
+    #[inline]
+    fn outcome(&mut self, outcome: Outcome<()>, ending: Ending, out: &mut TurnOutcome) {
+        out.ending = match outcome {
+            Outcome::Done(()) => ending,
             Outcome::Threw(text) => Ending::Threw(text),
             Outcome::Aborted(why) => Ending::Aborted(aborted(why)),
             _ => Ending::Aborted(aborted(Abort::Corrupt)),
         };
-        self.delta = std::mem::take(&mut t.delta);
-        out.ops = ops;
         if matches!(out.ending, Ending::Aborted(_)) {
             out.ops.clear();
         }
+        let said = &mut self.said;
         out.output.clear();
-        out.output.extend(t.output.into_iter().map(|l| Line { error: l.error, text: l.text }));
+        if !said.output.is_empty() {
+            out.output.extend(said.output.drain(..).map(|l| Line { error: l.error, text: l.text }));
+        }
         out.traces.clear();
-        out.traces.extend(t.traces.into_iter().map(trace));
-        out.unhandled = t.unhandled;
-        out.instructions = t.instructions;
+        if !said.traces.is_empty() {
+            out.traces.extend(said.traces.drain(..).map(trace));
+        }
+        out.unhandled.clear();
+        if !said.unhandled.is_empty() {
+            out.unhandled.append(&mut said.unhandled);
+        }
+        out.instructions = said.instructions;
         out.heap_bytes = self.machine.heap_bytes();
     }
 }

@@ -100,7 +100,7 @@ impl Vat {
         let first = self.told_units.min(count);
         self.told_units = count;
         Changes {
-            delta: std::mem::take(&mut self.delta),
+            delta: std::mem::take(&mut self.said.delta),
             first_unit: first.saturating_sub(base),
             units: self.machine.units()[first..].to_vec(),
         }

@@ -105,6 +105,11 @@ impl Heap {
         self.full = false;
         self.begin_evacuation(promote);
         self.flag_direct(mem);
+        if stack_end == STACK && extra.is_empty() && self.remembered.is_empty() {
+            // no roots: nothing survives
+            self.clear_stack(mem, stack_end);
+            return self.end_evacuation(mem);
+        }
         self.forward_remembered(mem);
         let mut at = STACK;
         while at < stack_end {
@@ -386,7 +391,6 @@ impl Heap {
         }
         self.stack_used = from.max(FRAMES);
         self.frames_below = self.stack_used.saturating_sub(WINDOW);
-        debug_assert!((0..2).all(|i| mem.is_zero(used + i * 4096, (STACK_END - used).saturating_sub(i * 4096))));
     }
 
     /// After tracing: a young reference that was forwarded points into the new half; one that was not is dead.

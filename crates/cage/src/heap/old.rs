@@ -11,7 +11,7 @@
 //!
 //! Must never know: what objects hold.
 use super::Heap;
-use super::region::{NO_START, R_LARGE, R_PINNED, Region, has, runs, span};
+use super::region::{NO_START, R_LARGE, R_PINNED, Region, has, put, runs, span};
 use crate::layout::*;
 use crate::mem::Mem;
 
@@ -317,7 +317,7 @@ impl Heap {
         let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) else { return };
         let line = block % REGION_LINES;
         if has(reg.before, line) && !has(reg.saved, line) {
-            reg.saved |= 1 << line;
+            put(&mut reg.saved, line);
             self.undo.blocks.push((block, reg.first[line as usize]));
             mem.push_block(OLD + block * BLOCK, &mut self.undo.bytes);
         }

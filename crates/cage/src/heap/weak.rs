@@ -27,14 +27,16 @@ pub enum Weakness {
     Pair(u32),
 }
 
-/// Where the objects lie that were met last among those whose slots were asked for: `[start, end)`, of one that holds strongly and of
+/// Where the objects lie that were met last among those whose slots were asked for: `[start, end)`, of some that hold strongly and of
 /// a weak one. Turns that follow each other change the same ones.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Met {
     /// `Heap::moved` meanwhile: an object stays where it is until that changes.
     moved: u64,
-    strong: (u32, u32),
+    strong: [(u32, u32); 4],
     weak: (u32, u32),
+    /// The next of `strong` to be replaced.
+    next: usize,
 }
 
 impl Heap {
@@ -70,7 +72,7 @@ impl Heap {
         let within = |span: (u32, u32)| slot >= span.0 && slot < span.1;
         if self.met.moved != self.moved {
             self.met = Met { moved: self.moved, ..Met::default() };
-        } else if within(self.met.strong) {
+        } else if self.met.strong.iter().any(|s| within(*s)) {
             return Weakness::Strong;
         } else if within(self.met.weak) {
             return Weakness::Slot;
@@ -94,7 +96,8 @@ impl Heap {
                 if slot < first || end.saturating_sub(pair) < 16 { Weakness::Strong } else { Weakness::Pair(pair) }
             }
             _ => {
-                self.met.strong = span;
+                self.met.strong[self.met.next % 4] = span;
+                self.met.next += 1;
                 Weakness::Strong
             }
         }
