@@ -17,7 +17,7 @@
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::{ETABLE, MAP, TABLE};
 use crate::object;
-use crate::roots::{self, R_HASH_KEY, R_ID};
+use crate::roots::{self, R_ID};
 use crate::{bigint, shape, string};
 use cage::Mem;
 use cage::layout::{H_KIND, H_N, H_X, header};
@@ -91,20 +91,11 @@ fn hash_known(cx: &mut Cx, m: Mem, key: Value) -> Res<Option<u32>> {
     if is_str(key) {
         return Ok(Some(string::hash(cx, m, key)?));
     }
-    let mut h = key ^ roots::get(m, R_HASH_KEY);
     if is_big(key) {
-        h = roots::get(m, R_HASH_KEY);
         let n = bigint::size(m, key);
-        cx.charge(n as u64 / 4)?;
-        for i in 0..n {
-            let w = m.r64((key as u32).wrapping_add(i.wrapping_mul(8)), 8);
-            h = (h ^ w).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-            h ^= h >> 32;
-        }
+        return string::hash_words(cx, m, n, |i| m.r64((key as u32).wrapping_add(i.wrapping_mul(8)), 8)).map(Some);
     }
-    h = h.wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    h ^= h >> 32;
-    Ok(Some((h ^ h >> 16) as u32))
+    string::hash_words(cx, m, 1, |_| key).map(Some)
 }
 
 fn hash(cx: &mut Cx, m: Mem, key: Value) -> Res<u32> {

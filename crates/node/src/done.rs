@@ -7,8 +7,8 @@
 use crate::refs::{NOBODY, Promise, State};
 use crate::{Current, Effect, Node, Report, Trouble};
 use passable::{
-    Aborted, Data, Delivery, Ending, HOST, Limits, MakeVat, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target,
-    TurnId,
+    Aborted, Data, Delivery, Ending, HOST, Limits, MakeVat, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source,
+    Target, TurnId,
 };
 use passable::{TurnOutcome, VatId, What};
 use std::collections::hash_map::Entry;

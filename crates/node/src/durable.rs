@@ -7,7 +7,7 @@
 //! - a delivery in flight is stored as waiting: after a crash it runs again, and nothing of its first run was seen;
 //! - counts of what is in transit are not stored; they follow from the queues and from what promises became.
 use crate::refs::{Export, Holders, NOBODY, Promise, State};
-use crate::{Current, Config, Node, Programs, Queued, Vat};
+use crate::{Config, Current, Node, Programs, Queued, Vat};
 use ken::codec::{Get, Put};
 use ken::rows;
 use passable::{Bad, ObjectId, PromiseId, Ref, VatId};

@@ -83,7 +83,8 @@ impl Heap {
             Err(_) => return fault("the bookkeeping contradicts itself", OLD, 0),
             Ok(()) => {}
         }
-        if let Some(at) = (0..16).map(|i| self.stack_used + i * 4096).find(|at| !mem.is_zero(*at, STACK_END.saturating_sub(*at))) {
+        if let Some(at) = (0..16).map(|i| self.stack_used + i * 4096).find(|at| !mem.is_zero(*at, STACK_END.saturating_sub(*at)))
+        {
             return fault("the stack was written further than was said", at, 0);
         }
         if self.regions.is_empty() {

@@ -279,7 +279,7 @@ impl Writer {
     }
 
     fn quoted_key(&mut self, cx: &mut Cx, m: Mem, key: Value) -> Res<Quoted> {
-        let mut aside = std::mem::replace(&mut self.out, Builder::new());
+        let mut aside = std::mem::take(&mut self.out);
         let s = object::key_value(cx, m, key)?;
         self.quote(cx, m, s)?;
         self.out.bytes(self.colon);

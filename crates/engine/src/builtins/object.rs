@@ -402,8 +402,10 @@ fn add_to_group(cx: &mut Cx, m: Mem, o: Value, callback: Value, v: Value, k: f64
 /// Object.hasOwn
 fn has_own(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let o = convert::to_object(cx, m, a.get(m, 0))?;
-    let key = object::to_key(cx, m, a.get(m, 1))?;
-    Ok(bool(object::has_own(cx, m, o, key)?))
+    match object::to_known_key(cx, m, a.get(m, 1))? {
+        Some(key) => Ok(bool(object::has_own(cx, m, o, key)?)),
+        None => Ok(FALSE),
+    }
 }
 
 /// Object.is

@@ -151,7 +151,8 @@ pub(crate) fn merge_sort<T: Copy + 'static>(
     mut order: impl FnMut(&mut Cx, &T, &T) -> Res<Ordering>,
 ) -> Res<()> {
     for run in items.chunks_mut(RUN) {
-        cx.charge(run.len() as u64 * 2)?;
+        // comparisons of strings that lie far apart
+        cx.charge(run.len() as u64 * 16)?;
         let mut stopped = None;
         run.sort_by(|x, y| {
             order(cx, x, y).unwrap_or_else(|s| {
@@ -172,7 +173,7 @@ pub(crate) fn merge_sort<T: Copy + 'static>(
             let (mut i, mut j) = (start, middle);
             while i < middle && j < end {
                 if out.len() % SLICE == 0 {
-                    cx.charge(SLICE as u64 / 2)?;
+                    cx.charge(SLICE as u64 * 2)?;
                 }
                 if order(cx, &items[i], &items[j])? == Ordering::Greater {
                     out.push(items[j]);

@@ -26,9 +26,15 @@ pub struct Builder {
 /// Bytes of a piece: with its header it fills whole regions of old space.
 const PIECE: usize = (1 << 18) - 8;
 
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder { narrow: Vec::new(), wide: None, before: UNDEF }
+    }
+}
+
 impl Builder {
     pub fn new() -> Builder {
-        Builder { narrow: Vec::new(), wide: None, before: UNDEF }
+        Builder::default()
     }
 
     /// Bytes that are not in the heap yet.
@@ -396,7 +402,7 @@ pub struct Places<'n> {
 #[derive(Debug)]
 enum How<'n> {
     Everywhere,
-    Bytes(memchr::memmem::Finder<'n>),
+    Bytes(Box<memchr::memmem::Finder<'n>>),
     Units(&'n [u16], &'n [u32]),
 }
 
@@ -419,7 +425,7 @@ impl<'n> Places<'n> {
     pub fn new(s: Value, needle: &'n Needle) -> Places<'n> {
         let how = match needle {
             Needle::Empty => How::Everywhere,
-            Needle::Narrow(b) => How::Bytes(memchr::memmem::Finder::new(&b[..])),
+            Needle::Narrow(b) => How::Bytes(Box::new(memchr::memmem::Finder::new(&b[..]))),
             Needle::Wide(u, t) => How::Units(u, t),
         };
         Places { s, how, k: needle.size(), at: 0, found: Vec::new() }

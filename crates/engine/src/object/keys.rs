@@ -198,6 +198,26 @@ pub fn key_of(cx: &mut Cx, m: Mem, v: Value) -> Res {
     string::intern(cx, m, f)
 }
 
+/// `to_key` for who only looks: no key means that nothing has a property of that name. So names that are looked up once leave nothing
+/// behind.
+pub fn to_known_key(cx: &mut Cx, m: Mem, v: Value) -> Res<Option<Value>> {
+    let p = if is_obj(v) { crate::convert::to_primitive(cx, m, v, crate::convert::Hint::String)? } else { v };
+    if !is_str(p) {
+        return key_of(cx, m, p).map(Some);
+    }
+    let s = string::flat(cx, m, p)?;
+    if !string::is_interned(m, s)
+        && let Some(i) = string::array_index(m, s)
+    {
+        return Ok(Some(int(i as i32)));
+    }
+    match string::interned(cx, m, s)? {
+        // an index that is interned is still an index
+        Some(e) => key_of(cx, m, e).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// ToPropertyKey
 pub fn to_key(cx: &mut Cx, m: Mem, v: Value) -> Res {
     let p = if is_obj(v) { crate::convert::to_primitive(cx, m, v, crate::convert::Hint::String)? } else { v };
