@@ -29,7 +29,9 @@ fn check(file: &str, now: &List) {
     let mut known = read(&text);
     if std::env::var_os("DRSES_GOLDEN").is_some_and(|v| v == "write") {
         let head: String = text.lines().filter(|l| l.starts_with('#')).map(|l| format!("{l}\n")).collect();
-        now.iter().for_each(|(n, what)| drop(known.entry(*n).or_insert_with(|| what.clone())));
+        for (n, what) in now {
+            known.entry(*n).or_insert_with(|| what.clone());
+        }
         let lines: String = known.iter().map(|(n, what)| format!("{n} {what}\n")).collect();
         std::fs::write(&path, head + &lines).expect("written");
     }
