@@ -6,7 +6,7 @@
 //! - a store has the image and the code units of META_BASE, and of each base that a heap of it is stored over, from the batch on that says so;
 //! - META_BASE is the base of all vats that have no row in VAT_BASES: a store that only one build ever opened has no such row;
 //! - a vat's base changes in the batch that changes its whole space.
-use crate::{DAMAGED, Misfit, code, misfit, sha256};
+use crate::{DAMAGED, Misfit, NEWER, code, misfit, sha256};
 use ken::codec::{Get, Put};
 use ken::rows;
 use passable::VatId;
@@ -143,7 +143,11 @@ pub(crate) fn older(store: &dyn Store, shared: &Shared, vat: VatId) -> Result<Op
     let mut g = Get::new(&row);
     let (number, length) = (g.number()?, g.number()?);
     let n = g.count()?;
-    let units = (0..n).map(|_| code(store, shared, g.bytes()?)).collect::<Result<Vec<_>, _>>()?;
+    let unit = |hash: &[u8]| match code(store, shared, hash) {
+        Err(e) if e.code == NEWER => Ok(None),
+        other => other.map(Some),
+    };
+    let units = (0..n).map(|_| unit(g.bytes()?)).collect::<Result<Vec<_>, _>>()?;
     let length = usize::try_from(length).ok().filter(|n| store.length(rows::base_space(number)) == Some(*n as u64));
     let mut image = vec![0; length.ok_or(passable::Bad)?];
     let failed = |e: store::Error| {

@@ -94,6 +94,8 @@ pub fn misfit(code: &'static str, what: impl Into<String>, help: &'static str) -
     Misfit { code, what: what.into(), help }
 }
 
+/// The store holds what only a later build knows.
+const NEWER: &str = "E-STORE-NEWER";
 pub const DAMAGED: &str = "restore the store from a backup (`drses store check` says what is damaged)";
 
 impl From<passable::Bad> for Misfit {
@@ -456,7 +458,7 @@ fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::Load
     // its bytes are what was stored
     shared.unit_of(&bytes).map_err(|e| {
         let help = "open it with the build that wrote it, or with a later one";
-        misfit("E-STORE-NEWER", format!("a code unit in the store is not one that this build knows: {e}"), help)
+        misfit(NEWER, format!("a code unit in the store is not one that this build knows: {e}"), help)
     })
 }
 

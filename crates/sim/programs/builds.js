@@ -8,6 +8,7 @@ export default async ({ console, timer, vats }) => {
   for (let i = 0; i < 8; i += 1) {
     const said = await (peer ~. round(i));
     if (said !== `round ${i}`) throw Error(`round ${i} said ${said}`);
+    console.log(said);
     if (i === 3) await (peer ~. release());
   }
   await ring;

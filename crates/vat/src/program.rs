@@ -110,8 +110,8 @@ impl Shared {
         self.older.read().unwrap_or_else(|e| e.into_inner()).get(hash).cloned()
     }
 
-    /// The base of another build, from its image and its units in the order of their numbers.
-    pub fn add_older(&self, hash: [u8; 32], image: Vec<u8>, units: Vec<Arc<LoadedUnit>>) -> Result<Arc<Older>, Unmoved> {
+    /// The base of another build, from its image and its units in the order of their numbers; those that this build cannot read are absent.
+    pub fn add_older(&self, hash: [u8; 32], image: Vec<u8>, units: Vec<Option<Arc<LoadedUnit>>>) -> Result<Arc<Older>, Unmoved> {
         let made = Arc::new(Older::new(&self.engine, &self.base, image, units)?);
         Ok(self.older.write().unwrap_or_else(|e| e.into_inner()).entry(hash).or_insert(made).clone())
     }

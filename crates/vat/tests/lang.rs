@@ -97,7 +97,9 @@ fn cross(vat: &Vat, unlocked: bool, from: Arrangement, quota: Quota) -> Result<(
     let units = |all: &[std::sync::Arc<LoadedUnit>]| all.iter().map(link).collect::<Result<Vec<_>, _>>();
     let older = match there.older(&[0; 32]) {
         Some(o) => o,
-        None => there.add_older([0; 32], here.base_bytes().to_vec(), units(here.base_units())?)?,
+        None => {
+            there.add_older([0; 32], here.base_bytes().to_vec(), units(here.base_units())?.into_iter().map(Some).collect())?
+        }
     };
     let moved = Vat::wake_over(there, &older, VatId(1), whole.space, units(&whole.units)?, quota);
     Ok((moved.map_err(|why| format!("going over to {to:?}: {why}"))?, to))

@@ -19,9 +19,13 @@ fn linked(to: &Shared, units: &[Arc<LoadedUnit>]) -> Vec<Arc<LoadedUnit>> {
     units.iter().map(|u| to.unit_of(&u.unit.to_bytes()).expect("a unit")).collect()
 }
 
+fn base_units(from: &Shared, to: &Shared) -> Vec<Option<Arc<LoadedUnit>>> {
+    linked(to, from.base_units()).into_iter().map(Some).collect()
+}
+
 /// The base of `from`, as `to` knows it.
 fn older(from: &Shared, to: &Shared) -> Arc<Older> {
-    to.add_older([1; 32], from.base_bytes().to_vec(), linked(to, from.base_units())).expect("a base that can be named")
+    to.add_older([1; 32], from.base_bytes().to_vec(), base_units(from, to)).expect("a base that can be named")
 }
 
 fn vat(shared: &Shared) -> Vat {
@@ -78,6 +82,17 @@ fn code_of_the_older_base_is_carried() {
     let mut v = vat(&moved);
     run(&mut v, "globalThis.f = Object.laterFunction('a'); globalThis.g = [3, 1, 2];");
     assert_eq!(run(&mut v, "print(f(1), f(2))"), ["a1 a12"]);
+    // a build that cannot read that code refuses the vat, and no other
+    let mut units = base_units(&moved, &usual);
+    let whole = v.whole(&moved);
+    units.iter_mut().filter(|u| u.as_ref().is_some_and(|u| u.unit.name == "builtin:later")).for_each(|u| *u = None);
+    let without = usual.add_older([2; 32], moved.base_bytes().to_vec(), units).expect("a base");
+    let refused = Vat::wake_over(&usual, &without, VatId(1), whole.space, linked(&usual, &whole.units), Quota::default());
+    assert!(matches!(refused, Err(Unmoved::Gone(what)) if what.contains("opcodes")));
+    let whole = vat(&moved).whole(&moved);
+    Vat::wake_over(&usual, &without, VatId(1), whole.space, Vec::new(), Quota::default())
+        .map(drop)
+        .expect("it needs no such code");
     let before = v.whole(&moved).units.len();
     let mut there = cross(v.whole(&moved), &moved, &usual).expect("it goes over");
     assert_eq!(there.whole(&usual).units.len(), before + 1, "the unit of the closure");
@@ -103,7 +118,7 @@ fn going_over_is_deterministic() {
 fn realms_do_not_mix() {
     let unlocked = Shared::arranged(true, Arrangement::Usual).expect("a base");
     let locked = build(Arrangement::Usual);
-    let units = linked(&locked, unlocked.base_units());
+    let units = base_units(&unlocked, &locked);
     assert!(matches!(locked.add_older([1; 32], unlocked.base_bytes().to_vec(), units), Err(Unmoved::OtherRealm)));
 }
 
@@ -152,7 +167,7 @@ fn damaged_images_do_no_harm() {
         let at = 200 + draw(image.len() - 200);
         image[at] ^= 1 << draw(8);
         engine::cage::heap::seal(&mut image);
-        if let Ok(base) = moved.add_older([draw(251) as u8; 32], image, linked(&moved, usual.base_units())) {
+        if let Ok(base) = moved.add_older([draw(251) as u8; 32], image, base_units(&usual, &moved)) {
             let _ = Vat::wake_over(&moved, &base, VatId(1), whole.space.clone(), linked(&moved, &whole.units), Quota::default());
         }
     }

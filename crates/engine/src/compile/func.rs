@@ -242,10 +242,6 @@ impl Gen<'_> {
 
     /// LDV
     pub(super) fn load(&mut self, to: u8, value: u8) {
-        #[cfg(feature = "moved-base")]
-        if value == self::value::UNDEFINED {
-            return self.emit(op::LATER, to, 0, 0);
-        }
         self.emit(op::LDV, to, value, 0);
     }
 

@@ -40,6 +40,8 @@ use std::sync::Arc;
 /// The base of another build, and what its objects are called here.
 pub struct Older {
     base: Base,
+    /// Numbers of its units that this build cannot read: others stand in their places.
+    unknown: Vec<usize>,
     names: names::Names,
 }
 
@@ -112,9 +114,14 @@ fn guarded<T>(body: impl FnOnce() -> Result<T, Unmoved>) -> Result<T, Unmoved> {
 }
 
 impl Older {
-    /// The base with this image and these units, named against the base of this build.
-    pub fn new(engine: &Arc<Engine>, base: &Base, image: Vec<u8>, units: Vec<Arc<LoadedUnit>>) -> Result<Older, Unmoved> {
+    /// The base with this image and these units, named against the base of this build. A unit is absent if this build cannot read it:
+    /// that of a later build, whose opcodes it may lack.
+    pub fn new(engine: &Arc<Engine>, base: &Base, image: Vec<u8>, units: Vec<Option<Arc<LoadedUnit>>>) -> Result<Older, Unmoved> {
         guarded(|| {
+            let unknown: Vec<usize> = (0..units.len()).filter(|n| units[*n].is_none()).collect();
+            let any = base.units().first();
+            let units = units.into_iter().map(|u| u.or_else(|| any.cloned())).collect::<Option<Vec<_>>>();
+            let units = units.ok_or(Unmoved::Damaged("the base has no code"))?;
             let older = Base::stored(image, units)?;
             let mut was = Machine::new(engine, &older, ROOM).map_err(ImageError::Io)?;
             let mut is = Machine::new(engine, base, ROOM).map_err(ImageError::Io)?;
@@ -126,7 +133,7 @@ impl Older {
                     names::Names::new((cx, m), (ncx, nm))
                 })
             })?;
-            Ok(Older { base: older, names })
+            Ok(Older { base: older, unknown, names })
         })
     }
 
@@ -175,8 +182,10 @@ pub fn relocate(
 
 /// Which units of the older base this build's has too.
 fn units_of(older: &Older, base: &Base) -> walk::BaseUnits {
-    let known = |u: &Arc<LoadedUnit>| base.units().iter().position(|v| v.hash() == u.hash()).map(|n| n as u32);
-    walk::BaseUnits { same: older.base.units().iter().map(known).collect(), count: base.units().len() as u32 }
+    let place = |u: &Arc<LoadedUnit>| base.units().iter().position(|v| v.hash() == u.hash()).map(|n| n as u32);
+    let known = |(n, u)| if older.unknown.contains(&n) { None } else { place(u) };
+    let same = older.base.units().iter().enumerate().map(known).collect();
+    walk::BaseUnits { same, unknown: older.unknown.clone(), count: base.units().len() as u32 }
 }
 
 /// Bytes of the object at `at`, if it is one that lies in the heap.

@@ -40,6 +40,8 @@ pub(super) struct Own {
 /// Units of the older base by number: each one's number in the newer base, if that has it; and how many the newer base has.
 pub(super) struct BaseUnits {
     pub same: Vec<Option<u32>>,
+    /// Numbers of those that cannot be read.
+    pub unknown: Vec<usize>,
     pub count: u32,
 }
 
@@ -183,6 +185,9 @@ pub(super) fn own(names: &Names, cx: &Cx, m: Mem, seen: &Seen, plan: &[Change], 
                 let unit = m.r32(at, 16) as usize;
                 if unit >= count {
                     return Err(Unmoved::Damaged("a closure names a code unit that is not there"));
+                }
+                if base.unknown.contains(&unit) {
+                    return Err(Unmoved::Gone("shipped code with opcodes".to_owned()));
                 }
                 if base.same.get(unit) == Some(&None) {
                     carried.insert(unit);
