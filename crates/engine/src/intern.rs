@@ -87,6 +87,18 @@ pub fn hash(cx: &mut Cx, m: Mem, s: Value) -> Res<u32> {
     Ok(sip.end(len(m, s)))
 }
 
+/// Hash of `n` words that `word` gives, under this vat's key.
+pub fn hash_words(cx: &mut Cx, m: Mem, n: u32, word: impl Fn(u32) -> u64) -> Res<u32> {
+    let mut sip = Sip::new(m);
+    for i in 0..n {
+        if i % SLICE == 0 {
+            cx.charge((n - i).min(SLICE) as u64 / 2)?;
+        }
+        sip.word(word(i));
+    }
+    Ok(sip.end(n))
+}
+
 /// Calls `work` for parts of a string, each paid for before.
 #[inline]
 fn each_slice(cx: &mut Cx, m: Mem, s: Value, mut work: impl FnMut(u32, u32)) -> Res<()> {
@@ -154,9 +166,28 @@ pub fn seal_base(cx: &mut Cx, m: Mem) -> Res<()> {
 
 /// The interned string equal to `s`.
 pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
+    match look(cx, m, s)? {
+        Probe::Found(e) => Ok(e),
+        Probe::Free { at, fresh } => {
+            let s = flat(cx, m, s)?;
+            add_interned(cx, m, s, at, fresh)
+        }
+    }
+}
+
+/// The interned string equal to `s`, if there is one. If there is none, nothing has a property of that name.
+pub fn interned(cx: &mut Cx, m: Mem, s: Value) -> Res<Option<Value>> {
+    Ok(match look(cx, m, s)? {
+        Probe::Found(e) => Some(e),
+        Probe::Free { .. } => None,
+    })
+}
+
+/// Where `s` stands in the tables, or would stand in the vat's own.
+fn look(cx: &mut Cx, m: Mem, s: Value) -> Res<Probe> {
     let s = flat(cx, m, s)?;
     if is_interned(m, s) {
-        return Ok(s);
+        return Ok(Probe::Found(s));
     }
     cx.charge(2)?;
     if !is_sound(cx, m, s) {
@@ -164,16 +195,13 @@ pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
     }
     let base = roots::get(m, R_INTERN_BASE);
     if is_cell(base)
-        && let Probe::Found(e) = probe(cx, m, base as u32, base_hash_of(m, s), |cx, e| eq_flat(cx, m, s, e))?
+        && let found @ Probe::Found(_) = probe(cx, m, base as u32, base_hash_of(m, s), |cx, e| eq_flat(cx, m, s, e))?
     {
-        return Ok(e);
+        return Ok(found);
     }
     let table = roots::get(m, R_INTERN) as u32;
     let h = hash(cx, m, s)?;
-    match probe(cx, m, table, h, |cx, e| eq_flat(cx, m, s, e))? {
-        Probe::Found(e) => Ok(e),
-        Probe::Free { at, fresh } => add_interned(cx, m, s, at, fresh),
-    }
+    probe(cx, m, table, h, |cx, e| eq_flat(cx, m, s, e))
 }
 
 /// Names that were found by their bytes a moment ago, so that a message's verb is not hashed each time. It tells what the tables tell:

@@ -12,6 +12,7 @@ use crate::compile::{self, CompileOptions};
 use crate::cx::{Abort, Cx, OutputLine, Res, Stop};
 use crate::engine::{Engine, LoadedUnit};
 use crate::kinds::KINDS;
+use crate::realm::Arrangement;
 use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
 use crate::trace::{self, Trace};
 use crate::{builtins, harden, interp, promise, realm, string};
@@ -136,12 +137,18 @@ pub struct Saved {
 impl Base {
     /// Builds the realm. Deterministic.
     pub fn build(engine: &Arc<Engine>, unlocked: bool) -> std::io::Result<Base> {
+        Base::arranged(engine, unlocked, Arrangement::BUILT)
+    }
+
+    /// Likewise, as another build might.
+    #[doc(hidden)]
+    pub fn arranged(engine: &Arc<Engine>, unlocked: bool, arrangement: Arrangement) -> std::io::Result<Base> {
         let cage = Cage::new()?;
         let heap = Heap::new(&KINDS, Limits { heap_bytes: 64 << 20 });
         let mut cx = Cx::new(engine, heap, Vec::new());
         let m = cage.mem();
         // nothing but a fault of our own can stop it
-        let made = make_realm(&mut cx, m, unlocked);
+        let made = make_realm(&mut cx, m, unlocked, arrangement);
         let why = cx.abort;
         made.unwrap_or_else(|s| panic!("the realm cannot be built: {s:?} {why:?} {}", describe(&mut cx, m)));
         let full = |_| std::io::Error::other("the realm does not fit its heap");
@@ -159,6 +166,11 @@ impl Base {
         Ok(Base { image, units: cx.units, bytes })
     }
 
+    /// A base as it is stored.
+    pub(crate) fn stored(bytes: Vec<u8>, units: Vec<Arc<LoadedUnit>>) -> Result<Base, ImageError> {
+        Ok(Base { image: cage::heap::Base::new(&bytes)?, units, bytes })
+    }
+
     /// The units that every machine on this base begins with.
     pub fn units(&self) -> &[Arc<LoadedUnit>] {
         &self.units
@@ -172,10 +184,10 @@ impl Saved {
     }
 }
 
-fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
+fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool, arrangement: Arrangement) -> Res<()> {
     // the builders hold offsets: nothing may move while they work
     cx.native_depth = 1;
-    let realm = realm::begin(cx, m, unlocked)?;
+    let realm = realm::begin(cx, m, unlocked, arrangement)?;
     builtins::install(cx, m, &realm)?;
     if !unlocked {
         harden::lock(cx, m, realm.global)?;
@@ -239,6 +251,24 @@ impl Machine {
         let mut machine = Machine { cx, cage, quota, record: false };
         machine.refill();
         Ok(machine)
+    }
+
+    /// Its state and its cage, for who reads or lays out a whole heap: native code, during which nothing moves.
+    pub(crate) fn with<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> T) -> T {
+        let m = self.cage.mem();
+        self.cx.native_depth = 1;
+        let done = body(&mut self.cx, m);
+        self.cx.native_depth = 0;
+        done
+    }
+
+    /// Commits what `with` laid out, if it holds together.
+    pub(crate) fn settle(&mut self) -> Result<(), Abort> {
+        let m = self.cage.mem();
+        self.cx.heap.turn_end(m, &mut []).map_err(|_| Abort::Heap)?;
+        self.cx.heap.commit(m);
+        interp::drop_caches(&mut self.cx, m);
+        self.cx.heap.verify(m).map_err(|_| Abort::Corrupt)
     }
 
     /// How many units the machine knows, those of its base included. Between turns the number never falls.
@@ -408,6 +438,7 @@ impl Machine {
             cx.heap.rollback(m);
             self.after_rollback();
         }
+        crate::aside::sweep_all();
         if !self.cx.output.is_empty() {
             said.output.append(&mut self.cx.output);
         }

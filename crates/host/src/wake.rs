@@ -29,7 +29,7 @@ pub(crate) fn quota(limits: Limits) -> Quota {
 impl Pool {
     /// The vat that was in memory, or the one in the store, or a new one.
     pub(crate) fn awake(
-        &self,
+        self: &Arc<Self>,
         id: VatId,
         vat: Option<Box<Vat>>,
         limits: Limits,
@@ -46,6 +46,10 @@ impl Pool {
             None => None,
         };
         let mut v = match woken {
+            Some(mut v) if record => {
+                self.woke(id, &mut v);
+                v
+            }
             Some(v) => v,
             None => {
                 let no_memory = |e| NotRun::Unmade(format!("no memory can be reserved for a vat: {e}"));
@@ -60,6 +64,23 @@ impl Pool {
         }
         v.machine().set_interrupt(self.interrupt.clone());
         Ok(Box::new(v))
+    }
+
+    /// A vat that was laid anew over the base of this build is stored so, before its turn.
+    fn woke(self: &Arc<Self>, id: VatId, vat: &mut Vat) {
+        let mut w = self.lock();
+        if !w.slots.contains_key(&id) {
+            return; // it ended meanwhile
+        }
+        let full = w.journal.as_mut().is_some_and(|j| {
+            j.woke(id, vat, &self.shared);
+            j.is_full()
+        });
+        drop(w);
+        if full {
+            // a batch has a limit: the turn's changes go into the next one
+            drop(self.settled());
+        }
     }
 
     /// Counts an attempt durably before a delivery runs that an earlier process may have died of. `None`: it is given up, and the

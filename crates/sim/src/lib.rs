@@ -75,6 +75,8 @@ pub struct Run {
 /// A world in which one program runs.
 pub struct World {
     shared: Arc<Shared>,
+    /// Another build, with another base: by chance the next process is of it.
+    pub other_build: Option<Arc<Shared>>,
     node: Node,
     vats: BTreeMap<VatId, Vat>,
     limits: BTreeMap<VatId, Limits>,
@@ -149,6 +151,7 @@ impl World {
         let config = Config { manual: true, durable, ..Config::default() };
         World {
             shared: shared.clone(),
+            other_build: None,
             node: Node::new(config, Box::new(Named(shared.clone()))),
             vats: BTreeMap::new(),
             limits: BTreeMap::new(),

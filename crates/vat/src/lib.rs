@@ -33,9 +33,10 @@ pub use engine::code::CodeUnit;
 pub use engine::engine::LoadedUnit;
 pub use engine::machine::Quota;
 pub use engine::module::ModuleIn;
+pub use engine::realm::Arrangement;
 pub use passable::Ending;
 pub use program::{Program, Shared};
-pub use stored::Changes;
+pub use stored::{Changes, Older, Unmoved, Whole, pieces};
 
 /// One vat.
 pub struct Vat {
@@ -49,6 +50,8 @@ pub struct Vat {
     said: Said,
     /// The key of string hashes, to be set in the first turn.
     hash_key: Option<u128>,
+    /// It was laid anew over another base, and nobody was told yet.
+    relaid: Option<Box<stored::Whole>>,
     /// Empty: kept for its memory.
     recent: Vec<Ref>,
 }
@@ -78,6 +81,7 @@ impl Vat {
             told_units,
             said: Said::default(),
             hash_key: None,
+            relaid: None,
             recent: Vec::new(),
         }
     }

@@ -306,6 +306,12 @@ impl Heap {
                 }
             }
             let Some(pair) = self.young.ready.pop() else { break };
+            // an old pair whose key and value are both young was remembered twice: the second time it is done already
+            let key = mem.r64(pair, 0);
+            let moved = (self.young.to..self.young.to_end).contains(&(key as u32));
+            if !young_ref(key) || moved {
+                continue;
+            }
             self.forward_slot(mem, pair);
             self.forward_slot(mem, pair + 8);
         }

@@ -15,7 +15,9 @@
 //! Invariants
 //! - a block of old space whose `DIRTY` byte is not zero has been seen by `write_slow` in this turn (or was laid out in it),
 //!   and by the marker's list of blocks to look at again if it is at work: a store into it needs no more;
-//! - every old slot that holds a young reference is in `remembered`, once.
+//! - every old slot that holds a young reference is in `remembered`, once;
+//! - what lies in a line of the base stays there: it is never moved, and its place never given to another object, so that an offset
+//!   tells an object of the base from all others for as long as the heap lives.
 //!
 //! Must never know: what a kind means beyond its table row.
 mod compact;
@@ -139,8 +141,8 @@ pub struct Heap {
     stress: bool,
     reserve: bool,
     moved_bytes: u64,
-    /// Regions that are mapped from a base.
-    base_regions: usize,
+    /// The lines that objects of the base take, for each region that is mapped from it.
+    base_lines: Vec<u128>,
     /// Regions below may have pages to be given back; some wait for a commit; bytes of free regions with pages.
     discard_left: usize,
     discard_again: bool,
@@ -187,7 +189,7 @@ impl Heap {
             stress: false,
             reserve: false,
             moved_bytes: 0,
-            base_regions: 0,
+            base_lines: Vec::new(),
             discard_left: 0,
             discard_again: false,
             free_bytes: 0,

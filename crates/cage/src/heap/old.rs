@@ -151,7 +151,7 @@ impl Heap {
     fn find_hole(&mut self, bytes: u32, class: Class) -> Option<Hole> {
         self.book.holes[class as usize] = Hole::default();
         // gaps of the base are left alone: whoever fills one takes a page of its own
-        let mut line = self.book.next[class as usize].max(self.base_regions as u32 * REGION_LINES);
+        let mut line = self.book.next[class as usize].max(self.base_lines.len() as u32 * REGION_LINES);
         let pinned = if class == Class::Pinned { R_PINNED } else { 0 };
         while class != Class::Medium && ((line / REGION_LINES) as usize) < self.regions.len() {
             let r = (line / REGION_LINES) as usize;
@@ -183,10 +183,12 @@ impl Heap {
         let mut run = 0;
         let mut r = self.first_free;
         if n > 1 {
-            // Each region is looked at once between two sweeps.
+            // Each region is looked at once between two sweeps. What the turn freed is left alone: a rollback wants its bytes, and to
+            // copy all that a large object covers at one go takes long.
             r = r.max((self.book.next[Class::Medium as usize] / REGION_LINES) as usize);
             while run < n && r < self.regions.len() {
-                run = if self.regions[r].used != 0 || self.reserved(r) { 0 } else { run + 1 };
+                let reg = &self.regions[r];
+                run = if reg.used != 0 || reg.before != 0 || self.reserved(r) { 0 } else { run + 1 };
                 r += 1;
             }
         } else {
@@ -219,8 +221,9 @@ impl Heap {
         let r = self.take_regions(n)?;
         let at = OLD + r as u32 * REGION;
         let flags = R_LARGE | if class == Class::Pinned { R_PINNED } else { 0 };
+        debug_assert!(n == 1 || self.regions[r..r + n].iter().all(|reg| reg.before == 0));
         // Zeroing very much at one go takes longer than giving the pages back; what a rollback needs must stay.
-        let free = r >= self.base_regions && self.regions[r..r + n].iter().all(|reg| reg.before == 0);
+        let free = r >= self.base_lines.len() && self.regions[r..r + n].iter().all(|reg| reg.before == 0);
         if n >= DISCARD_REGIONS && free && self.regions[r..r + n].iter().any(|reg| !reg.clean) {
             mem.discard(at, n as u32 * REGION);
             self.regions[r..r + n].iter_mut().for_each(|reg| reg.clean = true);

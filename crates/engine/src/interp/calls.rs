@@ -127,7 +127,7 @@ fn not_callable(cx: &mut Cx, m: Mem, f: Value, what: &str) -> Stop {
         _ if is_obj(f) => "object".to_owned(),
         _ if is_str(f) => "string".to_owned(),
         _ if is_sym(f) => "symbol".to_owned(),
-        _ => convert::to_rust_string(cx, m, f).unwrap_or_default(),
+        _ => convert::to_shown(cx, m, f).unwrap_or_default(),
     };
     cx.type_error(m, &format!("{shown} is not a {what}"))
 }
@@ -316,9 +316,9 @@ fn unbind<'a>(cx: &mut Cx, m: Mem, mut f: Value, mut this: Value, args: &'a [Val
     }
     let mut args = args.to_vec();
     while is_obj(f) && object::kind(m, f) == BOUND {
-        cx.charge(1 + args.len() as u64 / 4)?;
         let e = m.r64(f as u32, 32) as u32;
         let n = m.r32(e, cage::layout::H_X).min(MAX_ARGS as u32);
+        cx.charge(1 + (args.len() as u64 + n as u64) / 4)?;
         let mut all: Vec<Value> = (0..n).map(|k| m.r64(e.wrapping_add(8 + k * 8), 0)).collect();
         all.append(&mut args);
         if all.len() > MAX_ARGS {
@@ -342,6 +342,7 @@ fn lay(m: Mem, base: u32, f: Value, this: Value, args: &[Value]) {
 }
 
 fn room(cx: &mut Cx, m: Mem, base: u32, args: &[Value]) -> Res<()> {
+    cx.charge(args.len() as u64 / 8)?;
     if base < FRAMES || base.saturating_add((args.len() as u32 + 16) * 8) >= STACK_END - STACK_MARGIN {
         return Err(too_deep(cx, m));
     }
@@ -448,6 +449,7 @@ fn arguments_object(cx: &mut Cx, m: Mem, win: Win, _code: Code) -> Res {
     let argc = (win.get(1) >> 16) as u32 & 0xFFFF;
     let base = m.off(win);
     let o = object::of_kind(cx, m, crate::kinds::ARGS, roots::get(m, roots::R_SHAPE_ARGS) as u32)?;
+    cx.charge(argc as u64 * 2)?;
     for k in 0..argc {
         object::create_data(cx, m, o, int(k as i32), m.r64(base.wrapping_add(24 + k * 8), 0))?;
     }

@@ -25,6 +25,7 @@ mod unwind;
 pub use calls::{MAX_ARGS, array_like, call, call_job, call_rooted, construct};
 pub use coro::resume;
 pub use iter::iterate_to_vec;
+pub(crate) use units::list_unit;
 pub use units::{add_unit, drop_caches, forget_caches, program_closure, restore, run_unit};
 
 use crate::code::op::*;
