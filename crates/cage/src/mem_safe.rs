@@ -199,18 +199,26 @@ impl<'c> Mem<'c> {
         (off as usize..end).all(|at| self.r8(at as u32, 0) == 0)
     }
 
-    /// The 256 bytes from `off` on.
-    pub fn block(self, off: u32) -> [u8; 256] {
+    /// Appends the 256 bytes from `off` on to `to`.
+    pub fn push_block(self, off: u32, to: &mut Vec<u8>) {
         let mut bytes = [0; 256];
         let _ = self.bytes_out(off, &mut bytes);
-        bytes
+        to.extend_from_slice(&bytes);
     }
 
     /// Makes the whole pages within the range read as zero.
     pub fn discard(self, off: u32, len: u32) {
         let from = (off as usize).next_multiple_of(PAGE);
         let to = (off as usize + len as usize).min(SPAN) / PAGE * PAGE;
-        (from..to).step_by(8).for_each(|at| self.cage.set_word(at / 8, 0));
+        // a whole segment at a time where there is none, since ranges may be long
+        let mut at = from;
+        while at < to {
+            let end = (at / SEGMENT * SEGMENT + SEGMENT).min(to);
+            if self.cage.segments[(at / SEGMENT) % SEGMENTS].get().is_some() {
+                (at..end).step_by(8).for_each(|at| self.cage.set_word(at / 8, 0));
+            }
+            at = end;
+        }
     }
 
     /// `memmove` inside the cage; ranges are clipped to the span.

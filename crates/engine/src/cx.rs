@@ -131,6 +131,8 @@ pub struct Cx {
     pub cache_epoch: u64,
     /// Milliseconds since some moment, where the host lends a clock: for `performance.now` of unlocked realms.
     pub clock: Option<fn() -> f64>,
+    /// Interned names that were found a moment ago.
+    pub(crate) names: string::Names,
     /// Exceptions of this turn that left all frames.
     pub(crate) left: Vec<Thrown>,
 }
@@ -174,6 +176,7 @@ impl Cx {
             match_loop: false,
             cache_epoch: 0,
             clock: None,
+            names: string::Names::default(),
             left: Vec::new(),
         }
     }

@@ -31,7 +31,11 @@ pub fn is_hardened(m: Mem, v: Value) -> bool {
 }
 
 /// harden(v)
+#[inline]
 pub fn harden(cx: &mut Cx, m: Mem, v: Value) -> Res {
+    if is_hardened(m, v) {
+        return Ok(v);
+    }
     harden_as(cx, m, v, 0)
 }
 

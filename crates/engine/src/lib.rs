@@ -27,6 +27,7 @@ pub mod object;
 pub mod pass;
 pub mod promise;
 pub mod realm;
+pub mod relocate;
 pub mod roots;
 pub mod send;
 pub mod shape;

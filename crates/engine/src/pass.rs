@@ -171,10 +171,15 @@ struct Node {
 }
 
 /// Why `v` (called `name`) cannot pass, if it cannot.
+#[inline]
 pub fn refusal(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>> {
     if !is_obj(v) && !is_sym(v) {
         return Ok(None);
     }
+    refusal_of(cx, m, v, name)
+}
+
+fn refusal_of(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>> {
     match style(cx, m, v)? {
         Style::Refused(why) => return Ok(Some(format!("{name} cannot be passed: {why}"))),
         Style::CopyRecord | Style::CopyArray => {}

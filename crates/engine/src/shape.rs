@@ -16,7 +16,7 @@ use crate::aside::Aside;
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
 use cage::Mem;
-use cage::layout::{H_FLAGS, H_KIND, H_X, LOOKUP, PINNED, header};
+use cage::layout::{H_FLAGS, H_KIND, H_X, LOOKUP, PINNED, SEARCHES, header};
 use cage::value::*;
 
 // Attributes of a property.
@@ -113,12 +113,15 @@ pub fn find(m: Mem, shape: u32, key: Value) -> Option<(u32, u8)> {
         return dict_find(m, shape, key).map(|(_, info)| (info >> 4, info as u8 & 15));
     }
     let entry = LOOKUP + ((key_hash(key) ^ shape >> 3) & 0xFFF) * 16;
-    if m.r64(entry, 8) == key && m.r32(entry, 0) == shape {
+    if m.r32(SEARCHES, 0) >= COLD_SEARCHES && m.r64(entry, 8) == key && m.r32(entry, 0) == shape {
         let found = m.r32(entry, 4);
         return if found == u32::MAX { None } else { Some((found >> 4, found as u8 & 15)) };
     }
     find_slow(m, shape, key, entry)
 }
+
+/// Searches before results are kept.
+const COLD_SEARCHES: u32 = 512;
 
 #[inline(never)]
 fn find_slow(m: Mem, shape: u32, key: Value, entry: u32) -> Option<(u32, u8)> {
@@ -131,9 +134,15 @@ fn find_slow(m: Mem, shape: u32, key: Value, entry: u32) -> Option<(u32, u8)> {
             break;
         }
     }
-    m.w32(entry, 0, shape);
-    m.w32(entry, 4, found);
-    m.w64(entry, 8, key);
+    // a vat that has run little pays for no pages of the cache
+    let searches = m.r32(SEARCHES, 0);
+    if searches < COLD_SEARCHES {
+        m.w32(SEARCHES, 0, searches + 1);
+    } else {
+        m.w32(entry, 0, shape);
+        m.w32(entry, 4, found);
+        m.w64(entry, 8, key);
+    }
     if found == u32::MAX { None } else { Some((found >> 4, found as u8 & 15)) }
 }
 
@@ -200,6 +209,26 @@ fn child(cx: &mut Cx, m: Mem, shape: u32, n: u32, key: Value, attrs: u8) -> Res<
     Ok(s)
 }
 
+/// Gives `shape` a new table of its transitions, with room for some more.
+pub fn renew_transitions(cx: &mut Cx, m: Mem, shape: u32) -> Res<()> {
+    let trans = m.r64(shape, 24);
+    let cap = transitions(m, trans);
+    let all: Vec<Value> = (0..cap).map(|i| m.r64(word(trans as u32, i), 0)).filter(|e| is_cell(*e)).collect();
+    let t = new_transitions(cx, m, (all.len() as u32 * 2).next_power_of_two().max(8))?;
+    for e in all {
+        place(cx, m, t, m.r32(t, H_X), key_at(m, e as u32, count(m, shape)), e);
+    }
+    cx.heap.write(m, shape.wrapping_add(24), CELL | t as u64);
+    Ok(())
+}
+
+fn new_transitions(cx: &mut Cx, m: Mem, cap: u32) -> Res<u32> {
+    let t = cx.alloc_old(m, 8 + cap * 8)?;
+    m.w64(t, 0, header(WEAKS, 0, 0, cap));
+    (0..cap).for_each(|i| m.w64(word(t, i), 0, HOLE));
+    Ok(t)
+}
+
 /// Enters `new` among the transitions of `shape`. False when there are too many.
 fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
     let trans = m.r64(shape, 24);
@@ -215,11 +244,7 @@ fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
     let mut tcap = cap;
     if used + 1 > cap / 4 * 3 {
         tcap = ((live + 1) * 2).next_power_of_two().max(4);
-        t = cx.alloc_old(m, 8 + tcap * 8)?;
-        m.w64(t, 0, header(WEAKS, 0, 0, tcap));
-        for i in 0..tcap {
-            m.w64(word(t, i), 0, HOLE);
-        }
+        t = new_transitions(cx, m, tcap)?;
         for i in 0..cap {
             let e = m.r64(entry(i), 0);
             if is_cell(e) {
@@ -253,6 +278,51 @@ pub fn with_proto(cx: &mut Cx, m: Mem, shape: u32, proto: Value) -> Res<u32> {
     m.w64(s, 16, m.r64(shape, 16));
     m.w64(s, 24, UNDEF);
     m.w64(s, 32, m.r64(shape, 32));
+    Ok(s)
+}
+
+/// The shapes that were made from `shape` by one more property.
+pub(crate) fn successors(m: Mem, shape: u32) -> Vec<u32> {
+    let trans = m.r64(shape, 24);
+    let cap = transitions(m, trans);
+    (0..cap).map(|i| m.r64(word(trans as u32, i), 0)).filter(|e| is_cell(*e)).map(|e| e as u32).collect()
+}
+
+/// The keys of a shape, in any order. `None`: the heap is damaged.
+pub(crate) fn keys(cx: &Cx, m: Mem, shape: u32) -> Option<Vec<Value>> {
+    let d = descs(m, shape);
+    if !is_dict(m, shape) {
+        let n = count(m, shape);
+        return (n <= MAX_SHAPE).then(|| (0..n).map(|i| key_at(m, shape, i)).collect());
+    }
+    let cap = dict_cap(m, d);
+    let sound = cap > 0 && cx.heap.holds(d, 24 + 16 * cap as u64);
+    sound.then(|| (0..cap).map(|i| m.r64(dict_place(d, i), 0)).filter(|k| *k != HOLE && *k != TOMB).collect())
+}
+
+/// A shape by itself: with this prototype, these words of layout, and these properties (key, slot, attributes) in order of slots; in
+/// dictionary mode `slots` is the next slot to be given out.
+pub(crate) fn like(cx: &mut Cx, m: Mem, proto: Value, meta: u32, all: &[(Value, u32, u8)], slots: u32) -> Res<u32> {
+    let s = root(cx, m, proto, 0, 0)?;
+    let n = all.len() as u32;
+    m.w64(s, 32, int(meta as i32));
+    m.w32(s, H_X, n);
+    if meta & IS_DICT != 0 {
+        let d = new_dict(cx, m, ((n + 4) * 2).next_power_of_two())?;
+        for (key, slot, attrs) in all {
+            dict_put(cx, m, d, *key, slot << 4 | *attrs as u32)?;
+        }
+        cx.heap.write(m, d.wrapping_add(16), int(slots as i32));
+        cx.heap.write(m, s + 16, CELL | d as u64);
+    } else if n > 0 {
+        let d = cx.alloc_old(m, 8 + n * 16)?;
+        m.w64(d, 0, header(DESCS, 0, 0, n * 2));
+        for (i, (key, _, attrs)) in all.iter().enumerate() {
+            cx.heap.write(m, desc(d, i as u32), *key);
+            cx.heap.write(m, desc(d, i as u32) + 8, int(*attrs as i32));
+        }
+        cx.heap.write(m, s + 16, CELL | d as u64);
+    }
     Ok(s)
 }
 

@@ -524,6 +524,44 @@ fn weak_put(cx: &mut Cx, m: Mem, t: u32, key: Value, v: Value, hash: u32) {
     }
 }
 
+// ---- a heap laid anew ----
+
+/// Puts a table in order whose keys have come to lie elsewhere: symbols are hashed by their place. Entries keep their places.
+pub(crate) fn relaid(cx: &mut Cx, m: Mem, t: u32) -> Res<()> {
+    if m.r8(t, H_KIND) != TABLE {
+        return weak_relaid(cx, m, t);
+    }
+    let (used, cap) = extent(cx, m, t)?;
+    let width = m.r16(t, H_N) as u32;
+    cx.heap.dirty(m, t, HEAD + cap * 4);
+    m.zero(t + HEAD, cap * 4);
+    for i in 0..used {
+        let e = entry(m, t, i);
+        let (k, at) = (m.r64(e, 0), meta_place(e, width));
+        let hash = if is_sym(k) { hash(cx, m, k)? } else { m.r32(at, 0) };
+        let b = bucket(m, t, hash);
+        cx.heap.write(m, at, hash as u64 | (m.r32(b, 0) as u64) << 32);
+        m.w32(b, 0, i + 1);
+    }
+    Ok(())
+}
+
+fn weak_relaid(cx: &mut Cx, m: Mem, t: u32) -> Res<()> {
+    let pairs: Vec<(u32, Value, Value)> =
+        (0..weak_cap(m, t)).map(|i| t.wrapping_add(PAIRS + i * 16)).map(|at| (at, m.r64(at, 0), m.r64(at, 8))).collect();
+    for (at, ..) in &pairs {
+        cx.heap.write(m, *at, HOLE);
+        cx.heap.write(m, *at + 8, UNDEF);
+    }
+    cx.heap.dirty(m, t, 16);
+    m.w64(t, 8, 0);
+    for (_, k, v) in pairs.into_iter().filter(|p| is_obj(p.1) || is_sym(p.1)) {
+        let h = mix(hash(cx, m, k)?);
+        weak_put(cx, m, t, k, v, h);
+    }
+    Ok(())
+}
+
 /// Enters `key`, an object or a symbol that can be held weakly.
 pub fn weak_set(cx: &mut Cx, m: Mem, coll: Value, key: Value, v: Value) -> Res<()> {
     let token = crate::send::weak_token(cx, m, key, true)?;

@@ -12,7 +12,7 @@ use crate::kinds::{ELEMS, FN, INDEX_LIKE};
 use crate::roots::{self, *};
 use crate::{bigint, harden, object, realm, string};
 use cage::Mem;
-use cage::layout::{LOOKUP, LOOKUP_END, OLD, UNITS, UNITS_END, header};
+use cage::layout::{LOOKUP, LOOKUP_END, OLD, SEARCHES, UNITS, UNITS_END, header};
 use cage::value::*;
 use std::sync::Arc;
 
@@ -35,15 +35,25 @@ pub fn add_unit(cx: &mut Cx, m: Mem, unit: Arc<LoadedUnit>) -> Res<u32> {
         cx.heap.write(m, e.wrapping_add(8 + i as u32 * 8), v);
     }
     // last: a constant that cannot be made (a BigInt beyond its limit) leaves list and table alike
+    list_unit(cx, m, unit, CELL | e as u64)?;
+    Ok(n as u32)
+}
+
+/// Gives the next number to a unit whose constants are made.
+pub(crate) fn list_unit(cx: &mut Cx, m: Mem, unit: Arc<LoadedUnit>, consts: Value) -> Res<()> {
+    let n = cx.units.len();
+    if n >= MAX_UNITS {
+        return Err(cx.stop(Abort::Heap));
+    }
     let mut list = roots::get(m, R_UNITS);
     if !is_obj(list) {
         list = array::from_slice(cx, m, &[])?;
         roots::set(cx, m, R_UNITS, list);
     }
-    array::push(cx, m, list, CELL | e as u64)?;
+    array::push(cx, m, list, consts)?;
     cx.units.push(unit);
     restore(cx, m, n);
-    Ok(n as u32)
+    Ok(())
 }
 
 fn materialize(cx: &mut Cx, m: Mem, c: &Const, consts: u32) -> Res {
@@ -135,7 +145,10 @@ pub fn forget_caches(cx: &mut Cx, m: Mem) {
 
 /// Empties all caches of this vat (after a rollback, a load, a collection).
 pub fn drop_caches(cx: &mut Cx, m: Mem) {
-    m.zero(LOOKUP, LOOKUP_END - LOOKUP);
+    m.discard(LOOKUP, LOOKUP_END - LOOKUP);
+    if m.r32(SEARCHES, 0) != 0 {
+        m.w32(SEARCHES, 0, 0);
+    }
     for u in &cx.units {
         m.zero(u.volatile.0, u.volatile.1 - u.volatile.0);
     }

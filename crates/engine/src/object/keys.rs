@@ -17,6 +17,12 @@ pub fn delete(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
     if kind(m, o) == ARR && is_int(key) && crate::array::element(m, o, key as u32) != HOLE {
         return crate::array::punch(cx, m, o, key as u32);
     }
+    remove(cx, m, o, key)?;
+    Ok(true)
+}
+
+/// Takes a property out that stands in the shape, whatever the flags say.
+pub(crate) fn remove(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<()> {
     if shape::meta(m, shape::of(m, o)) & VIRTUAL != 0 {
         function::materialize(cx, m, o)?;
     }
@@ -28,7 +34,7 @@ pub fn delete(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
     shape::dict_remove(cx, m, s, key);
     let new = shape::dict_renew(cx, m, s)?;
     set_shape(cx, m, o, new);
-    Ok(true)
+    Ok(())
 }
 
 /// Delete as the strict operator does it.
