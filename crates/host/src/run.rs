@@ -137,7 +137,7 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
         }
     };
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
-    let powers = vat::powers_data(&passable::Power::ALL, args);
+    let powers = vat::powers_data(&passable::Power::USUAL, args, &[]);
     if let Some(file) = &options.trace
         && let Err(code) = output::open_trace(file)
     {

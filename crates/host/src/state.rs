@@ -221,7 +221,7 @@ pub(crate) fn prepare(
             crate::run::exit_code(&faults, &entry)
         })?;
         journal.put_programs(&shared, program);
-        let powers = vat::powers_data(&passable::Power::ALL, args);
+        let powers = vat::powers_data(&passable::Power::USUAL, args, &[]);
         let node = Node::new(config, Box::new(Named(shared.clone())));
         let start = Some(Event::Start { program, powers, limits });
         journal.begin();

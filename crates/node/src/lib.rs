@@ -287,6 +287,9 @@ pub struct Node {
     next_waiting: u64,
     /// Who waits for the answers of the operator's calls.
     replies: IdMap<PromiseId, u64>,
+    /// Messages that waited on promises and go on: of one promise after another, the last first.
+    onward: Vec<(PromiseId, std::vec::IntoIter<(VatId, Queued)>)>,
+    sending_on: bool,
     out: Vec<Effect>,
 }
 
@@ -309,6 +312,8 @@ impl Node {
             told: tracing::Told::new(config.trace),
             next_waiting: 1,
             replies: IdMap::default(),
+            onward: Vec::new(),
+            sending_on: false,
             out: Vec::new(),
         }
     }

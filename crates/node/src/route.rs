@@ -183,9 +183,25 @@ impl Node {
         }
     }
 
-    /// Messages that waited go on.
+    /// Messages that waited go on. What those send on in their turn goes before the next of them, as if this were called again
+    /// from within; but chains of messages may be as long as a program likes.
     fn send_on(&mut self, waiting: Vec<(VatId, Queued)>, to: PromiseId) {
-        for (from, queued) in waiting {
+        if waiting.is_empty() {
+            return;
+        }
+        // until all have gone on nothing may forget it
+        self.retain(Ref::Promise(to));
+        self.onward.push((to, waiting.into_iter()));
+        if std::mem::replace(&mut self.sending_on, true) {
+            return;
+        }
+        while let Some((to, waiting)) = self.onward.last_mut() {
+            let to = *to;
+            let Some((from, queued)) = waiting.next() else {
+                self.onward.pop();
+                self.release(Ref::Promise(to));
+                continue;
+            };
             let What::Message(msg) = queued.what else { continue };
             let held = msg.body.slots.clone();
             self.send_to_promise(from, to, msg, queued.origin);
@@ -193,6 +209,7 @@ impl Node {
                 self.release(r);
             }
         }
+        self.sending_on = false;
     }
 
     /// A promise is fulfilled or rejected, and with it those that follow it.

@@ -138,7 +138,7 @@ impl World {
     /// A world that will run an installed program.
     pub fn new(shared: &Arc<Shared>, program: u64, args: &[String], limits: Limits, seed: u64) -> World {
         let mut w = World::empty(shared, program, false, seed);
-        let powers = vat::powers_data(&passable::Power::ALL, args);
+        let powers = vat::powers_data(&passable::Power::USUAL, args, &[]);
         w.step(Event::Start { program, powers, limits });
         w
     }

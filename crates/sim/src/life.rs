@@ -91,7 +91,7 @@ impl World {
             j.begin();
             j.put_programs(&shared, program);
         }
-        let powers = vat::powers_data(&passable::Power::ALL, &self.args);
+        let powers = vat::powers_data(&passable::Power::USUAL, &self.args, &[]);
         self.step(Event::Start { program, powers, limits });
     }
 
