@@ -1,0 +1,171 @@
+#![forbid(unsafe_code)]
+//! Sessions with other hosts by OCapN: a pure state machine, `step(In)` → `Out`s.
+//!
+//! In: bytes of connections, deliveries to sessions. Out: bytes to write, what sessions ask of the node as `passable::Op`s.
+//!
+//! A session with a peer is to the node a vat that is no JavaScript. The objects of the peer that were named here are its exports
+//! (`Object{vat: session, n}`), what the peer holds here its imports; it decides the promises that the peer owes. It begins when a
+//! peer has said hello, or when a peer is first wanted (what is sent to it until then waits in it), and ends with its connection.
+//!
+//! Invariants
+//! - one session with a peer at a time; positions of what is exported to a peer are never used twice;
+//! - each appearance of a position on the wire is counted, and told as often when it is given back;
+//! - whatever bytes come: the session they came on goes on, or is aborted with a reason; no other session notices;
+//! - what a session names to the node it made itself, was given by the node, or was put to it by `Out::Hold`;
+//! - nothing is written before `flush`: one write for a connection, of whole messages.
+//!
+//! Must never know: sockets, clocks, randomness (what must be unguessable comes in as seeds), engines, disks.
+mod peer;
+
+use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};
+pub use peer::{BadLocator, Peer, Sturdyref};
+
+/// A connection, numbered by whoever has the sockets; a number is used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(pub u64);
+
+/// The forms of the protocol that are in use; nobody negotiates them. All are read; this says which one is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// The public test suite of 2026-02, Endo up to 2026-04: `op:deliver-only`, `op:gc-export`, no `op:get`.
+    A,
+    /// Endo in 2026-08: `op:deliver` without answer, `op:gc-exports`, `op:get`.
+    B,
+    /// The draft's text: as B, `op:listen` with two fields.
+    C,
+    /// Goblins 0.16: as A, `op:gc-export` with one position.
+    Goblins,
+}
+
+impl Dialect {
+    /// By its name in a locator's `dialect` hint.
+    pub fn from_name(name: &str) -> Option<Dialect> {
+        Some(match name {
+            "A" | "a" => Dialect::A,
+            "B" | "b" => Dialect::B,
+            "C" | "c" => Dialect::C,
+            "goblins" => Dialect::Goblins,
+            _ => return None,
+        })
+    }
+}
+
+/// How messages are told apart in a stream of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// One after another.
+    Raw,
+    /// Each after its length in decimal and `:`.
+    Length,
+}
+
+/// What `Captp` asks while it steps.
+pub trait Home {
+    /// The vat of a new session.
+    fn new_session(&mut self) -> VatId;
+    /// What is registered under a swissnum (look it up by keyed hash). The host holds it.
+    fn lookup(&mut self, swiss: &[u8]) -> Option<Ref>;
+}
+
+/// A connection that is there.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub conn: ConnId,
+    /// The session of the `Out::Dial` that this answers; none: the peer came to us.
+    pub dialled: Option<VatId>,
+    /// Where this host is reached by this netlayer, as the peer will be told.
+    pub here: Peer,
+    /// The designator that the netlayer has authenticated; none: it authenticates nobody, and the peer's word is taken.
+    pub authenticated: Option<String>,
+    /// None: found out from what the peer writes (until then, for a connection that we dialled: A, raw). A `dialect` hint of the
+    /// locator that was dialled counts for a dialect given here.
+    pub dialect: Option<Dialect>,
+    pub framing: Option<Framing>,
+    /// Of this connection alone: its key, and what is unguessable in it.
+    pub seed: [u8; 32],
+}
+
+/// What happens.
+#[derive(Debug)]
+pub enum In {
+    Opened(Opened),
+    Received {
+        conn: ConnId,
+        bytes: Vec<u8>,
+    },
+    /// Also after `Out::Close`, or never.
+    Closed {
+        conn: ConnId,
+        why: String,
+    },
+    /// The answer to an `Out::Dial` that came to nothing.
+    DialFailed {
+        session: VatId,
+        why: String,
+    },
+    /// A delivery to the session's vat: a message to an export of it or to a promise that it decides and has not resolved, a promise it
+    /// listens to, exports that nobody holds (`dropped`), promises of it that nobody needs (`retired`).
+    Deliver {
+        session: VatId,
+        delivery: Delivery,
+    },
+    /// A reference by its sturdyref: an `ocapn://…/s/…` URI. `answer` is settled by `Out::Settle`.
+    Import {
+        uri: String,
+        answer: PromiseId,
+    },
+    /// The session is ended from here.
+    End {
+        session: VatId,
+        why: String,
+    },
+}
+
+/// What is to be done, in order.
+#[derive(Debug, PartialEq)]
+pub enum Out {
+    /// The session holds this from now on: a registered object that the peer fetched, a gift, a promise of another session. A promise
+    /// that the node does not know is new, and decided by the session in its id.
+    Hold { session: VatId, what: Ref },
+    /// What a turn of the session asks. Every export named in them is told back as dropped once nobody holds it, also if the op came to
+    /// nothing.
+    Ops { session: VatId, ops: Vec<Op> },
+    /// The promise of an `In::Import`.
+    Settle { promise: PromiseId, to: Resolution },
+    /// The session is no more. The promises it decides are rejected with an `Error` of this text.
+    EndSession { session: VatId, why: String },
+    /// Somebody wants to talk to this peer. Answer by `In::Opened` or `In::DialFailed`.
+    Dial { session: VatId, peer: Peer },
+    /// Whole messages.
+    Write { conn: ConnId, bytes: Vec<u8> },
+    /// After what was written.
+    Close { conn: ConnId },
+    /// The peer has said hello, and the session goes over this connection.
+    Established { session: VatId, conn: ConnId, peer: Peer },
+    /// For the operator: something was refused or aborted.
+    Note { session: Option<VatId>, conn: Option<ConnId>, text: String },
+}
+
+/// The sessions of one host.
+#[derive(Debug, Default)]
+pub struct Captp {}
+
+impl Captp {
+    pub fn new() -> Captp {
+        Captp::default()
+    }
+    /// Takes what happens; what is to be done is appended to `out`.
+    pub fn step(&mut self, event: In, home: &mut dyn Home, out: &mut Vec<Out>) {
+        let _ = (event, home, out);
+    }
+    /// What was gathered since the last time as writes, one a connection; before them, what peers are told of what is no longer held.
+    pub fn flush(&mut self, out: &mut Vec<Out>) {
+        let _ = out;
+    }
+    /// A message to this promise, which a session decides and has not resolved, is to be delivered to the session now. False: it waits in
+    /// the node until the promise is resolved.
+    pub fn takes(&self, p: PromiseId) -> bool {
+        let _ = p;
+        false
+    }
+}
