@@ -79,7 +79,7 @@ impl Node {
 
     /// Messages to the pending promise `p` go to its decider now.
     pub(crate) fn takes(&self, p: PromiseId, e: &Promise) -> bool {
-        self.is_session(e.decider) && (e.taken || self.peers.captp.as_ref().is_some_and(|c| c.takes(p)))
+        self.is_session(e.decider) && self.peers.captp.as_ref().is_none_or(|c| c.takes(e.decider, p))
     }
 
     /// A session's next delivery, to be taken before the step ends. A message to a promise that has been resolved meanwhile goes

@@ -132,8 +132,6 @@ pub(crate) struct Promise {
     pub handled: bool,
     /// The vat that dropped it without ever looking: a rejection is reported in its name.
     pub orphan: Option<VatId>,
-    /// The answer of a message that a session got: it takes messages to it.
-    pub taken: bool,
     /// It has a row in the store.
     pub stored: bool,
 }
@@ -151,7 +149,6 @@ impl Promise {
             transit: 0,
             handled: false,
             orphan: None,
-            taken: false,
             stored: false,
         }
     }

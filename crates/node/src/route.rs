@@ -56,7 +56,6 @@ impl Node {
         if let Some(e) = answer.and_then(|p| self.promise_mut(p)) {
             e.decider = to;
             if session {
-                e.taken = true;
                 e.waiting_bytes = 0;
                 waited = std::mem::take(&mut e.waiting);
             }

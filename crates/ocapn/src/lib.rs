@@ -15,9 +15,11 @@
 //! - nothing is written before `flush`: one write for a connection, of whole messages.
 //!
 //! Must never know: sockets, clocks, randomness (what must be unguessable comes in as seeds), engines, disks.
+mod host;
 mod peer;
 
 use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};
+pub use host::designator;
 pub use peer::{BadLocator, Peer, Sturdyref};
 
 /// A connection, numbered by whoever has the sockets; a number is used once.

@@ -92,7 +92,7 @@ impl World {
             j.put_programs(&shared, program);
         }
         let powers = vat::powers_data(&passable::Power::USUAL, &self.args, &[]);
-        self.step(Event::Start { program, powers, limits });
+        self.step(Event::Start { program, powers, limits, imports: Vec::new() });
     }
 
     /// One thing happens; false: the run is over.
