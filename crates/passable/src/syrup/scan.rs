@@ -24,11 +24,12 @@ pub struct Scan {
     digits: usize,
     open: Vec<Open>,
     counts: Vec<u32>,
+    done: bool,
 }
 
 impl Scan {
     pub fn new(limits: Limits) -> Scan {
-        Scan { limits, at: 0, digits: 0, open: Vec::new(), counts: Vec::new() }
+        Scan { limits, at: 0, digits: 0, open: Vec::new(), counts: Vec::new(), done: false }
     }
     /// Parts of each container in the order they begin: items of a list or set, entries of a dict, label and fields of a record.
     pub fn counts(&self) -> &[u32] {
@@ -40,6 +41,11 @@ impl Scan {
         self.digits = 0;
         self.open.clear();
         self.counts.clear();
+        self.done = false;
+    }
+    /// A whole value was found.
+    pub fn is_done(&self) -> bool {
+        self.done
     }
 
     /// Looks at what has come so far (all of it, from the value's beginning). The value's length once it is whole; none: more is wanted.
@@ -119,7 +125,10 @@ impl Scan {
 
     /// A value from `start` to `end` is whole. True: it is not part of another.
     fn part(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<bool, Fault> {
-        let Some(open) = self.open.last_mut() else { return Ok(true) };
+        let Some(open) = self.open.last_mut() else {
+            self.done = true;
+            return Ok(true);
+        };
         if open.end == b'$' || open.end == b'}' && open.n.is_multiple_of(2) {
             if let Some((a, b)) = open.last
                 && bytes[a..b] >= bytes[start..end]
