@@ -15,7 +15,9 @@
 //! - nothing is written before `flush`: one write for a connection, of whole messages.
 //!
 //! Must never know: sockets, clocks, randomness (what must be unguessable comes in as seeds), engines, disks.
+mod framing;
 mod host;
+mod keys;
 mod peer;
 
 use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};
@@ -166,8 +168,8 @@ impl Captp {
     }
     /// A message to this promise, which a session decides and has not resolved, is to be delivered to the session now. False: it waits in
     /// the node until the promise is resolved.
-    pub fn takes(&self, p: PromiseId) -> bool {
-        let _ = p;
+    pub fn takes(&self, session: VatId, p: PromiseId) -> bool {
+        let _ = (session, p);
         false
     }
 }

@@ -6,6 +6,7 @@
 //! Invariants
 //! - what is read from one form and written in the other is the same again;
 //! - two locators are of one peer if transport and designator are equal, whatever the hints.
+use passable::syrup::{Fault, Reader, Token, Writer};
 use std::collections::BTreeMap;
 
 /// Bytes of a part of a locator, at most.
@@ -58,6 +59,51 @@ impl Peer {
             && short(&self.designator)
             && hints.is_none_or(|h| h.len() <= MAX_HINTS && h.iter().all(|(k, v)| short(k) && short(v)))
     }
+    pub fn to_syrup(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        self.write(&mut w);
+        w.done()
+    }
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.record("ocapn-peer");
+        w.symbol(&self.transport);
+        w.string(&self.designator);
+        match &self.hints {
+            None => w.boolean(false),
+            Some(hints) => {
+                w.dict();
+                for (k, v) in hints {
+                    w.key(k);
+                    w.string(v);
+                }
+                w.end();
+            }
+        }
+        w.end();
+    }
+    /// `ocapn-node` is what Goblins 0.16 calls it.
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Peer, Fault> {
+        match r.record()? {
+            ("ocapn-peer" | "ocapn-node", 3) => {}
+            _ => return Err(Fault::Unexpected),
+        }
+        let (transport, designator) = (r.symbol()?.to_owned(), r.string()?.to_owned());
+        let hints = match r.token()? {
+            Token::Boolean(false) => None,
+            Token::Dict(n) => {
+                let mut hints = BTreeMap::new();
+                for _ in 0..n {
+                    hints.insert(r.string()?.to_owned(), r.string()?.to_owned());
+                }
+                r.end()?;
+                Some(hints)
+            }
+            _ => return Err(Fault::Unexpected),
+        };
+        r.end()?;
+        let peer = Peer { transport, designator, hints };
+        if peer.is_sound() { Ok(peer) } else { Err(Fault::Unexpected) }
+    }
     pub fn to_uri(&self) -> String {
         format!("{}{}", self.base(), self.query())
     }
@@ -87,6 +133,23 @@ impl std::fmt::Display for Peer {
 }
 
 impl Sturdyref {
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.record("ocapn-sturdyref");
+        self.peer.write(w);
+        w.bytes(&self.swiss);
+        w.end();
+    }
+    /// The fields; the label has been read.
+    pub(crate) fn read_fields(r: &mut Reader<'_>) -> Result<Sturdyref, Fault> {
+        let peer = Peer::read(r)?;
+        let swiss = match r.token()? {
+            Token::Bytes(b) => b.to_vec(),
+            Token::String(s) => s.as_bytes().to_vec(),
+            _ => return Err(Fault::Unexpected),
+        };
+        r.end()?;
+        if swiss.is_empty() || swiss.len() > MAX_SWISS_BYTES { Err(Fault::Unexpected) } else { Ok(Sturdyref { peer, swiss }) }
+    }
     pub fn to_uri(&self) -> String {
         format!("{}/s/{}{}", self.peer.base(), base64url(&self.swiss), self.peer.query())
     }

@@ -12,6 +12,7 @@
 //! Must never know: engine types, clocks, disks, sockets.
 mod body;
 mod data;
+pub mod syrup;
 pub mod turn;
 
 pub use body::Body;
