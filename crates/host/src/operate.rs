@@ -7,6 +7,7 @@
 //! - without one the store is opened under its lock; no turn runs but for `call`;
 //! - the walk over a heap is made on a copy, outside the lock of the pool.
 use crate::begin::Job;
+use crate::net::Net;
 use crate::pool::{Mode, Named, Pool, World};
 use crate::{control, json, output, state, storage};
 use journal::{Journal, Misfit};
@@ -154,7 +155,8 @@ fn alone(folder: &Path, request: &Value) -> Result<Value, Problem> {
     let mode = if what == "call" { Mode::Call } else { Mode::Look };
     let unclean = if mode == Mode::Call { !journal.begin() } else { false };
     output::programs_aside();
-    let job = Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused: false, limits: None };
+    let net = if mode == Mode::Call { Net::prepare(&Default::default(), Some(folder))? } else { Arc::default() };
+    let job = Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused: false, limits: None, net };
     let (to, answers) = mpsc::channel();
     crate::begin::run_with(job, None, |pool| {
         let asker = || Asker::Here(to.clone());

@@ -329,6 +329,7 @@ impl Node {
     }
 
     pub(crate) fn power_answer(&mut self, p: PromiseId, rejected: bool, value: Data) {
+        self.not_drawn(p);
         if self.promises.get(&p).is_some_and(|e| e.decider == HOST) {
             self.settle(p, rejected, value);
         }

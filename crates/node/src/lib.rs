@@ -409,6 +409,11 @@ impl Node {
         self.pending == 0
     }
 
+    /// Deliveries that wait or are in flight.
+    pub fn backlog(&self) -> u64 {
+        self.pending
+    }
+
     /// Living vats.
     pub fn vats(&self) -> impl Iterator<Item = VatId> + '_ {
         self.vats.iter().enumerate().filter(|v| v.1.is_some()).map(|v| VatId(v.0 as u32))

@@ -224,6 +224,13 @@ impl Node {
         self.release(r);
     }
 
+    /// No swissnum could be drawn.
+    pub(crate) fn not_drawn(&mut self, answer: PromiseId) {
+        if let Some(r) = self.peers.names.drawing.remove(&answer) {
+            self.release(r);
+        }
+    }
+
     fn give_name(&mut self, object: ObjectId, swiss: &[u8], chosen: bool, answer: PromiseId) {
         if !self.exists(object) {
             return self.settle(answer, true, Data::error("Error", "net.export: the vat of the object has ended"));

@@ -43,7 +43,8 @@ impl Home for Node {
 }
 
 impl Node {
-    pub(crate) fn is_session(&self, vat: VatId) -> bool {
+    /// It is no JavaScript, but a session with a peer.
+    pub fn is_session(&self, vat: VatId) -> bool {
         // most hosts most of the time have none
         !self.peers.sessions.is_empty() && self.peers.sessions.contains(&vat)
     }
