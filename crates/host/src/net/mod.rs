@@ -65,6 +65,8 @@ struct Conns {
 /// See the head.
 #[derive(Default)]
 pub(crate) struct Net {
+    /// Of the state; empty: there is none.
+    folder: PathBuf,
     designator: String,
     here: Vec<Peer>,
     listeners: Mutex<Vec<tcp::Listener>>,
@@ -98,6 +100,11 @@ pub fn reference(text: &str) -> Result<(String, String), Problem> {
     }
 }
 
+/// Is this a place to listen at?
+pub fn check_url(text: &str) -> Result<(), Problem> {
+    url::Url::parse(text).map(drop)
+}
+
 impl Net {
     /// The host's key, and sockets that listen; nothing is accepted yet.
     pub fn prepare(options: &Options, folder: Option<&Path>) -> Result<Arc<Net>, Problem> {
@@ -113,7 +120,12 @@ impl Net {
             listeners.push(listener);
         }
         let (may_choose, insecure) = (options.may_choose, options.insecure);
-        Ok(Arc::new(Net { designator, here, listeners: Mutex::new(listeners), may_choose, insecure, ..Net::default() }))
+        let folder = folder.unwrap_or(Path::new("")).to_owned();
+        Ok(Arc::new(Net { folder, designator, here, listeners: Mutex::new(listeners), may_choose, insecure, ..Net::default() }))
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The event that a host begins with.
@@ -350,6 +362,40 @@ impl Pool {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Operators' commands about the network; none: it is another command.
+pub(crate) fn command(pool: &Arc<Pool>, what: &str, v: &Value) -> Result<Option<Value>, Problem> {
+    let answer = match what {
+        "refs" => {
+            let of = |s: node::Sturdy| {
+                json!({ "ref": s.number, "vat": s.vat.0, "object": s.object, "chosen": s.chosen, "uris": s.uris })
+            };
+            let all: Vec<Value> = pool.lock().node.sturdyrefs().into_iter().map(of).collect();
+            json!({ "refs": all })
+        }
+        "peers" => json!({ "peers": pool.net.list() }),
+        "revoke" => {
+            let mut w = pool.lock();
+            let which = v.get("ref").unwrap_or(&Value::Null);
+            let number = which.as_u64().or_else(|| which.as_str()?.parse().ok());
+            let number = number.or_else(|| w.node.sturdyref_number(which.as_str()?));
+            let number = number.filter(|n| w.node.sturdyrefs().iter().any(|s| s.number == *n));
+            let Some(number) = number else {
+                return Err(problem("E-REF", "there is no such sturdyref on this host", "`drses ref ls` lists them"));
+            };
+            pool.step(&mut w, Event::Revoke { number });
+            pool.provide(&mut w);
+            drop(w);
+            // nobody is told before it is durable
+            if pool.settled().journal.is_none() {
+                return Err(problem("E-ENDED", "the host ended before this was durable", "type the same command again"));
+            }
+            json!({ "ok": true, "ref": number })
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(answer))
 }
 
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
