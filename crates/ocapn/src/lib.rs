@@ -15,14 +15,31 @@
 //! - nothing is written before `flush`: one write for a connection, of whole messages.
 //!
 //! Must never know: sockets, clocks, randomness (what must be unguessable comes in as seeds), engines, disks.
+mod conn;
+mod deliver;
 mod framing;
+mod give;
+mod handoff;
 mod host;
 mod keys;
 mod peer;
+mod receive;
+mod session;
+mod take;
+mod walk;
 
-use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};
+pub use conn::MAX_DIALLING;
+use handoff::{Gift, GiftKey, Withdrawal};
+pub use handoff::{MAX_GIFTS, MAX_HANDOFF_GAPS};
 pub use host::designator;
-pub use peer::{BadLocator, Peer, Sturdyref};
+use keys::Hash;
+use passable::syrup::Fault;
+use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};
+pub use peer::{BadLocator, MAX_SWISS_BYTES, Peer, Sturdyref};
+use session::{BOOTSTRAP, Session};
+pub use session::{MAX_ANSWERS, MAX_IMPORTS, MAX_QUESTIONS, MAX_WAITING, Traffic};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+pub use walk::MAX_DEPTH;
 
 /// A connection, numbered by whoever has the sockets; a number is used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +78,17 @@ pub enum Framing {
     Raw,
     /// Each after its length in decimal and `:`.
     Length,
+}
+
+impl Dialect {
+    /// It has `op:deliver-only`, and no `op:deliver` without an answer.
+    fn has_deliver_only(self) -> bool {
+        matches!(self, Dialect::A | Dialect::Goblins)
+    }
+    /// It writes no minus zero.
+    fn lacks_minus_zero(self) -> bool {
+        self == Dialect::B
+    }
 }
 
 /// What `Captp` asks while it steps.
@@ -150,26 +178,161 @@ pub enum Out {
     Note { session: Option<VatId>, conn: Option<ConnId>, text: String },
 }
 
+/// Bytes of one message.
+pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// Bytes of a hello: of whom nothing is known.
+pub const MAX_HELLO_BYTES: usize = 64 << 10;
+/// Digits of an integer.
+pub const MAX_INTEGER_DIGITS: usize = 20_000;
+/// Characters of a reason that is kept.
+const MAX_REASON_CHARS: usize = 200;
+
+/// Why a connection is given up.
+#[derive(Debug)]
+pub(crate) struct Abort {
+    text: String,
+    by_peer: bool,
+}
+
+impl Abort {
+    fn new(text: String) -> Abort {
+        Abort { text, by_peer: false }
+    }
+    fn by_peer(text: &str) -> Abort {
+        let text = text.chars().take(MAX_REASON_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        Abort { text, by_peer: true }
+    }
+}
+
+impl From<Fault> for Abort {
+    fn from(fault: Fault) -> Abort {
+        Abort::new(format!("malformed: {fault}"))
+    }
+}
+
+/// A session, for operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    pub session: VatId,
+    pub peer: Peer,
+    /// None: the peer has not said hello.
+    pub conn: Option<ConnId>,
+    pub dialect: Option<Dialect>,
+    pub traffic: Traffic,
+    /// What the peer holds here.
+    pub exports: usize,
+    /// What is held here of the peer's.
+    pub imports: usize,
+    /// What the peer has not answered.
+    pub questions: usize,
+    /// What this host has answered, or will, and the peer has not given back.
+    pub answers: usize,
+}
+
 /// The sessions of one host.
 #[derive(Debug, Default)]
-pub struct Captp {}
+pub struct Captp {
+    conns: conn::Conns,
+    /// One that is being worked on is not in here.
+    sessions: BTreeMap<VatId, Box<Session>>,
+    /// By transport and designator.
+    peers: BTreeMap<(String, String), VatId>,
+    /// By the session's name.
+    live: BTreeMap<Hash, VatId>,
+    gifts: BTreeMap<GiftKey, Gift>,
+    withdrawals: BTreeMap<GiftKey, VecDeque<Withdrawal>>,
+    /// Where this host is, as far as its connections have told.
+    here: BTreeSet<(String, String)>,
+    /// Sessions with something to tell.
+    dirty: BTreeSet<VatId>,
+    /// Connections without sessions, likewise.
+    unwritten: BTreeSet<ConnId>,
+    out: Vec<Out>,
+}
 
 impl Captp {
     pub fn new() -> Captp {
         Captp::default()
     }
+
     /// Takes what happens; what is to be done is appended to `out`.
     pub fn step(&mut self, event: In, home: &mut dyn Home, out: &mut Vec<Out>) {
-        let _ = (event, home, out);
+        std::mem::swap(&mut self.out, out);
+        match event {
+            In::Opened(open) => self.opened(open),
+            In::Received { conn, bytes } => self.received(conn, &bytes, home),
+            In::Closed { conn, why } => self.closed(conn, &why),
+            In::DialFailed { session, why } => self.dial_failed(session, &why),
+            In::Deliver { session, delivery } => {
+                if let Some(mut s) = self.sessions.remove(&session) {
+                    self.delivered(&mut s, delivery);
+                    self.sessions.insert(session, s);
+                    self.dirty.insert(session);
+                }
+            }
+            In::Import { uri, answer } => self.import(&uri, answer, home),
+            In::End { session, why } => self.end_from_here(session, why),
+        }
+        for vat in &self.dirty {
+            if let Some(s) = self.sessions.get_mut(vat)
+                && !s.ops.is_empty()
+            {
+                self.out.push(Out::Ops { session: *vat, ops: std::mem::take(&mut s.ops) });
+            }
+        }
+        std::mem::swap(&mut self.out, out);
     }
-    /// What was gathered since the last time as writes, one a connection; before them, what peers are told of what is no longer held.
+
+    /// What was gathered since the last time as writes, one a connection; after the messages, what is no longer held.
     pub fn flush(&mut self, out: &mut Vec<Out>) {
-        let _ = out;
+        self.flush_conns(out);
+        for vat in std::mem::take(&mut self.dirty) {
+            let Some(s) = self.sessions.get_mut(&vat) else { continue };
+            if s.live.is_none() {
+                continue;
+            }
+            s.write_garbage();
+            if let Some(live) = &mut s.live
+                && !live.out.is_empty()
+            {
+                out.push(Out::Write { conn: live.conn, bytes: std::mem::take(&mut live.out) });
+            }
+        }
     }
-    /// A message to this promise, which a session decides and has not resolved, is to be delivered to the session now. False: it waits in
-    /// the node until the promise is resolved.
+
+    /// A message to this promise, which the session decides and has not resolved, is to be delivered to the session now. False: it
+    /// waits in the node until the promise is resolved.
     pub fn takes(&self, session: VatId, p: PromiseId) -> bool {
-        let _ = (session, p);
-        false
+        match self.sessions.get(&session) {
+            Some(s) => !s.local.contains(&p) && !s.owed.get(&p).is_some_and(|o| o.fenced),
+            None => true,
+        }
+    }
+
+    /// All sessions, those included whose peers have not said hello.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionInfo> + '_ {
+        self.sessions.values().map(|s| SessionInfo {
+            session: s.vat,
+            peer: s.peer.clone(),
+            conn: s.live.as_ref().map(|l| l.conn),
+            dialect: s.live.as_ref().map(|l| l.dialect),
+            traffic: s.traffic,
+            exports: s.exports.len() - 1,
+            imports: s.imports.len(),
+            questions: s.questions.len(),
+            answers: s.answers.len(),
+        })
+    }
+
+    fn end_from_here(&mut self, session: VatId, why: String) {
+        let conn = self.conns.iter().find(|c| c.1.session == Some(session)).map(|c| *c.0);
+        match conn {
+            Some(conn) => self.abort(conn, Abort::new(why)),
+            None => self.end_session(session, why),
+        }
+    }
+
+    fn note(&mut self, session: Option<VatId>, conn: Option<ConnId>, text: String) {
+        self.out.push(Out::Note { session, conn, text });
     }
 }
