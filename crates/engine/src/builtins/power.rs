@@ -170,7 +170,11 @@ fn export_as(cx: &mut Cx, m: Mem, a: Args) -> Res {
 
 /// `net.import(uri)`, `net.revoke(uri)`
 fn uri(cx: &mut Cx, m: Mem, a: Args, what: i32) -> Res {
-    let v = a.get(m, 0);
+    let mut v = a.get(m, 0);
+    if pass::is_plain_record(cx, m, v)? {
+        // as a sturdyref comes in a message
+        v = object::get_str(cx, m, v, "#sturdyref")?;
+    }
     let method = if what == IMPORT { "net.import" } else { "net.revoke" };
     if !is_str(v) || string::len(m, v) as f64 > MAX_URI_CHARS {
         let why = format!("{method}: the sturdyref is not a string of at most {MAX_URI_CHARS} characters");
