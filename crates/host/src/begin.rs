@@ -45,7 +45,7 @@ pub(crate) fn run_with(job: Job, server: Option<UnixListener>, then: impl FnOnce
         crate::control::serve(&pool, listener);
     }
     then(&pool);
-    pool.net.start(&pool);
+    pool.net.start();
     keep(&pool)
 }
 
@@ -53,6 +53,7 @@ pub(crate) fn run_with(job: Job, server: Option<UnixListener>, then: impl FnOnce
 pub(crate) fn begin(job: Job) -> Arc<Pool> {
     let Job { shared, node, journal, start, unclean, mode, paused, limits, net } = job;
     let pool = Pool::new(shared, node, journal, net, mode);
+    pool.net.attach(&pool);
     let mut w = pool.lock();
     pool.go_online(&mut w);
     match start {

@@ -143,11 +143,14 @@ impl Net {
         }
     }
 
+    /// Whom all is told.
+    pub fn attach(&self, pool: &Arc<Pool>) {
+        // a pool has one net, which is attached once
+        let _ = self.pool.set(Arc::downgrade(pool));
+    }
+
     /// Accepts from now on.
-    pub fn start(self: &Arc<Net>, pool: &Arc<Pool>) {
-        if self.pool.set(Arc::downgrade(pool)).is_err() {
-            return;
-        }
+    pub fn start(self: &Arc<Net>) {
         for listener in std::mem::take(&mut *lock(&self.listeners)) {
             let net = self.clone();
             let accepts = move || listener.accept(|stream, here| net.accepted(stream, here));

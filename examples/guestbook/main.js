@@ -1,0 +1,27 @@
+// @jessie-check
+// A guest book that other hosts sign: `drses serve --state DIR --listen tcp-testing-only://127.0.0.1:PORT examples/guestbook`
+// prints the sturdyref of its root. Who has that may sign and read; nobody may erase.
+
+export default ({ console }) => {
+  let entries = harden([]);
+  let readers = harden([]);
+
+  return harden({
+    sign: (name, text) => {
+      if (typeof name !== 'string' || typeof text !== 'string') {
+        throw TypeError('a name and a text, please');
+      }
+      const entry = harden({ number: entries.length + 1, name, text });
+      entries = harden([...entries, entry]);
+      console.log(`${entry.number}. ${name}: ${text}`);
+      readers.forEach(reader => reader ~. entry(entry));
+      return entry.number;
+    },
+    read: () => entries,
+    /** Tells `reader` of each new entry. */
+    watch: reader => {
+      readers = harden([...readers, reader]);
+      return entries.length;
+    },
+  });
+};
