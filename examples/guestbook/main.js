@@ -14,7 +14,12 @@ export default ({ console }) => {
       const entry = harden({ number: entries.length + 1, name, text });
       entries = harden([...entries, entry]);
       console.log(`${entry.number}. ${name}: ${text}`);
-      readers.forEach(reader => reader ~. entry(entry));
+      readers.forEach(reader => {
+        // one whose host has gone is told no more
+        E.when(reader ~. entry(entry), _ => undefined, _ => {
+          readers = harden(readers.filter(other => other !== reader));
+        });
+      });
       return entry.number;
     },
     read: () => entries,
