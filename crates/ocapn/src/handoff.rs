@@ -65,7 +65,7 @@ struct Give<'a> {
 impl<'a> Give<'a> {
     /// The label of the envelope has been read.
     fn read(r: &mut Reader<'a>) -> Result<Give<'a>, Fault> {
-        let object = Reader { ..*r }.raw()?;
+        let object = { *r }.raw()?;
         r.record_of("desc:handoff-give", 5)?;
         let receiver = keys::read_public(r)?;
         let exporter = Peer::read(r)?;
@@ -185,7 +185,7 @@ impl Captp {
     /// What was given is put to the session.
     fn withdraw_gift(&mut self, s: &mut Session, r: &mut Reader<'_>) -> Result<Withdrawn, Abort> {
         r.record_of("desc:sig-envelope", 2)?;
-        let signed = Reader { ..*r }.raw()?;
+        let signed = { *r }.raw()?;
         r.record_of("desc:handoff-receive", 4)?;
         let (session, side, count) = (r.bytes()?, r.bytes()?, r.natural()?);
         r.record_of("desc:sig-envelope", 2)?;
@@ -288,7 +288,7 @@ impl Captp {
         if other.live.is_some() {
             self.withdraw(&mut other, withdraw);
         } else {
-            other.waiting.push_back(Waiting::Withdraw(withdraw));
+            other.waiting.push_back(Waiting::Withdraw(Box::new(withdraw)));
         }
         self.sessions.insert(vat, other);
         self.dirty.insert(vat);
