@@ -112,7 +112,10 @@ fn messages_that_end_their_session_and_no_other() {
         ("<10'op:deliver<11'desc:export1+>3\"argff>", "malformed"),
         ("<10'op:deliver<11'desc:export1+>[<11'desc:export77+>]ff>", "nothing is exported at the position 77"),
         ("<10'op:deliver<11'desc:export1+>[<11'desc:answer77+>]ff>", "no answer has the position 77"),
-        ("<10'op:deliver<11'desc:export1+>[<18'desc:import-object5+><19'desc:import-promise5+>]ff>", "for an object and for a promise"),
+        (
+            "<10'op:deliver<11'desc:export1+>[<18'desc:import-object5+><19'desc:import-promise5+>]ff>",
+            "for an object and for a promise",
+        ),
         ("<10'op:deliver<11'desc:export1+>[]0+<11'desc:export0+>>", "no object that could be a resolver"),
         ("<10'op:deliver<11'desc:export1+>[]1-f>", "malformed"),
         ("<10'op:deliver<11'desc:export1+>[]99999999999999999999+f>", "malformed"),
@@ -137,7 +140,7 @@ fn messages_that_end_their_session_and_no_other() {
         ("<10'op:deliver<11'desc:export1+>[<17'desc:sig-envelopett>]ff>", "malformed"),
         ("<16'op:start-session>", "a second hello"),
         ("}", "unexpected byte"),
-        ("99999999:", "unexpected byte"),
+        ("99999999:", "too many bytes"),
         ("<10'op:deliver99999999999:", "too many bytes"),
     ];
     for (bytes, why) in cases {
@@ -175,7 +178,7 @@ fn a_promise_is_resolved_once() {
     let text = heard(&mut w);
     // the greeting: answer 1, resolver 2
     assert!(text.contains("<10'op:deliver<11'desc:export1+>[5\"Hello]1+<18'desc:import-object2+>>"), "{text}");
-    for (args, why) in [("[7'fulfill]", "1 arguments"), ("[3'odd1+]", "neither"), ("[]", "malformed")] {
+    for (args, why) in [("[7'fulfill]", "1 arguments"), ("[3'odd1+]", "neither"), ("[]", "neither")] {
         let mut w2 = world();
         let c = conn(&mut w2, &hello(&Keys::new(&[8; 32]), "1.0", b""));
         say(&mut w2, c, b"<10'op:deliver<11'desc:export0+>[5'fetch5:greet]f<18'desc:import-object0+>>");
@@ -235,7 +238,11 @@ fn any_bytes() {
         let h = &mut w.hosts[0];
         h.wire.clear();
         h.dials.clear();
-        if h.closed.contains(&c) { ended += 1 } else { live += 1 }
+        if h.closed.contains(&c) {
+            ended += 1
+        } else {
+            live += 1
+        }
         h.closed.clear();
         if round % 50 == 0 {
             h.collect(&[]);

@@ -346,7 +346,8 @@ fn what_cannot_be_reached_is_said() {
     }
     let p = w.hosts[0].import("ocapn://x");
     assert!(matches!(w.hosts[0].value(p), Some(Err(V::Err(name, _))) if name == "TypeError"));
-    let p = w.hosts[0].import(&crate::Sturdyref { peer: w.hosts[1].peer.clone(), swiss: b"unknown".to_vec() }.to_uri());
+    let uri = crate::Sturdyref { peer: w.hosts[1].peer.clone(), swiss: b"unknown".to_vec() }.to_uri();
+    let p = w.hosts[0].import(&uri);
     w.run();
     assert!(matches!(w.hosts[0].value(p), Some(Err(V::Err(_, text))) if text.contains("swissnum")));
 }

@@ -28,7 +28,12 @@ fn an_object_of_a_third_host_is_reached_there() {
         let greet = w.fetch(0, 1, "greet");
         w.hosts[0].call(greet, None, &[V::Ref(note)]);
         w.run();
-        assert_eq!(w.hosts[2].noted, vec![V::Str("Hello".into())], "{way:?}: {:?}", w.hosts.iter().map(|h| &h.notes).collect::<Vec<_>>());
+        assert_eq!(
+            w.hosts[2].noted,
+            vec![V::Str("Hello".into())],
+            "{way:?}: {:?}",
+            w.hosts.iter().map(|h| &h.notes).collect::<Vec<_>>()
+        );
         // the receiver talks to the exporter itself
         assert_eq!(w.lines(), 3);
     }
@@ -89,5 +94,9 @@ fn a_gift_whose_gifter_goes_before_it_is_fetched_breaks() {
     w.run();
     w.deaf = false;
     w.run();
-    assert!(matches!(w.hosts[1].value(given), Some(Err(V::Err(_, text))) if text.contains("gifter")), "{:?}", w.hosts[1].value(given));
+    assert!(
+        matches!(w.hosts[1].value(given), Some(Err(V::Err(_, text))) if text.contains("gifter")),
+        "{:?}",
+        w.hosts[1].value(given)
+    );
 }
