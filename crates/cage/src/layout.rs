@@ -4,12 +4,13 @@
 //! 0x0000_0000  never used: reads as zero
 //! 0x0001_0000  UNITS     volatile table of loaded code units (16 bytes each)
 //! 0x0005_0000  LOOKUP    volatile cache of property look-ups
-//! 0x0008_0000  NURSERY   first chunk of the nursery: what is newly made, then two halves of survivors
+//! 0x0008_0000  SEARCHES  how many properties were searched for since the caches were empty
+//! 0x0008_0010  NURSERY   first chunk of the nursery: what is newly made, then two halves of survivors
 //! 0x0010_0000  IC        inline caches and constant slots, addresses given out process-wide
 //! 0x0018_0000  STACK     eight words for roots that are empty between turns, then frames
 //! 0x0098_0000  (unused)
 //! 0x0200_0000  SLOTS     a bit for each word of old space, from the end of this range downwards: it is in the remembered set
-//! 0x0510_0400  DIRTY     a byte for each 256-byte block of old space; a small heap's share of both lies in few pages
+//! 0x0510_0CE0  DIRTY     a byte for each 256-byte block of old space; a small heap's share of both lies in one page
 //! 0x0600_0000  (unused)
 //! 0x1000_0000  IC2       more inline caches
 //! 0x2000_0000  NURSERY2  chunks of the nursery under native frames
@@ -21,7 +22,8 @@ pub const UNITS: u32 = 0x1_0000;
 pub const UNITS_END: u32 = 0x5_0000;
 pub const LOOKUP: u32 = 0x5_0000;
 pub const LOOKUP_END: u32 = 0x6_0000;
-pub const NURSERY: u32 = 0x8_0000;
+pub const SEARCHES: u32 = 0x8_0000;
+pub const NURSERY: u32 = 0x8_0010;
 pub const NURSERY_END: u32 = 0x10_0000;
 pub const IC: u32 = 0x10_0000;
 pub const IC_END: u32 = 0x18_0000;
@@ -30,7 +32,7 @@ pub const STACK: u32 = 0x18_0000;
 pub const FRAMES: u32 = STACK + 64;
 pub const STACK_END: u32 = 0x98_0000;
 pub const SLOTS: u32 = 0x200_0000;
-pub const DIRTY: u32 = 0x510_0400;
+pub const DIRTY: u32 = 0x510_0CE0;
 pub const IC2: u32 = 0x1000_0000;
 pub const IC2_END: u32 = 0x2000_0000;
 pub const NURSERY2: u32 = 0x2000_0000;

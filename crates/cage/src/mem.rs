@@ -18,6 +18,8 @@ pub const GUARD: usize = 128 << 10;
 /// Bytes of a page of the machine.
 pub const PAGE: usize = 4096;
 
+/// What one cage reserves: whole units of a page table's page, so that no cage's pages lie in more of them than they must.
+const RESERVED: usize = (SPAN + GUARD).next_multiple_of(2 << 20);
 const _: () = assert!(GUARD >= (64 << 10) + 16 && GUARD.is_multiple_of(PAGE));
 
 /// Owner of one reservation.
@@ -60,7 +62,7 @@ impl Cage {
         let p = unsafe {
             mmap_anonymous(
                 std::ptr::null_mut(),
-                SPAN + GUARD,
+                RESERVED,
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::PRIVATE | MapFlags::NORESERVE,
             )?
@@ -100,7 +102,7 @@ impl Cage {
 impl Drop for Cage {
     fn drop(&mut self) {
         // SAFETY: every Mem and Win borrows the cage, so none is left; the mapping is ours alone.
-        let _ = unsafe { munmap(self.base.as_ptr().cast(), SPAN + GUARD) };
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), RESERVED) };
     }
 }
 

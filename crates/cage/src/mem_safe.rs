@@ -210,7 +210,15 @@ impl<'c> Mem<'c> {
     pub fn discard(self, off: u32, len: u32) {
         let from = (off as usize).next_multiple_of(PAGE);
         let to = (off as usize + len as usize).min(SPAN) / PAGE * PAGE;
-        (from..to).step_by(8).for_each(|at| self.cage.set_word(at / 8, 0));
+        // a whole segment at a time where there is none, since ranges may be long
+        let mut at = from;
+        while at < to {
+            let end = (at / SEGMENT * SEGMENT + SEGMENT).min(to);
+            if self.cage.segments[(at / SEGMENT) % SEGMENTS].get().is_some() {
+                (at..end).step_by(8).for_each(|at| self.cage.set_word(at / 8, 0));
+            }
+            at = end;
+        }
     }
 
     /// `memmove` inside the cage; ranges are clipped to the span.

@@ -16,7 +16,7 @@ use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
 use crate::trace::{self, Trace};
 use crate::{builtins, harden, interp, promise, realm, string};
 use cage::heap::ImageError;
-use cage::layout::{FRAMES, STACK};
+use cage::layout::{FRAMES, LOOKUP, STACK};
 use cage::value::*;
 use cage::{Cage, Heap, Limits, Mem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -135,6 +135,13 @@ impl Base {
         let why = cx.abort;
         made.unwrap_or_else(|s| panic!("the realm cannot be built: {s:?} {why:?} {}", describe(&mut cx, m)));
         let full = |_| std::io::Error::other("the realm does not fit its heap");
+        // entries of weak tables that are dead would be cleared by each vat for itself
+        cx.heap.collect_full(m, STACK, &mut []).map_err(full)?;
+        cx.heap.turn_end(m, &mut []).map_err(full)?;
+        cx.heap.commit(m);
+        cx.heap.begin_afresh();
+        let settled = realm::settle(&mut cx, m);
+        settled.unwrap_or_else(|s| panic!("the realm cannot be settled: {s:?} {:?}", cx.abort));
         cx.heap.turn_end(m, &mut []).map_err(full)?;
         cx.heap.commit(m);
         let bytes = cx.heap.save(m);
@@ -163,6 +170,7 @@ fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
     if !unlocked {
         harden::lock(cx, m, realm.global)?;
     }
+    realm::remember_program_global(cx, m)?;
     string::seal_base(cx, m)?;
     cx.native_depth = 0;
     Ok(())
@@ -380,6 +388,12 @@ impl Machine {
         let output = std::mem::take(&mut self.cx.output);
         let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
         Turn { outcome, output, unhandled, traces, instructions, delta }
+    }
+
+    /// Gives memory back that a vat at rest does without; its next turn is a little slower.
+    pub fn rest(&mut self) {
+        let m = self.cage.mem();
+        self.cx.heap.rest(m, LOOKUP);
     }
 
     /// Looks at the heap between turns; changes nothing that is stored.

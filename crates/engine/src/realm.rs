@@ -6,6 +6,7 @@
 //! - deterministic: the same build makes the same bytes;
 //! - prototypes and shapes stand in their roots before any builtin module installs itself.
 use crate::cx::{Cx, Res, Value};
+use crate::array;
 use crate::function;
 use crate::kinds::{INTERNAL, ROOTS, SYMBOL, WELL_KNOWN, WRAPPER};
 use crate::object::{self, Desc};
@@ -354,19 +355,55 @@ pub fn literal_root(cx: &mut Cx, m: Mem, proto: Value, cap: u8) -> Res<u32> {
 }
 const R_LITERAL_ROOT: u16 = 330;
 
-/// A global object for a program: what the start compartment has, less the authority to print.
-pub fn program_global(cx: &mut Cx, m: Mem) -> Res {
+/// Makes what the global objects of programs begin as: what the start compartment has, less the authority to print. `globalThis`
+/// comes first.
+pub fn remember_program_global(cx: &mut Cx, m: Mem) -> Res<()> {
     let from = roots::get(m, R_GLOBAL);
-    let global = object::new(cx, m)?;
-    for key in object::own_keys(cx, m, from)? {
+    let like = object::new(cx, m)?;
+    let first = string::intern_str(cx, m, "globalThis")?;
+    let keys = object::own_keys(cx, m, from)?;
+    for key in std::iter::once(first).chain(keys.into_iter().filter(|k| *k != first)) {
         let text = object::key_text(cx, m, key)?;
         if text == "console" || text == "print" {
             continue;
         }
         if let Some(object::Prop::Data { value, attrs }) = object::get_own(cx, m, from, key)? {
-            let v = if value == from { global } else { value };
-            object::define_or_throw(cx, m, global, key, Desc::data(v, attrs))?;
+            let v = if value == from { UNDEF } else { value };
+            object::add_property(cx, m, like, key, attrs, v)?;
         }
     }
+    roots::set(cx, m, R_PROGRAM_GLOBAL, like);
+    Ok(())
+}
+
+/// A global object for a program: a copy of the one that the base holds.
+pub fn program_global(cx: &mut Cx, m: Mem) -> Res {
+    let global = object::twin(cx, m, roots::get(m, R_PROGRAM_GLOBAL))?;
+    let at = object::slot_addr(m, global, shape::of(m, global), 0);
+    cx.heap.write(m, at, global);
     Ok(global)
 }
+
+/// Makes anew, next to each other, what vats change when they start: of what a vat changes it has a page of its own.
+pub fn settle(cx: &mut Cx, m: Mem) -> Res<()> {
+    let names = shape::with_proto(cx, m, roots::get(m, R_SHAPE_NAMESPACE) as u32, NULL)?;
+    roots::set(cx, m, R_SHAPE_NAMESPACE, CELL | names as u64);
+    let literals = (0..=8).map(|cap| R_LITERAL_ROOT + cap);
+    for r in literals.chain([R_SHAPE_OBJECT, R_SHAPE_NULL_PROTO]) {
+        let s = roots::get(m, r);
+        if is_cell(s) {
+            shape::renew_transitions(cx, m, s as u32)?;
+        }
+    }
+    let units = array::values(cx, m, roots::get(m, R_UNITS))?;
+    let n = units.len() as u32;
+    let list = array::with_capacity(cx, m, n + SPARE_UNITS)?;
+    for u in units {
+        array::push(cx, m, list, u)?;
+    }
+    roots::set(cx, m, R_UNITS, list);
+    string::rebuild_interned(cx, m)
+}
+
+/// Units for which a vat's list has room from the start.
+const SPARE_UNITS: u32 = 6;

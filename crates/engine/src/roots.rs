@@ -165,6 +165,7 @@ roots! {
     R_POWERS = 322, "array of the objects of powers, by number";
     R_HASH_KEY2 = 323, "the second half of the key of string hashes (a double's bits)";
     R_INTERN_BASE = 324, "weak table of the strings that the base interned, hashed without a key";
+    R_PROGRAM_GLOBAL = 325, "what the global objects of programs begin as";
 
     R_FREE = 250, "first of the roots that builtin modules give out by name (see builtins)";
 }

@@ -15,7 +15,7 @@
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
 use cage::Mem;
-use cage::layout::{H_FLAGS, H_KIND, H_X, LOOKUP, PINNED, header};
+use cage::layout::{H_FLAGS, H_KIND, H_X, LOOKUP, PINNED, SEARCHES, header};
 use cage::value::*;
 
 // Attributes of a property.
@@ -112,12 +112,15 @@ pub fn find(m: Mem, shape: u32, key: Value) -> Option<(u32, u8)> {
         return dict_find(m, shape, key).map(|(_, info)| (info >> 4, info as u8 & 15));
     }
     let entry = LOOKUP + ((key_hash(key) ^ shape >> 3) & 0xFFF) * 16;
-    if m.r64(entry, 8) == key && m.r32(entry, 0) == shape {
+    if m.r32(SEARCHES, 0) >= COLD_SEARCHES && m.r64(entry, 8) == key && m.r32(entry, 0) == shape {
         let found = m.r32(entry, 4);
         return if found == u32::MAX { None } else { Some((found >> 4, found as u8 & 15)) };
     }
     find_slow(m, shape, key, entry)
 }
+
+/// Searches before results are kept.
+const COLD_SEARCHES: u32 = 512;
 
 #[inline(never)]
 fn find_slow(m: Mem, shape: u32, key: Value, entry: u32) -> Option<(u32, u8)> {
@@ -130,9 +133,15 @@ fn find_slow(m: Mem, shape: u32, key: Value, entry: u32) -> Option<(u32, u8)> {
             break;
         }
     }
-    m.w32(entry, 0, shape);
-    m.w32(entry, 4, found);
-    m.w64(entry, 8, key);
+    // a vat that has run little pays for no pages of the cache
+    let searches = m.r32(SEARCHES, 0);
+    if searches < COLD_SEARCHES {
+        m.w32(SEARCHES, 0, searches + 1);
+    } else {
+        m.w32(entry, 0, shape);
+        m.w32(entry, 4, found);
+        m.w64(entry, 8, key);
+    }
     if found == u32::MAX { None } else { Some((found >> 4, found as u8 & 15)) }
 }
 
@@ -199,6 +208,26 @@ fn child(cx: &mut Cx, m: Mem, shape: u32, n: u32, key: Value, attrs: u8) -> Res<
     Ok(s)
 }
 
+/// Gives `shape` a new table of its transitions, with room for some more.
+pub fn renew_transitions(cx: &mut Cx, m: Mem, shape: u32) -> Res<()> {
+    let trans = m.r64(shape, 24);
+    let cap = transitions(m, trans);
+    let all: Vec<Value> = (0..cap).map(|i| m.r64(word(trans as u32, i), 0)).filter(|e| is_cell(*e)).collect();
+    let t = new_transitions(cx, m, (all.len() as u32 * 2).next_power_of_two().max(8))?;
+    for e in all {
+        place(cx, m, t, m.r32(t, H_X), key_at(m, e as u32, count(m, shape)), e);
+    }
+    cx.heap.write(m, shape.wrapping_add(24), CELL | t as u64);
+    Ok(())
+}
+
+fn new_transitions(cx: &mut Cx, m: Mem, cap: u32) -> Res<u32> {
+    let t = cx.alloc_old(m, 8 + cap * 8)?;
+    m.w64(t, 0, header(WEAKS, 0, 0, cap));
+    (0..cap).for_each(|i| m.w64(word(t, i), 0, HOLE));
+    Ok(t)
+}
+
 /// Enters `new` among the transitions of `shape`. False when there are too many.
 fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
     let trans = m.r64(shape, 24);
@@ -214,11 +243,7 @@ fn link(cx: &mut Cx, m: Mem, shape: u32, key: Value, new: u32) -> Res<bool> {
     let mut tcap = cap;
     if used + 1 > cap / 4 * 3 {
         tcap = ((live + 1) * 2).next_power_of_two().max(4);
-        t = cx.alloc_old(m, 8 + tcap * 8)?;
-        m.w64(t, 0, header(WEAKS, 0, 0, tcap));
-        for i in 0..tcap {
-            m.w64(word(t, i), 0, HOLE);
-        }
+        t = new_transitions(cx, m, tcap)?;
         for i in 0..cap {
             let e = m.r64(entry(i), 0);
             if is_cell(e) {

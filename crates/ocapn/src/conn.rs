@@ -213,7 +213,7 @@ impl Captp {
             match waiting {
                 Waiting::Delivery(delivery) => self.perform(&mut s, delivery),
                 Waiting::Fetch { swiss, promise } => s.fetch_from_peer(&swiss, promise),
-                Waiting::Withdraw(wanted) => self.withdraw(&mut s, wanted),
+                Waiting::Withdraw(wanted) => self.withdraw(&mut s, *wanted),
             }
         }
         s.early.clear();

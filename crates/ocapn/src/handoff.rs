@@ -288,7 +288,7 @@ impl Captp {
         if other.live.is_some() {
             self.withdraw(&mut other, withdraw);
         } else {
-            other.waiting.push_back(Waiting::Withdraw(withdraw));
+            other.waiting.push_back(Waiting::Withdraw(Box::new(withdraw)));
         }
         self.sessions.insert(vat, other);
         self.dirty.insert(vat);

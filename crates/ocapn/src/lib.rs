@@ -336,3 +336,6 @@ impl Captp {
         self.out.push(Out::Note { session, conn, text });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,7 +117,7 @@ pub(crate) enum Resolver {
 pub(crate) enum Waiting {
     Delivery(Delivery),
     Fetch { swiss: Vec<u8>, promise: PromiseId },
-    Withdraw(Withdraw),
+    Withdraw(Box<Withdraw>),
 }
 
 /// A gift to be withdrawn from the session's peer.

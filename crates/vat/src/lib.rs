@@ -157,6 +157,7 @@ impl Vat {
         if let What::Trace { exports } = &d.what {
             let mut reached = Vec::new();
             self.machine.look(|cx, m| reached = reach::refs(cx, m, exports));
+            self.machine.rest();
             let t = Turn {
                 outcome: Outcome::Done(Ending::Done),
                 output: Vec::new(),
@@ -189,6 +190,9 @@ impl Vat {
         };
         let t = self.machine.turn_with(body, &mut edge, matches!(d.what, What::Collect));
         let ops = edge.ops;
+        if matches!(d.what, What::Collect) {
+            self.machine.rest();
+        }
         // a vat that filled its heap must still be able to hear of it, and to let go of what it holds
         match &t.outcome {
             Outcome::Aborted(Abort::Heap) => self.machine.set_reserve(true),

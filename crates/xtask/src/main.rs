@@ -11,6 +11,7 @@ mod node_examples;
 #[cfg(feature = "peer")]
 mod qjs;
 mod report;
+mod restate;
 mod source;
 mod tidy;
 mod tree;
@@ -33,6 +34,8 @@ cargo xtask COMMAND
                        `drses run --state`, killed N times at random instants: nothing is lost
   node-examples --node-modules DIR
                        each example without `~.` under Node, with the npm packages in DIR
+  restate --node-modules DIR
+                       durable calls beside the Restate server and its SDK, npm packages in DIR; kept in bench/RESULTS.md
   qjs FILE             run one script under quickjs-ng (built with `--features peer`; used by bench)
   measure FILE COMMAND run one command and write what it cost to FILE (used by bench)
 ";
@@ -62,6 +65,7 @@ fn run(args: &[String]) -> Result<bool> {
         ["figures", ref rest @ ..] => figures::run(&root, rest),
         ["kills", ref rest @ ..] => kills::run(&root, rest),
         ["node-examples", "--node-modules", modules] => node_examples::run(&root, modules),
+        ["restate", "--node-modules", modules] => restate::run(&root, modules),
         ["qjs", file] => quickjs(file),
         ["measure", account, ref command @ ..] => Ok(bench::helper(account, command)?.success()),
         ["help" | "--help" | "-h"] => {

@@ -142,9 +142,16 @@ impl Heap {
         self.book.holes.iter().any(|h| h.cur < h.end && line_of(h.cur).0 == region)
     }
 
+    /// What is allocated from now on lies behind all there is: what a base's users change first, so that it shares pages.
+    pub fn begin_afresh(&mut self) {
+        self.book.holes = Default::default();
+        self.book.next = [self.book.regions * REGION_LINES; 3];
+    }
+
     fn find_hole(&mut self, bytes: u32, class: Class) -> Option<Hole> {
         self.book.holes[class as usize] = Hole::default();
-        let mut line = self.book.next[class as usize];
+        // gaps of the base are left alone: whoever fills one takes a page of its own
+        let mut line = self.book.next[class as usize].max(self.base_regions as u32 * REGION_LINES);
         let pinned = if class == Class::Pinned { R_PINNED } else { 0 };
         while class != Class::Medium && ((line / REGION_LINES) as usize) < self.regions.len() {
             let r = (line / REGION_LINES) as usize;
@@ -291,6 +298,9 @@ impl Heap {
 
     /// Keeps a copy of a block for rollback, unless there is one or nothing was stored in it.
     pub(super) fn keep(&mut self, mem: Mem, block: u32) {
+        if self.undo.capacity() == 0 {
+            self.take_undo();
+        }
         let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) else { return };
         let line = block % REGION_LINES;
         if reg.before & !reg.saved & (1 << line) != 0 {

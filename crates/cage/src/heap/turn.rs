@@ -21,9 +21,10 @@
 //! - it can be turned into plain patches of the image without knowing the image (see `patch`).
 use super::image::stored;
 use super::region::{Region, runs};
-use super::{Heap, HeapFull};
+use super::{Heap, HeapFull, Undo};
 use crate::layout::*;
 use crate::mem::Mem;
+use std::cell::RefCell;
 
 pub const D_BLOCK: u8 = 1;
 pub const D_LINES: u8 = 2;
@@ -34,6 +35,11 @@ pub const SAME: u8 = 0xFF;
 
 /// Undo copies for which memory stays allocated between turns.
 const KEEP_UNDO: usize = 1 << 12;
+thread_local! {
+    /// An empty list with room; it holds nothing of any heap.
+    static SPARE: RefCell<Vec<Undo>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Memory past the end of the heap that an aborted turn may leave behind.
 const KEEP_BEYOND: u32 = 1 << 20;
 
@@ -129,12 +135,32 @@ impl Heap {
         self.give_back(mem);
     }
 
-    /// One large turn does not keep its memory for ever.
+    /// Between turns: gives the pages of the volatile ranges from `from` on back, which are empty but for caches. What they held reads as
+    /// zero afterwards. No effect while a mark goes on.
+    pub fn rest(&mut self, mem: Mem, from: u32) {
+        debug_assert!(self.undo.is_empty() && self.remembered.is_empty() && self.nur == NURSERY);
+        if !self.mark.active() && from < OLD {
+            mem.discard(from, OLD - from);
+        }
+    }
+
+    /// The list of undo copies, empty now, serves the next turn on this thread: a heap at rest keeps none.
     fn shrink_undo(&mut self) {
         debug_assert!(self.undo.is_empty());
-        if self.undo.capacity() > KEEP_UNDO {
-            self.undo = Vec::new();
+        let undo = std::mem::take(&mut self.undo);
+        if undo.capacity() <= KEEP_UNDO {
+            SPARE.with_borrow_mut(|spare| {
+                if spare.capacity() < undo.capacity() {
+                    *spare = undo;
+                }
+            });
         }
+    }
+
+    /// Where a turn's first undo copy goes.
+    pub(super) fn take_undo(&mut self) {
+        debug_assert!(self.undo.is_empty());
+        self.undo = SPARE.take();
     }
 
     /// The turn was aborted: all stored bytes become again what they were when it began.

@@ -12,7 +12,7 @@ use crate::kinds::{ELEMS, FN, INDEX_LIKE};
 use crate::roots::{self, *};
 use crate::{bigint, harden, object, realm, string};
 use cage::Mem;
-use cage::layout::{LOOKUP, LOOKUP_END, OLD, UNITS, UNITS_END, header};
+use cage::layout::{LOOKUP, LOOKUP_END, OLD, SEARCHES, UNITS, UNITS_END, header};
 use cage::value::*;
 use std::sync::Arc;
 
@@ -135,7 +135,10 @@ pub fn forget_caches(cx: &mut Cx, m: Mem) {
 
 /// Empties all caches of this vat (after a rollback, a load, a collection).
 pub fn drop_caches(cx: &mut Cx, m: Mem) {
-    m.zero(LOOKUP, LOOKUP_END - LOOKUP);
+    m.discard(LOOKUP, LOOKUP_END - LOOKUP);
+    if m.r32(SEARCHES, 0) != 0 {
+        m.w32(SEARCHES, 0, 0);
+    }
     for u in &cx.units {
         m.zero(u.volatile.0, u.volatile.1 - u.volatile.0);
     }

@@ -119,6 +119,30 @@ pub fn add_slot(cx: &mut Cx, m: Mem, o: Value, new: u32, v: Value) -> Res<()> {
     Ok(())
 }
 
+/// A new ordinary object with the properties and values of `like`, which is one too and no dictionary.
+pub fn twin(cx: &mut Cx, m: Mem, like: Value) -> Res {
+    let (from, s) = (like as u32, shape::of(m, like));
+    let (cap, n) = (shape::cap(m, s), shape::count(m, s));
+    if kind(m, like) != RECORD || shape::is_dict(m, s) {
+        return Err(cx.stop(Abort::Corrupt));
+    }
+    cx.charge(n as u64 / 4)?;
+    let o = from_shape(cx, m, s)?;
+    for i in 0..cap {
+        cx.heap.write(m, (o as u32).wrapping_add(8 + i * 8), m.r64(from.wrapping_add(8 + i * 8), 0));
+    }
+    if n > cap {
+        let rest = n + 1 - cap;
+        let old = m.r64(from.wrapping_add(cap * 8), 0) as u32;
+        let e = new_elems_from(cx, m, rest, false, UNDEF, rest)?;
+        for i in 0..rest {
+            cx.heap.write(m, e.wrapping_add(8 + i * 8), m.r64(old.wrapping_add(8 + i * 8), 0));
+        }
+        cx.heap.write(m, (o as u32).wrapping_add(cap * 8), CELL | e as u64);
+    }
+    Ok(o)
+}
+
 /// Turns `o` into a dictionary (slots spilled); gives its new shape.
 pub fn to_dict(cx: &mut Cx, m: Mem, o: Value) -> Res<u32> {
     let s = shape::of(m, o);

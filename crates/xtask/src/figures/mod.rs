@@ -89,7 +89,7 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
     Ok(rows.iter().all(|row| row.0.ends_with("yes")))
 }
 
-fn table(rows: &[Row]) -> String {
+pub fn table(rows: &[Row]) -> String {
     let head = String::from("| figure | target | measured | met |\n|---|---|---|---|\n");
     rows.iter().fold(head, |text, row| text + "| " + &row.0 + " |\n")
 }
