@@ -213,6 +213,9 @@ impl Conn {
         *super::lock(&self.peer) = (Some(session), Some(peer));
         self.established.store(true, Ordering::Relaxed);
     }
+    pub fn is_over(&self) -> bool {
+        super::lock(&self.out).over
+    }
     pub fn is_established(&self) -> bool {
         self.established.load(Ordering::Relaxed)
     }

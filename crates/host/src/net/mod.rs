@@ -175,11 +175,11 @@ impl Net {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 return;
             }
-            let mut unknown = conns.all.values().filter(|c| !c.is_established() && !c.dialled);
+            let mut unknown = conns.all.values().filter(|c| !c.is_established() && !c.dialled && !c.is_over());
             if let Some(oldest) = unknown.next()
                 && unknown.count() + 1 >= MAX_UNKNOWN
             {
-                oldest.close();
+                oldest.cut();
             }
         }
         self.open(stream, None, here.clone());
