@@ -4,11 +4,11 @@
 //! - what is sent leaves in its order, whole messages together;
 //! - a peer that takes no bytes for `WRITE_PATIENCE`, or has `MAX_WAITING_BYTES` waiting, is cut off;
 //! - a connection is closed after what was sent has left; the peer is given `CLOSE_PATIENCE` to close its side.
+use super::socket::Socket;
 use ocapn::ConnId;
 use passable::VatId;
 use std::collections::VecDeque;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ pub(crate) struct Conn {
     pub id: ConnId,
     pub dialled: bool,
     pub address: String,
-    stream: TcpStream,
+    stream: Socket,
     out: Mutex<Outbox>,
     changed: Condvar,
     established: AtomicBool,
@@ -56,10 +56,9 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub fn new(id: ConnId, stream: TcpStream, dialled: bool) -> std::io::Result<Conn> {
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(WRITE_PATIENCE))?;
-        let address = stream.peer_addr()?.to_string();
+    pub fn new(id: ConnId, stream: Socket, dialled: bool) -> std::io::Result<Conn> {
+        stream.prepare(WRITE_PATIENCE)?;
+        let address = stream.address()?;
         Ok(Conn {
             id,
             dialled,
@@ -82,12 +81,12 @@ impl Conn {
         let mut first = Some(first);
         let why = loop {
             // looked at before it is taken, so that at each moment somebody sees that it is there
-            match self.stream.peek(&mut [0]) {
-                Ok(_) => self.busy.store(true, Ordering::SeqCst),
+            match self.stream.wait() {
+                Ok(()) => self.busy.store(true, Ordering::SeqCst),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(e) => break e.to_string(),
             }
-            let n = match (&self.stream).read(&mut buffer) {
+            let n = match self.stream.read(&mut buffer) {
                 Ok(0) => break "the peer closed the connection".to_owned(),
                 Ok(n) => n,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
@@ -118,9 +117,7 @@ impl Conn {
 
     /// Bytes of it wait to be heard, or its end.
     pub fn has_something_to_say(&self) -> bool {
-        use rustix::net::RecvFlags;
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        rustix::net::recv(&self.stream, &mut [0; 1], flags).is_ok() || self.busy.load(Ordering::SeqCst)
+        self.stream.is_readable() || self.busy.load(Ordering::SeqCst)
     }
 
     /// The life of the writer.
@@ -142,7 +139,7 @@ impl Conn {
             out.bytes -= bytes.len();
             out.writing = true;
             drop(out);
-            let written = (&self.stream).write_all(&bytes);
+            let written = self.stream.write_all(&bytes);
             self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             out = super::lock(&self.out);
             out.writing = false;
@@ -154,7 +151,7 @@ impl Conn {
         }
         self.changed.notify_all();
         let until = Instant::now() + CLOSE_PATIENCE;
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.stream.shutdown(Shutdown::Write);
         while !out.over {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -193,7 +190,7 @@ impl Conn {
 
     /// At once.
     pub fn cut(&self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
+        self.stream.shutdown(Shutdown::Both);
         super::lock(&self.out).over = true;
         self.changed.notify_all();
     }
