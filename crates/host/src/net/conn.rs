@@ -4,6 +4,7 @@
 //! - what is sent leaves in its order, whole messages together;
 //! - a peer that takes no bytes for `WRITE_PATIENCE`, or has `MAX_WAITING_BYTES` waiting, is cut off;
 //! - a connection is closed after what was sent has left; the peer is given `CLOSE_PATIENCE` to close its side.
+use super::noise::{Channel, Sealer, Unsealer};
 use super::socket::Socket;
 use ocapn::ConnId;
 use passable::VatId;
@@ -44,6 +45,8 @@ pub(crate) struct Conn {
     pub dialled: bool,
     pub address: String,
     stream: Socket,
+    /// None: bytes go as they are.
+    channel: Option<Channel>,
     out: Mutex<Outbox>,
     changed: Condvar,
     established: AtomicBool,
@@ -56,7 +59,7 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub fn new(id: ConnId, stream: Socket, dialled: bool) -> std::io::Result<Conn> {
+    pub fn new(id: ConnId, stream: Socket, channel: Option<Channel>, dialled: bool) -> std::io::Result<Conn> {
         stream.prepare(WRITE_PATIENCE)?;
         let address = stream.address()?;
         Ok(Conn {
@@ -64,6 +67,7 @@ impl Conn {
             dialled,
             address,
             stream,
+            channel,
             out: Mutex::default(),
             changed: Condvar::new(),
             established: AtomicBool::new(false),
@@ -77,7 +81,7 @@ impl Conn {
 
     /// Reads until the end; why it ended. `first` is called before the first bytes are told; `told` returns false to end.
     pub fn read(&self, first: impl FnOnce(), told: impl Fn(Vec<u8>) -> bool) -> String {
-        let mut buffer = vec![0; READ_BYTES];
+        let (mut buffer, mut unsealer) = (vec![0; READ_BYTES], Unsealer::default());
         let mut first = Some(first);
         let why = loop {
             // looked at before it is taken, so that at each moment somebody sees that it is there
@@ -104,8 +108,14 @@ impl Conn {
             if let Some(f) = first.take() {
                 f();
             }
-            if !told(buffer[..n].to_vec()) {
-                break "the host ends".to_owned();
+            let bytes = match &self.channel {
+                Some(channel) => unsealer.unseal(channel, &buffer[..n]),
+                None => Ok(buffer[..n].to_vec()),
+            };
+            match bytes {
+                Err(why) => break why,
+                Ok(bytes) if !bytes.is_empty() && !told(bytes) => break "the host ends".to_owned(),
+                Ok(_) => {}
             }
             self.busy.store(false, Ordering::SeqCst);
         };
@@ -122,6 +132,7 @@ impl Conn {
 
     /// The life of the writer.
     pub fn write(&self) {
+        let mut sealer = Sealer::default();
         let mut out = super::lock(&self.out);
         loop {
             if out.queue.is_empty() {
@@ -139,8 +150,14 @@ impl Conn {
             out.bytes -= bytes.len();
             out.writing = true;
             drop(out);
-            let written = self.stream.write_all(&bytes);
-            self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            let sealed = match &self.channel {
+                Some(channel) => sealer.seal(channel, &bytes),
+                None => Ok(bytes),
+            };
+            let written = sealed.and_then(|bytes| {
+                self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                self.stream.write_all(&bytes).map_err(|e| e.to_string())
+            });
             out = super::lock(&self.out);
             out.writing = false;
             if written.is_err() {

@@ -11,6 +11,7 @@
 //! Must never know: what the bytes mean.
 mod conn;
 pub(crate) mod key;
+mod noise;
 mod place;
 mod socket;
 mod url;
@@ -68,14 +69,23 @@ struct Conns {
     dials: usize,
 }
 
-/// Dialect and framing, if they are not to be found out.
-type Form = (Option<ocapn::Dialect>, Option<ocapn::Framing>);
+/// What is known of a connection when it begins.
+#[derive(Default)]
+struct Form {
+    /// If they are not to be found out.
+    dialect: Option<ocapn::Dialect>,
+    framing: Option<ocapn::Framing>,
+    channel: Option<noise::Channel>,
+    /// The designator of the peer, if the netlayer knows it.
+    authenticated: Option<String>,
+}
 
 /// See the head.
 #[derive(Default)]
 pub(crate) struct Net {
     /// Of the state; empty: there is none.
     folder: PathBuf,
+    key: [u8; 32],
     designator: String,
     here: Vec<Peer>,
     listeners: Mutex<Vec<Listener>>,
@@ -89,6 +99,8 @@ pub(crate) struct Net {
     conns: Mutex<Conns>,
     pool: OnceLock<Weak<Pool>>,
     next: AtomicU64,
+    /// Handshakes under way with peers that came to us.
+    greeting: AtomicUsize,
     refused: AtomicUsize,
 }
 
@@ -138,7 +150,7 @@ impl Net {
         let folder = folder.unwrap_or(Path::new("")).to_owned();
         let by_unix = |uri: &str| ocapn::Sturdyref::from_uri(uri).is_ok_and(|s| s.peer.transport == place::UNIX);
         let unix = !files.is_empty() || options.refs.iter().any(|r| by_unix(&r.1));
-        Ok(Arc::new(Net { folder, designator, here, listeners: Mutex::new(listeners), may_choose, insecure, unix, files, ..Net::default() }))
+        Ok(Arc::new(Net { folder, key, designator, here, listeners: Mutex::new(listeners), may_choose, insecure, unix, files, ..Net::default() }))
     }
 
     pub fn folder(&self) -> &Path {
@@ -199,22 +211,45 @@ impl Net {
                 oldest.cut();
             }
         }
-        self.open(socket, None, at.here.clone(), (at.dialect, at.framing));
+        let form = Form { dialect: at.dialect, framing: at.framing, ..Form::default() };
+        let here = at.here.clone();
+        if here.transport != place::NOISE {
+            return self.open(socket, None, here, form);
+        }
+        if self.greeting.fetch_add(1, Ordering::Relaxed) >= MAX_UNKNOWN {
+            self.greeting.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let net = self.clone();
+        let greets = move || {
+            let greeted = noise::greet(&socket, &net.key, None);
+            net.greeting.fetch_sub(1, Ordering::Relaxed);
+            match greeted {
+                Ok((channel, key)) => {
+                    let authenticated = Some(ocapn::designator_of(&key));
+                    net.open(socket, None, here, Form { channel: Some(channel), authenticated, ..form });
+                }
+                Err(why) => lock(&net.notes).tell(&format!("a connection came to nothing: {why}")),
+            }
+        };
+        if thread("greet", greets).is_err() {
+            self.greeting.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// A connection begins.
     fn open(self: &Arc<Net>, socket: Socket, dialled: Option<VatId>, here: Peer, form: Form) {
         let Some(pool) = self.pool() else { return };
         let id = ConnId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
+        let Form { dialect, framing, channel, authenticated } = form;
         let begun = || -> Result<(), Problem> {
             let no_thread = |e: std::io::Error| problem("E-THREAD", format!("cannot start a thread: {e}"), "ulimit -u");
             let seed = key::fresh()?;
-            let conn = Arc::new(Conn::new(id, socket, dialled.is_some()).map_err(no_thread)?);
+            let conn = Arc::new(Conn::new(id, socket, channel, dialled.is_some()).map_err(no_thread)?);
             self.lock().all.insert(id, conn.clone());
             let writes = conn.clone();
             thread("write", move || writes.write()).map_err(no_thread)?;
-            let (dialect, framing) = form;
-            let opened = ocapn::Opened { conn: id, dialled, here, authenticated: None, dialect, framing, seed };
+            let opened = ocapn::Opened { conn: id, dialled, here, authenticated, dialect, framing, seed };
             self.tell_node(&pool, In::Opened(opened));
             let (net, reads) = (self.clone(), conn);
             thread("read", move || net.read(&reads)).map_err(no_thread)
@@ -307,14 +342,14 @@ impl Net {
             let connected = if full {
                 Err("too many connections are being made: try again later".to_owned())
             } else {
-                let connected = place::connect(&peer, net.insecure, net.unix, DIAL_PATIENCE);
+                let connected = net.connect(&peer);
                 net.lock().dials -= 1;
                 connected
             };
             match (connected, net.pool()) {
-                (Ok(socket), _) => {
+                (Ok((socket, form)), _) => {
                     let here = net.here_for(&peer.transport);
-                    net.open(socket, Some(session), here, (None, None));
+                    net.open(socket, Some(session), here, form);
                 }
                 (Err(why), Some(pool)) => net.tell_node(&pool, In::DialFailed { session, why }),
                 (Err(_), None) => {}
@@ -323,6 +358,18 @@ impl Net {
         if let Err(e) = thread("dial", dials) {
             output::problem(&problem("E-THREAD", format!("cannot start a thread: {e}"), "raise the limit of processes (ulimit -u)"));
         }
+    }
+
+    fn connect(&self, peer: &Peer) -> Result<(Socket, Form), String> {
+        let key = match peer.transport.as_str() {
+            place::NOISE => Some(ocapn::key_of(&peer.designator).ok_or("the designator is no key of a host")?),
+            _ => None,
+        };
+        let socket = place::connect(peer, self.insecure, self.unix, DIAL_PATIENCE)?;
+        let Some(key) = key else { return Ok((socket, Form::default())) };
+        let (channel, _) = noise::greet(&socket, &self.key, Some(key))?;
+        let authenticated = Some(peer.designator.clone());
+        Ok((socket, Form { channel: Some(channel), authenticated, ..Form::default() }))
     }
 
     /// What a peer that is dialled is told of where this host is.

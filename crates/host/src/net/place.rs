@@ -1,7 +1,7 @@
-//! The netlayers tcp-testing-only and unix: where a host listens, and how it connects.
+//! The netlayers noise, tcp-testing-only and unix: where a host listens, and how it connects.
 //!
 //! Invariants
-//! - TCP, which is neither encrypted nor authenticated here, stays on this machine unless the operator allows otherwise;
+//! - TCP without Noise is neither encrypted nor authenticated: it stays on this machine unless the operator allows otherwise;
 //! - a Unix socket is its owner's alone (mode 0600); a peer's hint leads to one only where the operator uses that netlayer.
 use super::socket::Socket;
 use super::url::{Place, Url};
@@ -15,6 +15,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) const NOISE: &str = "noise";
 pub(crate) const TCP: &str = "tcp-testing-only";
 pub(crate) const UNIX: &str = "unix";
 
@@ -38,10 +39,10 @@ pub(crate) struct Listener {
 impl Listener {
     pub fn bind(url: &Url, designator: &str, insecure: bool) -> Result<Listener, Problem> {
         let (socket, transport, mut hints, file) = match &url.place {
-            Place::Tcp { host, port } => {
-                let (socket, port) = bind_tcp(host, *port, insecure)?;
+            Place::Tcp { host, port, noise } => {
+                let (socket, port) = bind_tcp(host, *port, insecure || *noise)?;
                 let hints = [("host".to_owned(), host.clone()), ("port".to_owned(), port.to_string())];
-                (Listening::Tcp(socket), TCP, BTreeMap::from(hints), None)
+                (Listening::Tcp(socket), if *noise { NOISE } else { TCP }, BTreeMap::from(hints), None)
             }
             Place::Unix(path) => {
                 let hints = [("path".to_owned(), path.display().to_string())];
@@ -108,6 +109,7 @@ fn bind_unix(path: &Path) -> Result<UnixListener, Problem> {
 /// Connects to a peer by its hints.
 pub(crate) fn connect(peer: &Peer, insecure: bool, unix: bool, patience: Duration) -> Result<Socket, String> {
     match peer.transport.as_str() {
+        NOISE => connect_tcp(peer, true, patience).map(Socket::Tcp),
         TCP => connect_tcp(peer, insecure, patience).map(Socket::Tcp),
         UNIX if unix => {
             let path = peer.hint("path").ok_or("the locator has no hint `path`")?;

@@ -27,6 +27,13 @@ impl Socket {
             Socket::Unix(s) => s.set_write_timeout(Some(write_patience)),
         }
     }
+    /// None: reads wait as long as it takes.
+    pub fn set_read_timeout(&self, patience: Option<Duration>) -> Result<()> {
+        match self {
+            Socket::Tcp(s) => s.set_read_timeout(patience),
+            Socket::Unix(s) => s.set_read_timeout(patience),
+        }
+    }
     /// For people.
     pub fn address(&self) -> Result<String> {
         Ok(match self {

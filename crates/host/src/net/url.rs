@@ -1,4 +1,4 @@
-//! URLs to listen at: `tcp-testing-only://HOST:PORT`, `unix:PATH`, each with `?dialect=A&framing=raw` if that is not to be found out.
+//! URLs to listen at: `noise://HOST:PORT`, `tcp-testing-only://HOST:PORT`, `unix:PATH`, each with `?dialect=A&framing=raw` if that is not to be found out.
 use crate::operate::{Problem, problem};
 use ocapn::{Dialect, Framing};
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    Tcp { host: String, port: u16 },
+    Tcp { host: String, port: u16, noise: bool },
     Unix(PathBuf),
 }
 
@@ -17,7 +17,7 @@ pub(crate) struct Url {
     pub framing: Option<Framing>,
 }
 
-const HELP: &str = "--listen tcp-testing-only://127.0.0.1:PORT (port 0: any that is free) or unix:PATH, and if need be \
+const HELP: &str = "--listen noise://HOST:PORT (port 0: any that is free), tcp-testing-only://127.0.0.1:PORT or unix:PATH, and if need be \
                     ?dialect=A|B|C|goblins&framing=raw|length";
 
 impl Url {
@@ -49,16 +49,18 @@ fn parse_place(text: &str) -> Result<Place, &'static str> {
         return std::path::absolute(path).map(Place::Unix).map_err(|_| "no such path");
     }
     let (transport, place) = text.split_once("://").ok_or("not TRANSPORT://HOST:PORT")?;
-    if transport != "tcp-testing-only" {
-        return Err("this netlayer is not there");
-    }
+    let noise = match transport {
+        "noise" => true,
+        "tcp-testing-only" => false,
+        _ => return Err("this netlayer is not there"),
+    };
     let (host, port) = place.trim_end_matches('/').rsplit_once(':').ok_or("no port")?;
     let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
     if host.is_empty() {
         return Err("no host");
     }
     let port = port.parse().map_err(|_| "the port is not a number up to 65535")?;
-    Ok(Place::Tcp { host: host.to_owned(), port })
+    Ok(Place::Tcp { host: host.to_owned(), port, noise })
 }
 
 #[cfg(test)]
@@ -67,10 +69,11 @@ mod tests {
 
     #[test]
     fn a_place_is_read_or_refused() {
-        let tcp = |host: &str, port| Place::Tcp { host: host.into(), port };
+        let tcp = |host: &str, port, noise| Place::Tcp { host: host.into(), port, noise };
         let place = |text: &str| Url::parse(text).expect("a URL").place;
-        assert_eq!(place("tcp-testing-only://127.0.0.1:22045"), tcp("127.0.0.1", 22045));
-        assert_eq!(place("tcp-testing-only://[::1]:0/"), tcp("::1", 0));
+        assert_eq!(place("tcp-testing-only://127.0.0.1:22045"), tcp("127.0.0.1", 22045, false));
+        assert_eq!(place("noise://0.0.0.0:22045"), tcp("0.0.0.0", 22045, true));
+        assert_eq!(place("tcp-testing-only://[::1]:0/"), tcp("::1", 0, false));
         assert_eq!(place("unix:/tmp/a.sock"), Place::Unix("/tmp/a.sock".into()));
         let url = Url::parse("unix:/a?dialect=B&framing=length").expect("a URL");
         assert_eq!((url.dialect.map(|d| d.1), url.framing), (Some(Dialect::B), Some(Framing::Length)));
