@@ -5,8 +5,8 @@
 //! Invariants
 //! - deterministic: the same build makes the same bytes;
 //! - prototypes and shapes stand in their roots before any builtin module installs itself.
-use crate::cx::{Cx, Res, Value};
 use crate::array;
+use crate::cx::{Cx, Res, Value};
 use crate::function;
 use crate::kinds::{INTERNAL, ROOTS, SYMBOL, WELL_KNOWN, WRAPPER};
 use crate::object::{self, Desc};

@@ -136,7 +136,9 @@ fn not_exportable(cx: &mut Cx, m: Mem, v: Value, method: &str) -> Res<Option<Str
             harden::harden(cx, m, v)?;
             Ok(None)
         }
-        pass::Style::Promise => Ok(Some(format!("{method}: a promise has no name of its own: await it and export what it becomes"))),
+        pass::Style::Promise => {
+            Ok(Some(format!("{method}: a promise has no name of its own: await it and export what it becomes")))
+        }
         pass::Style::Refused(why) => Ok(Some(format!("{method}: {why} does not pass by reference"))),
         _ => Ok(Some(format!(
             "{method}: data does not pass by reference: export a function, an object with a method, or one marked with Far"

@@ -218,7 +218,9 @@ mod tests {
 
     #[test]
     fn nonsense_ends_the_handshake() {
-        for bytes in [vec![0u8; 400], b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0, 32], [&[0u8, 32][..], &[7; 32], &[9; 200]].concat()] {
+        for bytes in
+            [vec![0u8; 400], b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0, 32], [&[0u8, 32][..], &[7; 32], &[9; 200]].concat()]
+        {
             let (a, b) = pair();
             let other = std::thread::spawn(move || greet(&b, &B, None).map(|g| g.1));
             a.write_all(&bytes).expect("written");

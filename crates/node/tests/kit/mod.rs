@@ -113,9 +113,10 @@ fn new_host(i: usize, store: Arc<dyn Store>) -> Host {
 
 impl World {
     pub fn new(hosts: usize) -> World {
-        let all = (0..hosts).map(|i| new_host(i, Arc::new(store::MemStore::new(store::Opening { identity: [i as u8; 32], random: [0; 32] })))).collect();
-        let mut w =
-            World { hosts: all, links: BTreeMap::new(), wires: BTreeMap::new(), next: 1, chunks: 0, away: Vec::new() };
+        let all = (0..hosts)
+            .map(|i| new_host(i, Arc::new(store::MemStore::new(store::Opening { identity: [i as u8; 32], random: [0; 32] }))))
+            .collect();
+        let mut w = World { hosts: all, links: BTreeMap::new(), wires: BTreeMap::new(), next: 1, chunks: 0, away: Vec::new() };
         (0..hosts).for_each(|i| w.online(i));
         w
     }
@@ -205,8 +206,7 @@ impl World {
         for (end, dialled) in [(a, Some(session)), (b, None)] {
             let here = self.hosts[end.0].here.clone();
             let seed = [end.1.0 as u8 ^ 0x55; 32];
-            let opened =
-                Opened { conn: end.1, dialled, here, authenticated: None, dialect: None, framing: None, seed };
+            let opened = Opened { conn: end.1, dialled, here, authenticated: None, dialect: None, framing: None, seed };
             self.step(end.0, Event::Peer(In::Opened(opened)));
         }
     }
@@ -243,9 +243,8 @@ impl World {
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         for _ in 0..1_000_000 {
             let arriving = self.arriving();
-            let turns: Vec<(usize, usize)> = (0..self.hosts.len())
-                .flat_map(|i| (0..self.hosts[i].turns.len()).map(move |t| (i, t)))
-                .collect();
+            let turns: Vec<(usize, usize)> =
+                (0..self.hosts.len()).flat_map(|i| (0..self.hosts[i].turns.len()).map(move |t| (i, t))).collect();
             let n = arriving.len() + turns.len();
             if n == 0 {
                 return;
