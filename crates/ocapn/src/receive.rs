@@ -25,6 +25,7 @@ pub(crate) struct Answer {
 impl Captp {
     pub(crate) fn message(&mut self, s: &mut Session, mut r: Reader<'_>, home: &mut dyn Home) -> Result<(), Abort> {
         s.traffic.messages_in += 1;
+        let first = s.ops.len();
         let (label, n) = r.record()?;
         match (label, n) {
             ("op:deliver-only", 2) => {
@@ -41,9 +42,7 @@ impl Captp {
             (label, n) => return Err(Abort::new(format!("the operation {} with {n} fields is not known", shown(label)))),
         }
         r.end()?;
-        for r in std::mem::take(&mut s.for_now) {
-            s.release(r);
-        }
+        s.message_over(first);
         if r.is_empty() { Ok(()) } else { Err(Fault::Unexpected.into()) }
     }
 

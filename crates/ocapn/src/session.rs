@@ -15,7 +15,7 @@ use crate::give::Early;
 use crate::keys::{Hash, Keys};
 use crate::{ConnId, Dialect, Framing, Peer, framing};
 use passable::syrup::Writer;
-use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, VatId};
+use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, Resolution, VatId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Answers that a peer may leave unreleased.
@@ -193,6 +193,8 @@ pub(crate) struct Session {
     pub handoffs: BTreeSet<u64>,
     /// Gifts that the peer has deposited and nobody has withdrawn, and withdrawals of its that wait.
     pub gifts: usize,
+    /// Objects that the message that is being read has brought.
+    pub unnamed: Vec<u64>,
     /// Held until the message that is being read has been carried out.
     pub for_now: Vec<Ref>,
     /// Promises that were settled before the peer said hello.
@@ -233,6 +235,7 @@ impl Session {
             handoffs_below: 0,
             handoffs: BTreeSet::new(),
             gifts: 0,
+            unnamed: Vec::new(),
             for_now: Vec::new(),
             early: Early::new(),
             traffic: Traffic::default(),
@@ -422,6 +425,7 @@ impl Session {
         import.n = Some(n);
         if !import.promise {
             self.objects.insert(n, Object::Import(position));
+            self.unnamed.push(n);
         }
         Some((n, true))
     }
@@ -433,6 +437,31 @@ impl Session {
                 self.objects.remove(&n);
             }
             self.look_at_import(position);
+        }
+    }
+
+    /// A message is over that made the ops from `first` on: what it brought and no op names, the node will never tell of.
+    pub fn message_over(&mut self, first: usize) {
+        for r in std::mem::take(&mut self.for_now) {
+            self.release(r);
+        }
+        let mut unnamed = std::mem::take(&mut self.unnamed);
+        if unnamed.is_empty() {
+            return;
+        }
+        let vat = self.vat;
+        for op in self.ops.get(first..).unwrap_or(&[]) {
+            let data = match op {
+                Op::Send(m) => &m.body,
+                Op::Resolve { to: Resolution::Fulfilled(d) | Resolution::Rejected(d), .. } => d,
+                _ => continue,
+            };
+            unnamed.retain(|n| !data.slots.contains(&Ref::Object(ObjectId { vat, n: *n })));
+        }
+        for n in unnamed {
+            if let Some(Object::Import(position)) = self.objects.get(&n) {
+                self.unnumber(*position);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! One machine against bytes made by hand.
+use super::lines::World;
 use super::value::V;
-use super::world::{Does, World};
+use super::world::Does;
 use crate::keys::{self, Keys};
 use crate::{ConnId, In, Peer};
 use passable::syrup::Writer;
