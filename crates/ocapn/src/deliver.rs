@@ -165,7 +165,7 @@ impl Captp {
         let mut w = Writer::new();
         let mut given = Given::default();
         // some know no message without an answer, some no answer that nobody wants
-        let only = m.answer.is_none() && !s.dialect().has_deliver_only();
+        let only = m.answer.is_none() && s.folded() == Some(true);
         w.record("op:deliver");
         write_place(&mut w, place);
         w.list();
@@ -274,7 +274,7 @@ impl Live {
 
 /// A part of what an object or a promise of the peer is, or becomes.
 fn write_get(s: &mut Session, place: Place, key: Item<'_>, answer: Option<PromiseId>) -> Result<(), Data> {
-    if s.dialect().has_deliver_only() {
+    if !s.dialect().is_folded() {
         return Err(Data::error("TypeError", "the host of the object knows no reading of properties, only messages"));
     }
     let mut w = Writer::new();

@@ -81,9 +81,9 @@ pub enum Framing {
 }
 
 impl Dialect {
-    /// It has `op:deliver-only`, and no `op:deliver` without an answer.
-    fn has_deliver_only(self) -> bool {
-        matches!(self, Dialect::A | Dialect::Goblins)
+    /// `op:deliver-only` was folded into `op:deliver`; `op:get` and its kin are there.
+    fn is_folded(self) -> bool {
+        matches!(self, Dialect::B | Dialect::C)
     }
     /// It writes no minus zero.
     fn lacks_minus_zero(self) -> bool {

@@ -197,6 +197,7 @@ impl Captp {
                 slots.into_iter().for_each(|r| s.release(r));
                 return Ok(());
             }
+            Why::Nothing => return Ok(()),
             Why::Message(None) => {
                 s.gc_answers.insert(question);
                 self.unwanted(s, rejected, &value);
@@ -334,7 +335,7 @@ fn read_answer(s: &mut Session, r: &mut Reader<'_>) -> Result<Answer, Abort> {
     };
     let resolver = read_resolver(s, r)?;
     if resolver.is_none() {
-        s.evidence(Dialect::B);
+        s.evidence_folded();
     }
     Ok(Answer { position, resolver })
 }

@@ -73,6 +73,8 @@ pub(crate) enum Object {
 /// Why the peer was asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Why {
+    /// Only since a message must have a resolver.
+    Nothing,
     /// A message; its answer settles the promise.
     Message(Option<PromiseId>),
     /// What has this promise of the peer become?
@@ -141,6 +143,9 @@ pub(crate) struct Live {
     pub peer_id: Hash,
     pub id: Hash,
     pub dialect: Dialect,
+    /// The peer knows no `op:deliver-only`: it was folded into `op:deliver`, before the other changes. None: not known, and what both
+    /// kinds of peers know is written, `op:deliver` with a resolver.
+    pub folded: Option<bool>,
     /// The dialect is not to be guessed any more.
     pub settled: bool,
     pub framing: Framing,
@@ -510,13 +515,23 @@ impl Session {
 
     /// The head of a message to which no answer is wanted; its arguments follow.
     pub fn begin_deliver_only(&self, w: &mut Writer, to: Place) {
-        w.record(if self.dialect().has_deliver_only() { "op:deliver-only" } else { "op:deliver" });
+        w.record(if self.folded() == Some(false) { "op:deliver-only" } else { "op:deliver" });
         write_place(w, to);
     }
     pub fn end_deliver_only(&mut self, mut w: Writer) {
-        if !self.dialect().has_deliver_only() {
-            w.boolean(false);
-            w.boolean(false);
+        match self.folded() {
+            Some(false) => {}
+            Some(true) => {
+                w.boolean(false);
+                w.boolean(false);
+            }
+            None => {
+                let question = self.new_question();
+                let resolver = self.new_export(Thing::Resolver(question));
+                self.questions.insert(question, Question { why: Why::Nothing });
+                w.boolean(false);
+                self.write_import(&mut w, resolver, false);
+            }
         }
         w.end();
         self.write(w);
@@ -546,16 +561,29 @@ impl Session {
         self.live.as_ref().map_or(Dialect::A, |l| l.dialect)
     }
 
+    pub fn folded(&self) -> Option<bool> {
+        self.live.as_ref().and_then(|l| l.folded)
+    }
+
     /// The peer did what only this dialect has.
     pub fn evidence(&mut self, dialect: Dialect) {
         if let Some(live) = &mut self.live
             && !live.settled
         {
             live.settled = true;
-            let near = matches!((live.dialect, dialect), (Dialect::C, Dialect::B));
-            if !near {
+            if (live.dialect, dialect) != (Dialect::C, Dialect::B) {
                 live.dialect = dialect;
             }
+            live.folded = Some(live.dialect.is_folded());
+        }
+    }
+
+    /// The peer wrote an `op:deliver` to which it wants no answer. That came before the other changes of dialect B.
+    pub fn evidence_folded(&mut self) {
+        if let Some(live) = &mut self.live
+            && !live.settled
+        {
+            live.folded = Some(true);
         }
     }
 

@@ -196,6 +196,48 @@ fn a_promise_is_resolved_once() {
     assert!(heard(&mut w).contains("resolved twice"));
 }
 
+/// What is written before it is known what the peer knows, and after.
+#[test]
+fn the_peer_is_written_to_as_it_writes() {
+    let fetch = |n: u32| format!("<10'op:deliver<11'desc:export0+>[5'fetch4:echo]f<18'desc:import-object{n}+>>");
+    let mut w = world();
+    let c = conn(&mut w, &hello(&Keys::new(&[8; 32]), "1.0", b""));
+    say(&mut w, c, fetch(0).as_bytes());
+    let text = heard(&mut w);
+    let value = "[7'fulfill<18'desc:import-object1+>]";
+    assert!(
+        text.contains(&format!("<10'op:deliver<11'desc:export0+>{value}f<18'desc:import-object2+>><12'op:gc-export[0+][1+]>")),
+        "{text}"
+    );
+    for (says, told, given_back) in [
+        (
+            "<10'op:deliver<11'desc:export1+>[]ff>",
+            "<10'op:deliver<11'desc:export3+>[7'fulfill<18'desc:import-object1+>]ff>",
+            "<12'op:gc-export[3+][1+]>",
+        ),
+        (
+            "<15'op:deliver-only<11'desc:export1+>[]>",
+            "<15'op:deliver-only<11'desc:export3+>[7'fulfill<18'desc:import-object1+>]>",
+            "<12'op:gc-export[3+]",
+        ),
+        (
+            "<13'op:gc-exports[1+][1+]>",
+            "<10'op:deliver<11'desc:export3+>[7'fulfill<18'desc:import-object3+>]ff>",
+            "<13'op:gc-exports[3+]",
+        ),
+    ] {
+        let mut w = world();
+        let c = conn(&mut w, &hello(&Keys::new(&[8; 32]), "1.0", b""));
+        say(&mut w, c, fetch(0).as_bytes());
+        let _ = heard(&mut w);
+        say(&mut w, c, says.as_bytes());
+        let _ = heard(&mut w);
+        say(&mut w, c, fetch(3).as_bytes());
+        let text = heard(&mut w);
+        assert!(text.contains(told) && text.contains(given_back), "{says}: {text}");
+    }
+}
+
 /// Any bytes, and good messages with wrong bytes in them: the session goes on or ends, and the next one works.
 #[test]
 fn any_bytes() {
