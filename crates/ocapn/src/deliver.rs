@@ -8,10 +8,9 @@
 //! - a message that cannot be told to the peer rejects its answer, and nothing of it is written.
 use crate::give::{Given, Refused};
 use crate::receive::GET;
-use crate::session::{
-    Live, MAX_QUESTIONS, MAX_WAITING, Object, Place, Question, Resolver, Session, Thing, Waiting, Why, write_place,
-};
+use crate::session::{Live, MAX_QUESTIONS, MAX_WAITING, Object, Place, Question, Resolver, Session, Thing, Waiting, Why};
 use crate::walk::Walk;
+use crate::write::write_place;
 use crate::{BOOTSTRAP, Captp, Dialect};
 use passable::syrup::Writer;
 use passable::{Data, Delivery, Item, Message, Op, PromiseId, Ref, Resolution, Target, What};

@@ -4,8 +4,9 @@
 //! - what cannot be told to a peer is refused with the path to it, and nothing has happened then: exports and their counts are put
 //!   back, no gift is deposited;
 //! - the writing is canonical, and bounded by `MAX_MESSAGE_BYTES`.
-use crate::session::{Object, Place, Session, Thing, write_place};
+use crate::session::{Object, Place, Session, Thing};
 use crate::walk::{Part, Unfit, Walk};
+use crate::write::write_place;
 use crate::{Captp, MAX_MESSAGE_BYTES, Sturdyref, keys};
 use passable::syrup::{Writer, integer};
 use passable::{Data, Item, ObjectId, PromiseId, Ref, Text, VatId};

@@ -27,6 +27,7 @@ mod receive;
 mod session;
 mod take;
 mod walk;
+mod write;
 
 pub use conn::MAX_DIALLING;
 use handoff::{Gift, GiftKey, Withdrawal};

@@ -177,22 +177,22 @@ fn a_promise_is_resolved_once() {
     say(&mut w, c, b"<10'op:deliver<11'desc:export0+>[5'fetch5:greet]f<18'desc:import-object0+>>");
     say(&mut w, c, b"<15'op:deliver-only<11'desc:export1+>[<18'desc:import-object1+>]>");
     let text = heard(&mut w);
-    // the greeting: answer 1, resolver 2
-    assert!(text.contains("<10'op:deliver<11'desc:export1+>[5\"Hello]1+<18'desc:import-object2+>>"), "{text}");
+    // the greeting: answer 2, resolver 3 (the answer to fetch took one, for want of a better known form)
+    assert!(text.contains("<10'op:deliver<11'desc:export1+>[5\"Hello]2+<18'desc:import-object3+>>"), "{text}");
     for (args, why) in [("[7'fulfill]", "1 arguments"), ("[3'odd1+]", "neither"), ("[]", "neither")] {
         let mut w2 = world();
         let c = conn(&mut w2, &hello(&Keys::new(&[8; 32]), "1.0", b""));
         say(&mut w2, c, b"<10'op:deliver<11'desc:export0+>[5'fetch5:greet]f<18'desc:import-object0+>>");
         say(&mut w2, c, b"<15'op:deliver-only<11'desc:export1+>[<18'desc:import-object1+>]>");
         let _ = heard(&mut w2);
-        say(&mut w2, c, format!("<15'op:deliver-only<11'desc:export2+>{args}>").as_bytes());
+        say(&mut w2, c, format!("<15'op:deliver-only<11'desc:export3+>{args}>").as_bytes());
         let text = heard(&mut w2);
         assert!(text.contains("op:abort") && text.contains(why), "{text}");
     }
-    say(&mut w, c, b"<15'op:deliver-only<11'desc:export2+>[7'fulfill4\"Good]>");
+    say(&mut w, c, b"<15'op:deliver-only<11'desc:export3+>[7'fulfill4\"Good]>");
     let text = heard(&mut w);
-    assert!(text.contains("<12'op:gc-answer[1+]>") || text.contains("13'op:gc-answers"), "{text}");
-    say(&mut w, c, b"<15'op:deliver-only<11'desc:export2+>[7'fulfill4\"Good]>");
+    assert!(text.contains("<12'op:gc-answer[2+]>"), "{text}");
+    say(&mut w, c, b"<15'op:deliver-only<11'desc:export3+>[7'fulfill4\"Good]>");
     assert!(heard(&mut w).contains("resolved twice"));
 }
 
