@@ -63,7 +63,9 @@ impl Captp {
 
     fn notified(&mut self, s: &mut Session, p: PromiseId, rejected: bool, value: &Data) {
         s.settled(p, rejected, value);
-        for resolver in s.listeners.remove(&p).unwrap_or_default() {
+        let resolvers = s.listeners.remove(&p).unwrap_or_default();
+        s.listening -= resolvers.len();
+        for resolver in resolvers {
             self.tell(s, resolver, rejected, value);
         }
     }
@@ -97,7 +99,7 @@ impl Captp {
     }
 
     fn write_resolution(&mut self, s: &mut Session, position: u64, rejected: bool, value: &Data) -> Result<(), Refused> {
-        let mut w = Writer::new();
+        let mut w = s.writer();
         let mut given = Given::default();
         s.begin_deliver_only(&mut w, Place::Export(position));
         w.list();
@@ -161,7 +163,7 @@ impl Captp {
             return write_get(s, place, key, m.answer);
         }
         let n = walk.r.count().map_err(malformed)?;
-        let mut w = Writer::new();
+        let mut w = s.writer();
         let mut given = Given::default();
         // some know no message without an answer, some no answer that nobody wants
         let only = m.answer.is_none() && s.folded() == Some(true);

@@ -4,7 +4,7 @@
 //! - what cannot be told to a peer is refused with the path to it, and nothing has happened then: exports and their counts are put
 //!   back, no gift is deposited;
 //! - the writing is canonical, and bounded by `MAX_MESSAGE_BYTES`.
-use crate::session::{Object, Place, Session, Thing};
+use crate::session::{MAX_EXPORTS, Object, Place, Session, Thing};
 use crate::walk::{Part, Unfit, Walk};
 use crate::write::write_place;
 use crate::{Captp, MAX_MESSAGE_BYTES, Sturdyref, keys};
@@ -80,6 +80,9 @@ impl Captp {
     ) -> Result<(), Unfit> {
         if w.len() > MAX_MESSAGE_BYTES {
             return Err(Unfit("the message is too long"));
+        }
+        if s.exports.len() >= MAX_EXPORTS {
+            return Err(Unfit("limit: exports of a session"));
         }
         match walk.part()? {
             Part::Atom(item) => atom(w, item, s.dialect().lacks_minus_zero())?,

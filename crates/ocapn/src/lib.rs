@@ -38,7 +38,7 @@ use passable::syrup::Fault;
 use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};
 pub use peer::{BadLocator, MAX_SWISS_BYTES, Peer, Sturdyref};
 use session::{BOOTSTRAP, Session};
-pub use session::{MAX_ANSWERS, MAX_IMPORTS, MAX_QUESTIONS, MAX_WAITING, Traffic};
+pub use session::{MAX_ANSWERS, MAX_EXPORTS, MAX_IMPORTS, MAX_LISTENERS, MAX_QUESTIONS, MAX_WAITING, Traffic};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub use walk::MAX_DEPTH;
 

@@ -5,7 +5,7 @@
 //! Invariants
 //! - a message that is malformed, names what is not there, or uses a position twice aborts the session; what came before stands;
 //! - a message to what is here is a send of the session; its answer is a promise that the node settles.
-use crate::session::{MAX_ANSWERS, Object, Place, Resolver, Session, Thing, Why};
+use crate::session::{MAX_ANSWERS, MAX_LISTENERS, Object, Place, Resolver, Session, Thing, Why};
 use crate::take::shown;
 use crate::{Abort, Captp, Dialect, Home};
 use passable::syrup::{Fault, Reader, Token};
@@ -244,6 +244,7 @@ impl Session {
     }
 
     fn listen_for(&mut self, p: PromiseId, resolver: Resolver) {
+        self.listening += 1;
         let all = self.listeners.entry(p).or_default();
         all.push(resolver);
         if all.len() == 1 {
@@ -355,6 +356,9 @@ fn read_resolver(s: &mut Session, r: &mut Reader<'_>) -> Result<Option<Resolver>
     if r.peek()? == Token::Boolean(false) {
         r.token()?;
         return Ok(None);
+    }
+    if s.listening >= MAX_LISTENERS {
+        return Err(Abort::new("limit: resolvers that wait".to_owned()));
     }
     let (label, n) = r.record()?;
     let position = if n == 1 { r.natural()? } else { return Err(Fault::Unexpected.into()) };

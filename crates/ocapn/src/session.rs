@@ -25,6 +25,10 @@ pub const MAX_IMPORTS: usize = 1_000_000;
 pub const MAX_QUESTIONS: usize = 100_000;
 /// What waits for a peer that has not said hello.
 pub const MAX_WAITING: usize = 100_000;
+/// Objects and promises of this host that a peer knows.
+pub const MAX_EXPORTS: usize = 1_000_000;
+/// Resolvers of a peer that wait for promises of this host.
+pub const MAX_LISTENERS: usize = 100_000;
 /// The position of the object that a session begins with, on both sides.
 pub(crate) const BOOTSTRAP: u64 = 0;
 
@@ -185,6 +189,8 @@ pub(crate) struct Session {
     /// Answers that are promises, by promise.
     pub answer_of: BTreeMap<PromiseId, Vec<u64>>,
     pub listeners: BTreeMap<PromiseId, Vec<Resolver>>,
+    /// All of them.
+    pub listening: usize,
     held: BTreeMap<Ref, u32>,
     pub ops: Vec<Op>,
     pub gc_exports: BTreeMap<u64, u64>,
@@ -230,6 +236,7 @@ impl Session {
             answers: BTreeMap::new(),
             answer_of: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            listening: 0,
             held: BTreeMap::new(),
             ops: Vec::new(),
             gc_exports: BTreeMap::new(),

@@ -75,6 +75,11 @@ impl Session {
         self.traffic.bytes_out += (live.out.len() - before) as u64;
     }
 
+    /// For a message with values in it.
+    pub fn writer(&self) -> Writer {
+        if self.dialect() == Dialect::B { Writer::in_text_order() } else { Writer::new() }
+    }
+
     pub fn dialect(&self) -> Dialect {
         self.live.as_ref().map_or(Dialect::A, |l| l.dialect)
     }
