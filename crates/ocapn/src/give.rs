@@ -215,7 +215,7 @@ fn write_gift(s: &Session, other: &Session, position: u64, w: &mut Writer, given
     let (Some(here), Some(there)) = (&s.live, &other.live) else { return };
     let before = given.gifts.iter().filter(|g| g.0 == other.vat).count() as u64;
     let id = there.keys.gift_id(other.next_gift + before);
-    let mut give = Writer::new();
+    let mut give = s.writer();
     give.record("desc:handoff-give");
     give.raw(&keys::public_record(&here.peer_key));
     other.peer.write(&mut give);
