@@ -15,6 +15,8 @@
 //! UNITS      vat | index                        hash of a code unit of the vat
 //! ATTEMPTS   vat                                number of a delivery, how often it was begun after an unclean stop
 //! ERRORS     vat                                turn and text of the last error that nobody handled
+//! STURDYREFS keyed hash of a swissnum           the object, a number, whether the swissnum was chosen
+//! IMPORTS    promise: vat | n                   the URI of a sturdyref that is being imported
 //! ```
 //! Numbers in keys are big-endian, so that rows of one vat are together and in order. The heap of vat `v` is space `v`: its
 //! image as bytes exclusive-or the base's (so that what equals the base is zero, and takes no room).
@@ -35,6 +37,8 @@ pub const CODE: u8 = 10;
 pub const UNITS: u8 = 11;
 pub const ATTEMPTS: u8 = 12;
 pub const ERRORS: u8 = 13;
+pub const STURDYREFS: u8 = 16;
+pub const IMPORTS: u8 = 17;
 
 /// Names in META.
 pub const META_NODE: &[u8] = b"node";
@@ -43,6 +47,8 @@ pub const META_BASE: &[u8] = b"base";
 pub const META_CLEAN: &[u8] = b"clean";
 pub const META_EXIT: &[u8] = b"exit";
 pub const META_INCARNATION: &[u8] = b"incarnation";
+/// The secret that swissnums are hashed with, and counters.
+pub const META_NET: &[u8] = b"net";
 /// What keeps the store besides a program: `repl`.
 pub const META_KIND: &[u8] = b"kind";
 

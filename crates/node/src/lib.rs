@@ -20,12 +20,15 @@ mod causes;
 mod done;
 mod durable;
 mod garbage;
+mod names;
 mod operate;
+mod peers;
 mod refs;
 mod route;
 mod tracing;
 
 pub use causes::{Cause, TurnRecord};
+pub use names::{MAX_STURDYREFS, Sturdy};
 use passable::{Data, Delivery, Limits, Line, Place, PromiseId, Ref, Trace, TurnId, TurnOutcome, VatId, What};
 pub use refs::IdMap;
 use refs::{Export, Promise};
@@ -46,6 +49,27 @@ pub enum Event {
         program: u64,
         powers: Data,
         limits: Limits,
+        /// Sturdyrefs of what it is to have from its start: promises 1, 2, … of the host, named in `powers`.
+        imports: Vec<String>,
+    },
+    /// The host is on the network: before its program begins or goes on. `secret` is drawn at each start, and that of the first is kept.
+    Online {
+        /// Where it is reached.
+        here: Vec<ocapn::Peer>,
+        secret: [u8; 32],
+        /// Programs may choose swissnums.
+        may_choose: bool,
+    },
+    /// What happens on connections.
+    Peer(ocapn::In),
+    /// The swissnum that an `Effect::DrawSwissnum` asked for, in the same step.
+    Swissnum {
+        answer: PromiseId,
+        swiss: [u8; 32],
+    },
+    /// The operator revokes a sturdyref.
+    Revoke {
+        number: u64,
     },
     /// The turn that was asked for is over; with the delivery as it was given.
     TurnDone {
@@ -133,6 +157,16 @@ pub enum Effect {
     Random {
         bytes: u32,
         answer: PromiseId,
+    },
+    /// A secret of 32 bytes is to be drawn.
+    DrawSwissnum {
+        answer: PromiseId,
+    },
+    /// Something for the network: `Write`, `Close`, `Dial`, `Established` or `Note`.
+    Peer(ocapn::Out),
+    /// The program's root has these sturdyrefs, one for each place where the host is reached.
+    Root {
+        uris: Vec<String>,
     },
     /// Nobody waits for the answer any longer.
     Cancel {
@@ -260,6 +294,8 @@ struct Vat {
     /// The program it runs; none: a text.
     program: Option<u64>,
     name: String,
+    /// A session with a peer.
+    session: bool,
 }
 
 /// See the head.
@@ -287,6 +323,10 @@ pub struct Node {
     next_waiting: u64,
     /// Who waits for the answers of the operator's calls.
     replies: IdMap<PromiseId, u64>,
+    peers: peers::Peers,
+    /// Messages that waited on promises and go on: of one promise after another, the last first.
+    onward: Vec<(PromiseId, std::vec::IntoIter<(VatId, Queued)>)>,
+    sending_on: bool,
     out: Vec<Effect>,
 }
 
@@ -309,6 +349,9 @@ impl Node {
             told: tracing::Told::new(config.trace),
             next_waiting: 1,
             replies: IdMap::default(),
+            peers: peers::Peers::default(),
+            onward: Vec::new(),
+            sending_on: false,
             out: Vec::new(),
         }
     }
@@ -317,7 +360,14 @@ impl Node {
     pub fn step(&mut self, event: Event, out: &mut Vec<Effect>) {
         std::mem::swap(&mut self.out, out);
         match event {
-            Event::Start { program, powers, limits } => self.start(program, powers, limits),
+            Event::Start { program, powers, limits, imports } => {
+                self.first_imports(imports);
+                self.start(program, powers, limits);
+            }
+            Event::Online { here, secret, may_choose } => self.online(here, secret, may_choose),
+            Event::Peer(what) => self.captp(what),
+            Event::Swissnum { answer, swiss } => self.swissnum(answer, swiss),
+            Event::Revoke { number } => self.revoke(number),
             Event::TurnDone { vat, delivery, outcome } => self.turn_done(vat, delivery, outcome),
             Event::VatFailed { vat, why } => self.vat_failed(vat, &why),
             Event::Answer { promise, rejected, value } => self.power_answer(promise, rejected, value),
@@ -327,10 +377,16 @@ impl Node {
             Event::Call { vat, body, reply } => self.call(vat, body, reply),
             Event::Park { vat, delivery } => self.park(vat, delivery),
             Event::NotRun { vat, delivery, why } => self.not_run(vat, delivery, why),
+            // a session has no turns that could wait
+            Event::Pause { vat } if self.is_session(vat) => {}
             Event::Pause { vat } => {
                 self.stop(vat);
             }
             Event::Unpause { vat } => self.unpause(vat),
+            Event::Kill { vat } if self.is_session(vat) => {
+                let why = "the session was ended by the operator".to_owned();
+                self.captp(ocapn::In::End { session: vat, why });
+            }
             Event::Kill { vat } => self.end_vat(vat, "the vat was ended by the operator"),
             Event::Limit { vat, limits } => {
                 self.dirty.vat(vat);
@@ -339,17 +395,23 @@ impl Node {
                 }
             }
         }
+        self.serve_sessions();
         std::mem::swap(&mut self.out, out);
     }
 
-    /// Nothing waits, nothing runs, and no power owes an answer that somebody waits for.
+    /// Nothing waits, nothing runs, and no power and no peer owes an answer that somebody waits for.
     pub fn is_done(&self) -> bool {
-        self.pending == 0 && self.open_requests == 0
+        self.pending == 0 && self.open_requests == 0 && !self.awaits_peers()
     }
 
     /// Nothing waits and nothing runs.
     pub fn is_quiet(&self) -> bool {
         self.pending == 0
+    }
+
+    /// Deliveries that wait or are in flight.
+    pub fn backlog(&self) -> u64 {
+        self.pending
     }
 
     /// Living vats.
@@ -462,8 +524,15 @@ impl Node {
         self.enqueue(vat, What::Start { program, powers, answer }, host);
     }
 
-    /// A new vat, with an empty inbox.
+    /// A new vat that runs JavaScript.
     fn make_vat(&mut self, program: Option<u64>, name: String, limits: Limits) -> VatId {
+        let vat = self.new_vat(program, name, limits, false);
+        self.out.push(Effect::MakeVat { vat, limits });
+        vat
+    }
+
+    /// A new vat, with an empty inbox.
+    fn new_vat(&mut self, program: Option<u64>, name: String, limits: Limits, session: bool) -> VatId {
         let vat = VatId(self.vats.len() as u32);
         self.dirty.vat(vat);
         self.vats.push(Some(Box::new(Vat {
@@ -480,9 +549,9 @@ impl Node {
             limits,
             program,
             name,
+            session,
         })));
         self.told.made(self.causes.running(), vat, self.name(vat).to_owned());
-        self.out.push(Effect::MakeVat { vat, limits });
         vat
     }
 
@@ -505,7 +574,7 @@ impl Node {
 
     /// Begins the next turn of a vat, if there is one to begin.
     fn schedule(&mut self, vat: VatId) {
-        if !self.config.manual {
+        if !self.config.manual || self.is_session(vat) {
             self.run_at(vat, 0);
         }
     }
@@ -518,6 +587,7 @@ impl Node {
         let Some(queued) = (if index == 0 { v.inbox.pop_front() } else { v.inbox.remove(index) }) else { return };
         v.inbox_bytes -= queued.bytes;
         v.turns += 1;
+        let session = v.session;
         let (mut dropped, retired) = (Vec::new(), std::mem::take(&mut v.retired));
         for n in std::mem::take(&mut v.loose) {
             if let Some(e) = v.exports.get(&n)
@@ -549,6 +619,10 @@ impl Node {
         self.dirty.vat(vat);
         dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
         let delivery = Delivery { what: queued.what, dropped, retired };
-        self.out.push(Effect::RunTurn { vat, delivery });
+        if session {
+            self.for_session(vat, delivery);
+        } else {
+            self.out.push(Effect::RunTurn { vat, delivery });
+        }
     }
 }
