@@ -91,7 +91,8 @@ impl Node {
             match r {
                 Ref::Power(_) => {}
                 Ref::Object(o) => {
-                    if self.search.objects.entry(o.vat).or_default().insert(o.n) && self.vat_ref(o.vat).is_some_and(|v| !v.cannot_be_asked())
+                    if self.search.objects.entry(o.vat).or_default().insert(o.n)
+                        && self.vat_ref(o.vat).is_some_and(|v| !v.cannot_be_asked())
                     {
                         self.search.ask.insert(o.vat);
                     }

@@ -189,12 +189,15 @@ impl Node {
             return refuse("RangeError", "limit: sturdyrefs of a host");
         }
         match r {
-            Ref::Object(o) if self.is_session(o.vat) => {
-                refuse("TypeError", "net.export: the object lives on another host: ask it for its sturdyref, or export a forwarder")
-            }
+            Ref::Object(o) if self.is_session(o.vat) => refuse(
+                "TypeError",
+                "net.export: the object lives on another host: ask it for its sturdyref, or export a forwarder",
+            ),
             Ref::Object(o) => Ok(o),
             Ref::Promise(_) => refuse("TypeError", "net.export: a promise has no name of its own: await it"),
-            Ref::Power(_) => refuse("TypeError", "net.export: a power of this host cannot be exported: export an object that uses it"),
+            Ref::Power(_) => {
+                refuse("TypeError", "net.export: a power of this host cannot be exported: export an object that uses it")
+            }
         }
     }
 
