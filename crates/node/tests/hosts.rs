@@ -115,8 +115,8 @@ impl Vat {
         let n = r.count().expect("arguments");
         let mut numbers = Vec::new();
         for _ in 0..n {
-            if let Ok(Item::Integer(i)) = r.item() {
-                numbers.push(i as u64);
+            if let Ok(Item::BigInt { limbs, .. }) = r.item() {
+                numbers.push(limbs.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)));
             }
         }
         self.arrived(&numbers);
