@@ -278,15 +278,19 @@ fn write_get(s: &mut Session, place: Place, key: Item<'_>, answer: Option<Promis
     if !s.dialect().is_folded() {
         return Err(Data::error("TypeError", "the host of the object knows no reading of properties, only messages"));
     }
+    let name = method_name(key).ok_or_else(|| Data::error("TypeError", "such a property cannot be read from another host"))?;
     let mut w = Writer::new();
-    let label = if matches!(key, Item::Integer(i) if i >= 0) { "op:index" } else { "op:get" };
-    w.record(label);
-    write_place(&mut w, place);
-    match key {
-        Item::Integer(i) if i >= 0 => w.natural(i as u64),
-        key => w.string(
-            &method_name(key).ok_or_else(|| Data::error("TypeError", "such a property cannot be read from another host"))?,
-        ),
+    match index(&name) {
+        Some(i) => {
+            w.record("op:index");
+            write_place(&mut w, place);
+            w.natural(i);
+        }
+        None => {
+            w.record("op:get");
+            write_place(&mut w, place);
+            w.string(&name);
+        }
     }
     let question = s.new_question();
     w.natural(question);
@@ -296,6 +300,12 @@ fn write_get(s: &mut Session, place: Place, key: Item<'_>, answer: Option<Promis
     // the operation has no resolver of its own
     s.listen_for_question(Place::Answer(question), question);
     Ok(())
+}
+
+/// A key that may be one of an array: programs do not tell `x[0]` from `x['0']`.
+fn index(name: &str) -> Option<u64> {
+    let canonical = name == "0" || !name.starts_with('0');
+    if canonical && name.len() <= 9 && name.bytes().all(|b| b.is_ascii_digit()) { name.parse().ok() } else { None }
 }
 
 /// A key as a peer knows it.

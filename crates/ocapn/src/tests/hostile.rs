@@ -4,6 +4,7 @@ use super::value::V;
 use super::world::Does;
 use crate::keys::{self, Keys};
 use crate::{ConnId, In, Peer};
+use passable::Ref;
 use passable::syrup::Writer;
 
 fn hello(keys: &Keys, version: &str, sign: &[u8]) -> Vec<u8> {
@@ -235,6 +236,26 @@ fn the_peer_is_written_to_as_it_writes() {
         say(&mut w, c, fetch(3).as_bytes());
         let text = heard(&mut w);
         assert!(text.contains(told) && text.contains(given_back), "{says}: {text}");
+    }
+}
+
+/// `x[0]` and `x['0']` are one to a program.
+#[test]
+fn parts_are_asked_for_by_index_or_by_name() {
+    for (key, wire) in [
+        ("0", "<8'op:index<11'desc:answer1+>0+2+>"),
+        ("12", "<8'op:index<11'desc:answer1+>12+2+>"),
+        ("01", "<6'op:get<11'desc:answer1+>2\"012+>"),
+        ("name", "<6'op:get<11'desc:answer1+>4\"name2+>"),
+    ] {
+        let mut w = world();
+        w.dialect = Some(crate::Dialect::B);
+        let c = conn(&mut w, &hello(&Keys::new(&[8; 32]), "1.0", b""));
+        let p = w.hosts[0].import("ocapn://mallory.test/s/YWJj");
+        w.hosts[0].get(Ref::Promise(p), key);
+        let text = heard(&mut w);
+        assert!(text.contains(wire) && text.contains("<9'op:listen<11'desc:answer2+>"), "{text}");
+        assert!(!w.hosts[0].closed.contains(&c));
     }
 }
 
