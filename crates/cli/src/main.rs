@@ -61,7 +61,7 @@ Examples:
   drses serve --state shop shop.js &
   drses vat call --state shop shop.js order tea
   kill %1                               turns in hand are finished; the same command goes on
-  drses serve --state shop --listen tcp-testing-only://127.0.0.1:22045 shop.js
+  drses serve --state shop --listen noise://0.0.0.0:22045 shop.js
                                         other hosts reach it by the sturdyref that is printed")]
     Serve(operate::Serve),
     /// Look at the vats of a state, call them, stop them

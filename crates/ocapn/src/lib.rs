@@ -32,7 +32,7 @@ mod write;
 pub use conn::MAX_DIALLING;
 use handoff::{Gift, GiftKey, Withdrawal};
 pub use handoff::{MAX_GIFTS, MAX_HANDOFF_GAPS};
-pub use host::designator;
+pub use host::{designator, designator_of, is_signed, key_of, public_key, sign};
 use keys::Hash;
 use passable::syrup::Fault;
 use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};

@@ -235,6 +235,41 @@ fn what_is_not_encrypted_stays_on_this_machine() {
 }
 
 #[test]
+fn hosts_talk_by_noise_and_by_unix_sockets() {
+    for listen in ["noise://127.0.0.1:0", "unix:book.sock"] {
+        let f = files();
+        let args = ["serve", "--state", "st", "--listen", listen, "book.js"];
+        let (host, uri) = served(&f, &args);
+        assert_eq!(guest(&f, &uri, "Ada"), (Some(0), "number 1\nAda\n".into(), String::new()), "{listen}");
+        if listen.starts_with("unix") {
+            let mode = std::fs::metadata(f.path().join("book.sock")).expect("a socket").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            // a socket that a killed host left behind is no hindrance
+            host.kill9();
+            let (host, again) = served(&f, &args);
+            assert_eq!(again, uri);
+            assert_eq!(guest(&f, &uri, "Bob").1, "number 2\nAda Bob\n");
+            assert_eq!(host.term().0, Some(0));
+            assert!(!f.path().join("book.sock").exists());
+        } else {
+            // another host does not pass for this one
+            let (_other, theirs) = served(&f, &["serve", "--state", "other", "--listen", listen, "book.js"]);
+            let place = uri.split_once('?').expect("hints").1;
+            let false_uri = format!("{}?{place}", theirs.split_once('?').expect("hints").0);
+            let (code, _, err) = guest(&f, &false_uri, "Eve");
+            assert!(code == Some(1) && err.contains("another host answers there"), "{err}");
+            let no_key = uri.replacen("ocapn://", "ocapn://x", 1);
+            assert_eq!(guest(&f, &no_key, "Eve").0, Some(1));
+            // and what is no handshake is cut off
+            let mut s = TcpStream::connect(("127.0.0.1", port(&uri))).expect("connected");
+            let _ = s.write_all(b"<16'op:start-session>");
+            assert!(is_cut_off(&s));
+            assert_eq!(guest(&f, &uri, "Bob").1, "number 2\nAda Bob\n");
+        }
+    }
+}
+
+#[test]
 fn a_port_in_use_is_told() {
     let f = files();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -4,11 +4,12 @@
 //! - what is sent leaves in its order, whole messages together;
 //! - a peer that takes no bytes for `WRITE_PATIENCE`, or has `MAX_WAITING_BYTES` waiting, is cut off;
 //! - a connection is closed after what was sent has left; the peer is given `CLOSE_PATIENCE` to close its side.
+use super::noise::{Channel, Sealer, Unsealer};
+use super::socket::Socket;
 use ocapn::ConnId;
 use passable::VatId;
 use std::collections::VecDeque;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -43,7 +44,9 @@ pub(crate) struct Conn {
     pub id: ConnId,
     pub dialled: bool,
     pub address: String,
-    stream: TcpStream,
+    stream: Socket,
+    /// None: bytes go as they are.
+    channel: Option<Channel>,
     out: Mutex<Outbox>,
     changed: Condvar,
     established: AtomicBool,
@@ -56,15 +59,15 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub fn new(id: ConnId, stream: TcpStream, dialled: bool) -> std::io::Result<Conn> {
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(WRITE_PATIENCE))?;
-        let address = stream.peer_addr()?.to_string();
+    pub fn new(id: ConnId, stream: Socket, channel: Option<Channel>, dialled: bool) -> std::io::Result<Conn> {
+        stream.prepare(WRITE_PATIENCE)?;
+        let address = stream.address()?;
         Ok(Conn {
             id,
             dialled,
             address,
             stream,
+            channel,
             out: Mutex::default(),
             changed: Condvar::new(),
             established: AtomicBool::new(false),
@@ -78,16 +81,16 @@ impl Conn {
 
     /// Reads until the end; why it ended. `first` is called before the first bytes are told; `told` returns false to end.
     pub fn read(&self, first: impl FnOnce(), told: impl Fn(Vec<u8>) -> bool) -> String {
-        let mut buffer = vec![0; READ_BYTES];
+        let (mut buffer, mut unsealer) = (vec![0; READ_BYTES], Unsealer::default());
         let mut first = Some(first);
         let why = loop {
             // looked at before it is taken, so that at each moment somebody sees that it is there
-            match self.stream.peek(&mut [0]) {
-                Ok(_) => self.busy.store(true, Ordering::SeqCst),
+            match self.stream.wait() {
+                Ok(()) => self.busy.store(true, Ordering::SeqCst),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(e) => break e.to_string(),
             }
-            let n = match (&self.stream).read(&mut buffer) {
+            let n = match self.stream.read(&mut buffer) {
                 Ok(0) => break "the peer closed the connection".to_owned(),
                 Ok(n) => n,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
@@ -105,8 +108,14 @@ impl Conn {
             if let Some(f) = first.take() {
                 f();
             }
-            if !told(buffer[..n].to_vec()) {
-                break "the host ends".to_owned();
+            let bytes = match &self.channel {
+                Some(channel) => unsealer.unseal(channel, &buffer[..n]),
+                None => Ok(buffer[..n].to_vec()),
+            };
+            match bytes {
+                Err(why) => break why,
+                Ok(bytes) if !bytes.is_empty() && !told(bytes) => break "the host ends".to_owned(),
+                Ok(_) => {}
             }
             self.busy.store(false, Ordering::SeqCst);
         };
@@ -118,13 +127,12 @@ impl Conn {
 
     /// Bytes of it wait to be heard, or its end.
     pub fn has_something_to_say(&self) -> bool {
-        use rustix::net::RecvFlags;
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        rustix::net::recv(&self.stream, &mut [0; 1], flags).is_ok() || self.busy.load(Ordering::SeqCst)
+        self.stream.is_readable() || self.busy.load(Ordering::SeqCst)
     }
 
     /// The life of the writer.
     pub fn write(&self) {
+        let mut sealer = Sealer::default();
         let mut out = super::lock(&self.out);
         loop {
             if out.queue.is_empty() {
@@ -142,8 +150,14 @@ impl Conn {
             out.bytes -= bytes.len();
             out.writing = true;
             drop(out);
-            let written = (&self.stream).write_all(&bytes);
-            self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            let sealed = match &self.channel {
+                Some(channel) => sealer.seal(channel, &bytes),
+                None => Ok(bytes),
+            };
+            let written = sealed.and_then(|bytes| {
+                self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                self.stream.write_all(&bytes).map_err(|e| e.to_string())
+            });
             out = super::lock(&self.out);
             out.writing = false;
             if written.is_err() {
@@ -154,7 +168,7 @@ impl Conn {
         }
         self.changed.notify_all();
         let until = Instant::now() + CLOSE_PATIENCE;
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.stream.shutdown(Shutdown::Write);
         while !out.over {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -193,7 +207,7 @@ impl Conn {
 
     /// At once.
     pub fn cut(&self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
+        self.stream.shutdown(Shutdown::Both);
         super::lock(&self.out).over = true;
         self.changed.notify_all();
     }

@@ -11,13 +11,17 @@
 //! Must never know: what the bytes mean.
 mod conn;
 pub(crate) mod key;
-mod tcp;
-pub(crate) mod url;
+mod noise;
+mod place;
+mod socket;
+mod url;
 
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::pool::Pool;
 use conn::Conn;
+use place::Listener;
+use socket::Socket;
 use node::Event;
 use ocapn::{ConnId, In, Out, Peer};
 use passable::VatId;
@@ -40,6 +44,9 @@ const DIAL_PATIENCE: Duration = Duration::from_secs(5);
 const LAST_WRITES: Duration = Duration::from_secs(2);
 /// Deliveries that wait for vats before peers are read no further.
 const MAX_BACKLOG: u64 = 100_000;
+/// Notes about peers that are shown in `NOTES_PERIOD`.
+const MAX_NOTES: u32 = 50;
+const NOTES_PERIOD: Duration = Duration::from_secs(10);
 /// Stack of a thread of a connection.
 const STACK_BYTES: usize = 1 << 20;
 
@@ -62,19 +69,38 @@ struct Conns {
     dials: usize,
 }
 
+/// What is known of a connection when it begins.
+#[derive(Default)]
+struct Form {
+    /// If they are not to be found out.
+    dialect: Option<ocapn::Dialect>,
+    framing: Option<ocapn::Framing>,
+    channel: Option<noise::Channel>,
+    /// The designator of the peer, if the netlayer knows it.
+    authenticated: Option<String>,
+}
+
 /// See the head.
 #[derive(Default)]
 pub(crate) struct Net {
     /// Of the state; empty: there is none.
     folder: PathBuf,
+    key: [u8; 32],
     designator: String,
     here: Vec<Peer>,
-    listeners: Mutex<Vec<tcp::Listener>>,
+    listeners: Mutex<Vec<Listener>>,
     may_choose: bool,
     insecure: bool,
+    /// Unix sockets may be dialled.
+    unix: bool,
+    /// Files of sockets, to be removed at the end.
+    files: Vec<PathBuf>,
+    notes: Mutex<Notes>,
     conns: Mutex<Conns>,
     pool: OnceLock<Weak<Pool>>,
     next: AtomicU64,
+    /// Handshakes under way with peers that came to us.
+    greeting: AtomicUsize,
     refused: AtomicUsize,
 }
 
@@ -113,15 +139,18 @@ impl Net {
             None => key::fresh()?,
         };
         let designator = ocapn::designator(&key);
-        let (mut here, mut listeners) = (Vec::new(), Vec::new());
+        let (mut here, mut listeners, mut files) = (Vec::new(), Vec::new(), Vec::new());
         for text in &options.listen {
-            let listener = tcp::Listener::bind(&url::Url::parse(text)?, &designator, options.insecure)?;
+            let listener = Listener::bind(&url::Url::parse(text)?, &designator, options.insecure)?;
             here.push(listener.here.clone());
+            files.extend(listener.file.clone());
             listeners.push(listener);
         }
         let (may_choose, insecure) = (options.may_choose, options.insecure);
         let folder = folder.unwrap_or(Path::new("")).to_owned();
-        Ok(Arc::new(Net { folder, designator, here, listeners: Mutex::new(listeners), may_choose, insecure, ..Net::default() }))
+        let by_unix = |uri: &str| ocapn::Sturdyref::from_uri(uri).is_ok_and(|s| s.peer.transport == place::UNIX);
+        let unix = !files.is_empty() || options.refs.iter().any(|r| by_unix(&r.1));
+        Ok(Arc::new(Net { folder, key, designator, here, listeners: Mutex::new(listeners), may_choose, insecure, unix, files, ..Net::default() }))
     }
 
     pub fn folder(&self) -> &Path {
@@ -153,7 +182,7 @@ impl Net {
     pub fn start(self: &Arc<Net>) {
         for listener in std::mem::take(&mut *lock(&self.listeners)) {
             let net = self.clone();
-            let accepts = move || listener.accept(|stream, here| net.accepted(stream, here));
+            let accepts = move || listener.accept(|socket| net.accepted(socket, &listener));
             if let Err(e) = thread("accept", accepts) {
                 output::problem(&problem("E-THREAD", format!("cannot start a thread: {e}"), "raise the limit of processes (ulimit -u)"));
             }
@@ -168,7 +197,7 @@ impl Net {
         lock(&self.conns)
     }
 
-    fn accepted(self: &Arc<Net>, stream: std::net::TcpStream, here: &Peer) {
+    fn accepted(self: &Arc<Net>, socket: Socket, at: &Listener) {
         {
             let conns = self.lock();
             if conns.all.len() >= MAX_CONNECTIONS {
@@ -182,21 +211,45 @@ impl Net {
                 oldest.cut();
             }
         }
-        self.open(stream, None, here.clone());
+        let form = Form { dialect: at.dialect, framing: at.framing, ..Form::default() };
+        let here = at.here.clone();
+        if here.transport != place::NOISE {
+            return self.open(socket, None, here, form);
+        }
+        if self.greeting.fetch_add(1, Ordering::Relaxed) >= MAX_UNKNOWN {
+            self.greeting.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let net = self.clone();
+        let greets = move || {
+            let greeted = noise::greet(&socket, &net.key, None);
+            net.greeting.fetch_sub(1, Ordering::Relaxed);
+            match greeted {
+                Ok((channel, key)) => {
+                    let authenticated = Some(ocapn::designator_of(&key));
+                    net.open(socket, None, here, Form { channel: Some(channel), authenticated, ..form });
+                }
+                Err(why) => lock(&net.notes).tell(&format!("a connection came to nothing: {why}")),
+            }
+        };
+        if thread("greet", greets).is_err() {
+            self.greeting.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// A connection begins.
-    fn open(self: &Arc<Net>, stream: std::net::TcpStream, dialled: Option<VatId>, here: Peer) {
+    fn open(self: &Arc<Net>, socket: Socket, dialled: Option<VatId>, here: Peer, form: Form) {
         let Some(pool) = self.pool() else { return };
         let id = ConnId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
+        let Form { dialect, framing, channel, authenticated } = form;
         let begun = || -> Result<(), Problem> {
             let no_thread = |e: std::io::Error| problem("E-THREAD", format!("cannot start a thread: {e}"), "ulimit -u");
             let seed = key::fresh()?;
-            let conn = Arc::new(Conn::new(id, stream, dialled.is_some()).map_err(no_thread)?);
+            let conn = Arc::new(Conn::new(id, socket, channel, dialled.is_some()).map_err(no_thread)?);
             self.lock().all.insert(id, conn.clone());
             let writes = conn.clone();
             thread("write", move || writes.write()).map_err(no_thread)?;
-            let opened = ocapn::Opened { conn: id, dialled, here, authenticated: None, dialect: None, framing: None, seed };
+            let opened = ocapn::Opened { conn: id, dialled, here, authenticated, dialect, framing, seed };
             self.tell_node(&pool, In::Opened(opened));
             let (net, reads) = (self.clone(), conn);
             thread("read", move || net.read(&reads)).map_err(no_thread)
@@ -271,7 +324,7 @@ impl Net {
                 }
             }
             Out::Dial { session, peer } => self.dial(session, peer),
-            Out::Note { text, .. } => eprintln!("note: {}", output::safe(&text)),
+            Out::Note { text, .. } => lock(&self.notes).tell(&text),
             // these are the node's own
             Out::Hold { .. } | Out::Ops { .. } | Out::Settle { .. } | Out::EndSession { .. } | Out::Established { .. } => {}
         }
@@ -289,14 +342,14 @@ impl Net {
             let connected = if full {
                 Err("too many connections are being made: try again later".to_owned())
             } else {
-                let connected = tcp::connect(&peer, net.insecure, DIAL_PATIENCE);
+                let connected = net.connect(&peer);
                 net.lock().dials -= 1;
                 connected
             };
             match (connected, net.pool()) {
-                (Ok(stream), _) => {
+                (Ok((socket, form)), _) => {
                     let here = net.here_for(&peer.transport);
-                    net.open(stream, Some(session), here);
+                    net.open(socket, Some(session), here, form);
                 }
                 (Err(why), Some(pool)) => net.tell_node(&pool, In::DialFailed { session, why }),
                 (Err(_), None) => {}
@@ -305,6 +358,18 @@ impl Net {
         if let Err(e) = thread("dial", dials) {
             output::problem(&problem("E-THREAD", format!("cannot start a thread: {e}"), "raise the limit of processes (ulimit -u)"));
         }
+    }
+
+    fn connect(&self, peer: &Peer) -> Result<(Socket, Form), String> {
+        let key = match peer.transport.as_str() {
+            place::NOISE => Some(ocapn::key_of(&peer.designator).ok_or("the designator is no key of a host")?),
+            _ => None,
+        };
+        let socket = place::connect(peer, self.insecure, self.unix, DIAL_PATIENCE)?;
+        let Some(key) = key else { return Ok((socket, Form::default())) };
+        let (channel, _) = noise::greet(&socket, &self.key, Some(key))?;
+        let authenticated = Some(peer.designator.clone());
+        Ok((socket, Form { channel: Some(channel), authenticated, ..Form::default() }))
     }
 
     /// What a peer that is dialled is told of where this host is.
@@ -326,6 +391,9 @@ impl Net {
             c.wait_until_written(until);
             c.cut();
         }
+        for file in &self.files {
+            let _ = std::fs::remove_file(file);
+        }
     }
 
     /// Connections, for operators.
@@ -345,6 +413,32 @@ impl Net {
             })
         };
         self.lock().all.values().map(of).collect()
+    }
+}
+
+/// Notes for the operator: peers cannot flood him.
+#[derive(Default)]
+struct Notes {
+    since: Option<Instant>,
+    told: u32,
+    kept_back: u64,
+}
+
+impl Notes {
+    fn tell(&mut self, text: &str) {
+        let fresh = self.since.is_none_or(|s| s.elapsed() >= NOTES_PERIOD);
+        if fresh {
+            if self.kept_back > 0 {
+                eprintln!("note: {} more notes about peers were not shown", self.kept_back);
+            }
+            *self = Notes { since: Some(Instant::now()), told: 0, kept_back: 0 };
+        }
+        if self.told < MAX_NOTES {
+            self.told += 1;
+            eprintln!("note: {}", output::safe(text));
+        } else {
+            self.kept_back += 1;
+        }
     }
 }
 
