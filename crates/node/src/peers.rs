@@ -54,6 +54,11 @@ impl Node {
         self.peers.sessions.iter().copied()
     }
 
+    /// What the machine of sessions knows of them, those included whose peers have not answered.
+    pub fn session_tables(&self) -> Vec<ocapn::SessionInfo> {
+        self.peers.captp.as_ref().map_or_else(Vec::new, |c| c.sessions().collect())
+    }
+
     /// A session that a store remembers.
     pub(crate) fn restored_session(&mut self, vat: VatId) {
         self.peers.sessions.insert(vat);

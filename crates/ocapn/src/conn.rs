@@ -199,9 +199,10 @@ impl Captp {
         };
         let id = keys::session_id(&c.keys.id, &peer_id);
         let settled = c.open.dialect.is_some() || hello.goblins;
+        let folded = (settled || framing == Framing::Length).then_some(dialect.is_folded());
         let (outgoing, out) = (c.open.dialled.is_some(), std::mem::take(&mut c.out));
         let (keys, peer_key) = (c.keys.clone(), hello.key);
-        s.live = Some(Live { conn, keys, outgoing, peer_key, peer_id, id, dialect, settled, framing, out });
+        s.live = Some(Live { conn, keys, outgoing, peer_key, peer_id, id, dialect, folded, settled, framing, out });
         c.live = true;
         c.session = Some(vat);
         self.live.insert(id, vat);

@@ -8,10 +8,9 @@
 //! - a message that cannot be told to the peer rejects its answer, and nothing of it is written.
 use crate::give::{Given, Refused};
 use crate::receive::GET;
-use crate::session::{
-    Live, MAX_QUESTIONS, MAX_WAITING, Object, Place, Question, Resolver, Session, Thing, Waiting, Why, write_place,
-};
+use crate::session::{Live, MAX_QUESTIONS, MAX_WAITING, Object, Place, Question, Resolver, Session, Thing, Waiting, Why};
 use crate::walk::Walk;
+use crate::write::write_place;
 use crate::{BOOTSTRAP, Captp, Dialect};
 use passable::syrup::Writer;
 use passable::{Data, Delivery, Item, Message, Op, PromiseId, Ref, Resolution, Target, What};
@@ -64,7 +63,9 @@ impl Captp {
 
     fn notified(&mut self, s: &mut Session, p: PromiseId, rejected: bool, value: &Data) {
         s.settled(p, rejected, value);
-        for resolver in s.listeners.remove(&p).unwrap_or_default() {
+        let resolvers = s.listeners.remove(&p).unwrap_or_default();
+        s.listening -= resolvers.len();
+        for resolver in resolvers {
             self.tell(s, resolver, rejected, value);
         }
     }
@@ -98,7 +99,7 @@ impl Captp {
     }
 
     fn write_resolution(&mut self, s: &mut Session, position: u64, rejected: bool, value: &Data) -> Result<(), Refused> {
-        let mut w = Writer::new();
+        let mut w = s.writer();
         let mut given = Given::default();
         s.begin_deliver_only(&mut w, Place::Export(position));
         w.list();
@@ -162,10 +163,10 @@ impl Captp {
             return write_get(s, place, key, m.answer);
         }
         let n = walk.r.count().map_err(malformed)?;
-        let mut w = Writer::new();
+        let mut w = s.writer();
         let mut given = Given::default();
         // some know no message without an answer, some no answer that nobody wants
-        let only = m.answer.is_none() && !s.dialect().has_deliver_only();
+        let only = m.answer.is_none() && s.folded() == Some(true);
         w.record("op:deliver");
         write_place(&mut w, place);
         w.list();
@@ -274,18 +275,22 @@ impl Live {
 
 /// A part of what an object or a promise of the peer is, or becomes.
 fn write_get(s: &mut Session, place: Place, key: Item<'_>, answer: Option<PromiseId>) -> Result<(), Data> {
-    if s.dialect().has_deliver_only() {
+    if !s.dialect().is_folded() {
         return Err(Data::error("TypeError", "the host of the object knows no reading of properties, only messages"));
     }
+    let name = method_name(key).ok_or_else(|| Data::error("TypeError", "such a property cannot be read from another host"))?;
     let mut w = Writer::new();
-    let label = if matches!(key, Item::Integer(i) if i >= 0) { "op:index" } else { "op:get" };
-    w.record(label);
-    write_place(&mut w, place);
-    match key {
-        Item::Integer(i) if i >= 0 => w.natural(i as u64),
-        key => w.string(
-            &method_name(key).ok_or_else(|| Data::error("TypeError", "such a property cannot be read from another host"))?,
-        ),
+    match index(&name) {
+        Some(i) => {
+            w.record("op:index");
+            write_place(&mut w, place);
+            w.natural(i);
+        }
+        None => {
+            w.record("op:get");
+            write_place(&mut w, place);
+            w.string(&name);
+        }
     }
     let question = s.new_question();
     w.natural(question);
@@ -295,6 +300,12 @@ fn write_get(s: &mut Session, place: Place, key: Item<'_>, answer: Option<Promis
     // the operation has no resolver of its own
     s.listen_for_question(Place::Answer(question), question);
     Ok(())
+}
+
+/// A key that may be one of an array: programs do not tell `x[0]` from `x['0']`.
+fn index(name: &str) -> Option<u64> {
+    let canonical = name == "0" || !name.starts_with('0');
+    if canonical && name.len() <= 9 && name.bytes().all(|b| b.is_ascii_digit()) { name.parse().ok() } else { None }
 }
 
 /// A key as a peer knows it.

@@ -4,8 +4,9 @@
 //! - what cannot be told to a peer is refused with the path to it, and nothing has happened then: exports and their counts are put
 //!   back, no gift is deposited;
 //! - the writing is canonical, and bounded by `MAX_MESSAGE_BYTES`.
-use crate::session::{Object, Place, Session, Thing, write_place};
+use crate::session::{MAX_EXPORTS, Object, Place, Session, Thing};
 use crate::walk::{Part, Unfit, Walk};
+use crate::write::write_place;
 use crate::{Captp, MAX_MESSAGE_BYTES, Sturdyref, keys};
 use passable::syrup::{Writer, integer};
 use passable::{Data, Item, ObjectId, PromiseId, Ref, Text, VatId};
@@ -79,6 +80,9 @@ impl Captp {
     ) -> Result<(), Unfit> {
         if w.len() > MAX_MESSAGE_BYTES {
             return Err(Unfit("the message is too long"));
+        }
+        if s.exports.len() >= MAX_EXPORTS {
+            return Err(Unfit("limit: exports of a session"));
         }
         match walk.part()? {
             Part::Atom(item) => atom(w, item, s.dialect().lacks_minus_zero())?,
@@ -211,7 +215,7 @@ fn write_gift(s: &Session, other: &Session, position: u64, w: &mut Writer, given
     let (Some(here), Some(there)) = (&s.live, &other.live) else { return };
     let before = given.gifts.iter().filter(|g| g.0 == other.vat).count() as u64;
     let id = there.keys.gift_id(other.next_gift + before);
-    let mut give = Writer::new();
+    let mut give = s.writer();
     give.record("desc:handoff-give");
     give.raw(&keys::public_record(&here.peer_key));
     other.peer.write(&mut give);

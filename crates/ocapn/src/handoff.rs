@@ -14,7 +14,8 @@ use crate::deliver::bootstrap;
 use crate::keys::{self, Hash};
 use crate::peer::MAX_SWISS_BYTES;
 use crate::receive::Answer;
-use crate::session::{Session, Waiting, Withdraw, write_place};
+use crate::session::{MAX_WAITING, Session, Waiting, Withdraw};
+use crate::write::write_place;
 use crate::{Abort, Captp, Home, Out, Peer, Sturdyref};
 use passable::syrup::{Fault, Reader, Token, Writer};
 use passable::{Data, Op, PromiseId, Ref, Resolution, VatId};
@@ -85,6 +86,10 @@ fn gift_id(r: &mut Reader<'_>) -> Result<Vec<u8>, Fault> {
         Token::Bytes(_) | Token::Integer { .. } => Ok(r.raw()?.to_vec()),
         _ => Err(Fault::Unexpected),
     }
+}
+
+fn too_much_waits() -> Data {
+    Data::error("RangeError", "limit: messages waiting for a host that has not answered")
 }
 
 fn refusal(name: &str, why: &str) -> (bool, Data) {
@@ -280,6 +285,10 @@ impl Captp {
             return Ok(promise);
         }
         let Some(mut other) = self.sessions.remove(&vat) else { return Err(Fault::Unexpected.into()) };
+        if other.waiting.len() >= MAX_WAITING {
+            self.sessions.insert(vat, other);
+            return Ok(self.own_promise(s, Resolution::Rejected(too_much_waits())));
+        }
         let promise = other.new_promise();
         let withdraw = Withdraw { give: give.to_vec(), keys, promise };
         self.out.push(Out::Hold { session: s.vat, what: Ref::Promise(promise) });
@@ -356,6 +365,9 @@ impl Captp {
             Err(why) => return self.out.push(Out::Settle { promise: answer, to: Resolution::Rejected(why) }),
         };
         let Some(s) = self.sessions.get_mut(&vat) else { return };
+        if s.waiting.len() >= MAX_WAITING {
+            return self.out.push(Out::Settle { promise: answer, to: Resolution::Rejected(too_much_waits()) });
+        }
         let promise = s.new_promise();
         self.out.push(Out::Settle { promise: answer, to: Resolution::Forwarded(promise) });
         if s.live.is_some() {

@@ -27,6 +27,7 @@ mod receive;
 mod session;
 mod take;
 mod walk;
+mod write;
 
 pub use conn::MAX_DIALLING;
 use handoff::{Gift, GiftKey, Withdrawal};
@@ -37,7 +38,7 @@ use passable::syrup::Fault;
 use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};
 pub use peer::{BadLocator, MAX_SWISS_BYTES, Peer, Sturdyref};
 use session::{BOOTSTRAP, Session};
-pub use session::{MAX_ANSWERS, MAX_IMPORTS, MAX_QUESTIONS, MAX_WAITING, Traffic};
+pub use session::{MAX_ANSWERS, MAX_EXPORTS, MAX_IMPORTS, MAX_LISTENERS, MAX_QUESTIONS, MAX_WAITING, Traffic};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub use walk::MAX_DEPTH;
 
@@ -81,9 +82,9 @@ pub enum Framing {
 }
 
 impl Dialect {
-    /// It has `op:deliver-only`, and no `op:deliver` without an answer.
-    fn has_deliver_only(self) -> bool {
-        matches!(self, Dialect::A | Dialect::Goblins)
+    /// `op:deliver-only` was folded into `op:deliver`; `op:get` and its kin are there.
+    fn is_folded(self) -> bool {
+        matches!(self, Dialect::B | Dialect::C)
     }
     /// It writes no minus zero.
     fn lacks_minus_zero(self) -> bool {

@@ -5,7 +5,7 @@
 //! Invariants
 //! - a message that is malformed, names what is not there, or uses a position twice aborts the session; what came before stands;
 //! - a message to what is here is a send of the session; its answer is a promise that the node settles.
-use crate::session::{MAX_ANSWERS, Object, Place, Resolver, Session, Thing, Why};
+use crate::session::{MAX_ANSWERS, MAX_LISTENERS, Object, Place, Resolver, Session, Thing, Why};
 use crate::take::shown;
 use crate::{Abort, Captp, Dialect, Home};
 use passable::syrup::{Fault, Reader, Token};
@@ -25,6 +25,7 @@ pub(crate) struct Answer {
 impl Captp {
     pub(crate) fn message(&mut self, s: &mut Session, mut r: Reader<'_>, home: &mut dyn Home) -> Result<(), Abort> {
         s.traffic.messages_in += 1;
+        let first = s.ops.len();
         let (label, n) = r.record()?;
         match (label, n) {
             ("op:deliver-only", 2) => {
@@ -41,9 +42,7 @@ impl Captp {
             (label, n) => return Err(Abort::new(format!("the operation {} with {n} fields is not known", shown(label)))),
         }
         r.end()?;
-        for r in std::mem::take(&mut s.for_now) {
-            s.release(r);
-        }
+        s.message_over(first);
         if r.is_empty() { Ok(()) } else { Err(Fault::Unexpected.into()) }
     }
 
@@ -198,6 +197,7 @@ impl Captp {
                 slots.into_iter().for_each(|r| s.release(r));
                 return Ok(());
             }
+            Why::Nothing => return Ok(()),
             Why::Message(None) => {
                 s.gc_answers.insert(question);
                 self.unwanted(s, rejected, &value);
@@ -244,6 +244,7 @@ impl Session {
     }
 
     fn listen_for(&mut self, p: PromiseId, resolver: Resolver) {
+        self.listening += 1;
         let all = self.listeners.entry(p).or_default();
         all.push(resolver);
         if all.len() == 1 {
@@ -335,7 +336,7 @@ fn read_answer(s: &mut Session, r: &mut Reader<'_>) -> Result<Answer, Abort> {
     };
     let resolver = read_resolver(s, r)?;
     if resolver.is_none() {
-        s.evidence(Dialect::B);
+        s.evidence_folded();
     }
     Ok(Answer { position, resolver })
 }
@@ -355,6 +356,9 @@ fn read_resolver(s: &mut Session, r: &mut Reader<'_>) -> Result<Option<Resolver>
     if r.peek()? == Token::Boolean(false) {
         r.token()?;
         return Ok(None);
+    }
+    if s.listening >= MAX_LISTENERS {
+        return Err(Abort::new("limit: resolvers that wait".to_owned()));
     }
     let (label, n) = r.record()?;
     let position = if n == 1 { r.natural()? } else { return Err(Fault::Unexpected.into()) };

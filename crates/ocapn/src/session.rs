@@ -13,9 +13,8 @@
 //! - an import without a number here and without a use is given back, with all its receptions.
 use crate::give::Early;
 use crate::keys::{Hash, Keys};
-use crate::{ConnId, Dialect, Framing, Peer, framing};
-use passable::syrup::Writer;
-use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, VatId};
+use crate::{ConnId, Dialect, Framing, Peer};
+use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, Resolution, VatId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Answers that a peer may leave unreleased.
@@ -26,6 +25,10 @@ pub const MAX_IMPORTS: usize = 1_000_000;
 pub const MAX_QUESTIONS: usize = 100_000;
 /// What waits for a peer that has not said hello.
 pub const MAX_WAITING: usize = 100_000;
+/// Objects and promises of this host that a peer knows.
+pub const MAX_EXPORTS: usize = 1_000_000;
+/// Resolvers of a peer that wait for promises of this host.
+pub const MAX_LISTENERS: usize = 100_000;
 /// The position of the object that a session begins with, on both sides.
 pub(crate) const BOOTSTRAP: u64 = 0;
 
@@ -73,6 +76,8 @@ pub(crate) enum Object {
 /// Why the peer was asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Why {
+    /// Only since a message must have a resolver.
+    Nothing,
     /// A message; its answer settles the promise.
     Message(Option<PromiseId>),
     /// What has this promise of the peer become?
@@ -141,6 +146,9 @@ pub(crate) struct Live {
     pub peer_id: Hash,
     pub id: Hash,
     pub dialect: Dialect,
+    /// The peer knows no `op:deliver-only`: it was folded into `op:deliver`, before the other changes. None: not known, and what both
+    /// kinds of peers know is written, `op:deliver` with a resolver.
+    pub folded: Option<bool>,
     /// The dialect is not to be guessed any more.
     pub settled: bool,
     pub framing: Framing,
@@ -181,6 +189,8 @@ pub(crate) struct Session {
     /// Answers that are promises, by promise.
     pub answer_of: BTreeMap<PromiseId, Vec<u64>>,
     pub listeners: BTreeMap<PromiseId, Vec<Resolver>>,
+    /// All of them.
+    pub listening: usize,
     held: BTreeMap<Ref, u32>,
     pub ops: Vec<Op>,
     pub gc_exports: BTreeMap<u64, u64>,
@@ -193,6 +203,8 @@ pub(crate) struct Session {
     pub handoffs: BTreeSet<u64>,
     /// Gifts that the peer has deposited and nobody has withdrawn, and withdrawals of its that wait.
     pub gifts: usize,
+    /// Objects that the message that is being read has brought.
+    pub unnamed: Vec<u64>,
     /// Held until the message that is being read has been carried out.
     pub for_now: Vec<Ref>,
     /// Promises that were settled before the peer said hello.
@@ -224,6 +236,7 @@ impl Session {
             answers: BTreeMap::new(),
             answer_of: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            listening: 0,
             held: BTreeMap::new(),
             ops: Vec::new(),
             gc_exports: BTreeMap::new(),
@@ -233,6 +246,7 @@ impl Session {
             handoffs_below: 0,
             handoffs: BTreeSet::new(),
             gifts: 0,
+            unnamed: Vec::new(),
             for_now: Vec::new(),
             early: Early::new(),
             traffic: Traffic::default(),
@@ -422,6 +436,7 @@ impl Session {
         import.n = Some(n);
         if !import.promise {
             self.objects.insert(n, Object::Import(position));
+            self.unnamed.push(n);
         }
         Some((n, true))
     }
@@ -433,6 +448,31 @@ impl Session {
                 self.objects.remove(&n);
             }
             self.look_at_import(position);
+        }
+    }
+
+    /// A message is over that made the ops from `first` on: what it brought and no op names, the node will never tell of.
+    pub fn message_over(&mut self, first: usize) {
+        for r in std::mem::take(&mut self.for_now) {
+            self.release(r);
+        }
+        let mut unnamed = std::mem::take(&mut self.unnamed);
+        if unnamed.is_empty() {
+            return;
+        }
+        let vat = self.vat;
+        for op in self.ops.get(first..).unwrap_or(&[]) {
+            let data = match op {
+                Op::Send(m) => &m.body,
+                Op::Resolve { to: Resolution::Fulfilled(d) | Resolution::Rejected(d), .. } => d,
+                _ => continue,
+            };
+            unnamed.retain(|n| !data.slots.contains(&Ref::Object(ObjectId { vat, n: *n })));
+        }
+        for n in unnamed {
+            if let Some(Object::Import(position)) = self.objects.get(&n) {
+                self.unnumber(*position);
+            }
         }
     }
 
@@ -458,134 +498,4 @@ impl Session {
             Resolver::Host(r) => self.release(*r),
         }
     }
-
-    /// Asks what a promise of the peer becomes.
-    pub fn listen(&mut self, place: Place, why: Why) {
-        let question = self.new_question();
-        self.questions.insert(question, Question { why });
-        self.listen_for_question(place, question);
-    }
-
-    pub fn listen_for_question(&mut self, place: Place, question: u64) {
-        let resolver = self.new_export(Thing::Resolver(question));
-        let mut w = Writer::new();
-        w.record("op:listen");
-        write_place(&mut w, place);
-        self.write_import(&mut w, resolver, false);
-        if self.dialect() != Dialect::C {
-            w.boolean(false);
-        }
-        w.end();
-        self.write(w);
-    }
-
-    /// The head of a message to which no answer is wanted; its arguments follow.
-    pub fn begin_deliver_only(&self, w: &mut Writer, to: Place) {
-        w.record(if self.dialect().has_deliver_only() { "op:deliver-only" } else { "op:deliver" });
-        write_place(w, to);
-    }
-    pub fn end_deliver_only(&mut self, mut w: Writer) {
-        if !self.dialect().has_deliver_only() {
-            w.boolean(false);
-            w.boolean(false);
-        }
-        w.end();
-        self.write(w);
-    }
-
-    /// An export appears on the wire.
-    pub fn write_import(&mut self, w: &mut Writer, position: u64, promise: bool) {
-        if let Some(e) = self.exports.get_mut(&position) {
-            e.count += 1;
-        }
-        w.record(if promise { "desc:import-promise" } else { "desc:import-object" });
-        w.natural(position);
-        w.end();
-    }
-
-    /// Writes a message.
-    pub fn write(&mut self, message: Writer) {
-        let bytes = message.done();
-        let Some(live) = &mut self.live else { return };
-        let before = live.out.len();
-        framing::frame(&mut live.out, live.framing, &bytes);
-        self.traffic.messages_out += 1;
-        self.traffic.bytes_out += (live.out.len() - before) as u64;
-    }
-
-    pub fn dialect(&self) -> Dialect {
-        self.live.as_ref().map_or(Dialect::A, |l| l.dialect)
-    }
-
-    /// The peer did what only this dialect has.
-    pub fn evidence(&mut self, dialect: Dialect) {
-        if let Some(live) = &mut self.live
-            && !live.settled
-        {
-            live.settled = true;
-            let near = matches!((live.dialect, dialect), (Dialect::C, Dialect::B));
-            if !near {
-                live.dialect = dialect;
-            }
-        }
-    }
-
-    /// Tells the peer what is not held any longer.
-    pub fn write_garbage(&mut self) {
-        let (exports, answers) = (std::mem::take(&mut self.gc_exports), std::mem::take(&mut self.gc_answers));
-        let lists = match self.dialect() {
-            Dialect::Goblins => return self.write_garbage_singly(exports, answers),
-            Dialect::A => ("op:gc-export", "op:gc-answer"),
-            Dialect::B | Dialect::C => ("op:gc-exports", "op:gc-answers"),
-        };
-        if !exports.is_empty() {
-            let mut w = Writer::new();
-            w.record(lists.0);
-            list(&mut w, exports.keys());
-            list(&mut w, exports.values());
-            w.end();
-            self.write(w);
-        }
-        if !answers.is_empty() {
-            let mut w = Writer::new();
-            w.record(lists.1);
-            list(&mut w, answers.iter());
-            w.end();
-            self.write(w);
-        }
-    }
-
-    fn write_garbage_singly(&mut self, exports: BTreeMap<u64, u64>, answers: BTreeSet<u64>) {
-        for (position, count) in exports {
-            let mut w = Writer::new();
-            w.record("op:gc-export");
-            w.natural(position);
-            w.natural(count);
-            w.end();
-            self.write(w);
-        }
-        for position in answers {
-            let mut w = Writer::new();
-            w.record("op:gc-answer");
-            w.natural(position);
-            w.end();
-            self.write(w);
-        }
-    }
-}
-
-pub(crate) fn write_place(w: &mut Writer, place: Place) {
-    let (label, n) = match place {
-        Place::Answer(n) => ("desc:answer", n),
-        Place::Export(n) => ("desc:export", n),
-    };
-    w.record(label);
-    w.natural(n);
-    w.end();
-}
-
-fn list<'a>(w: &mut Writer, numbers: impl Iterator<Item = &'a u64>) {
-    w.list();
-    numbers.for_each(|n| w.natural(*n));
-    w.end();
 }

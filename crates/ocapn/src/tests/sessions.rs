@@ -1,6 +1,7 @@
 //! Two hosts.
+use super::lines::World;
 use super::value::{V, rec, s, sym};
-use super::world::{Does, VAT, World};
+use super::world::{Does, VAT};
 use crate::{Dialect, Framing, In};
 use passable::{Ref, VatId};
 
@@ -170,7 +171,7 @@ fn a_promise_of_ours_is_told_to_the_peer() {
     assert_eq!(w.hosts[0].value(back), Some(Ok(V::Num(5.0))));
     // one that is settled when it is sent
     let settled = V::Settled(false, Box::new(V::List(vec![V::Num(6.0), V::Ref(first)])));
-    let back = w.hosts[0].call(first, None, &[settled.clone()]);
+    let back = w.hosts[0].call(first, None, std::slice::from_ref(&settled));
     w.run();
     assert_eq!(w.hosts[0].value(back), Some(Ok(V::List(vec![V::Num(6.0), V::Ref(first)]))));
     let settled = V::Settled(true, Box::new(s("broken")));

@@ -1,6 +1,7 @@
 //! Three hosts: gifts.
+use super::lines::World;
 use super::value::V;
-use super::world::{Does, World};
+use super::world::Does;
 use crate::{Dialect, Framing};
 use passable::Ref;
 

@@ -1,8 +1,8 @@
-//! Hosts with small nodes of their own, and lines between them.
+//! Hosts with small nodes of their own.
 //!
 //! A host's node is strict where the real one is: a session may name only what it holds, and decides only its own promises.
 use super::value::{V, body, parts};
-use crate::{Captp, ConnId, Dialect, Framing, Home, In, Opened, Out, Peer};
+use crate::{Captp, ConnId, Home, In, Out, Peer};
 use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, Resolution, Target, VatId, What};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -142,6 +142,9 @@ impl Host {
     }
 
     fn deliver(&mut self, session: VatId, delivery: Delivery) {
+        if self.ended.iter().any(|e| e.0 == session) {
+            return;
+        }
         let (a, b, _) = delivery.what.refs();
         let holder = self.holders.entry(session).or_default();
         for r in a.iter().chain(b) {
@@ -308,7 +311,7 @@ impl Host {
                 self.perform(o.n, m);
             }
             Target::Object(o) => {
-                if !self.holders.contains_key(&o.vat) && self.ended.iter().any(|e| e.0 == o.vat) {
+                if self.ended.iter().any(|e| e.0 == o.vat) {
                     if let Some(p) = m.answer {
                         self.resolve(p, Resolution::Rejected(Data::error("Error", "the vat of the target has ended")));
                     }
@@ -377,6 +380,8 @@ impl Host {
                 let root = self.root(q);
                 if let State::Settled(rejected, value) = &self.promises[&root].state {
                     (*rejected, value.clone())
+                } else if root == p {
+                    (true, Data::error("TypeError", "Chaining cycle detected for promise"))
                 } else {
                     let e = self.promises.get_mut(&p).unwrap();
                     e.state = State::Forwarded(root);
@@ -491,127 +496,24 @@ impl Host {
             }
         }
         for (vat, dropped) in dropped {
-            if self.ended.iter().all(|e| e.0 != vat) {
-                self.deliver(vat, Delivery { what: What::Collect, dropped, retired: Vec::new() });
-            }
+            self.deliver(vat, Delivery { what: What::Collect, dropped, retired: Vec::new() });
+        }
+        self.settle_down();
+    }
+    /// Promises that are not settled.
+    pub fn open_promises(&self) -> Vec<PromiseId> {
+        self.promises.keys().copied().filter(|p| self.value(*p).is_none()).collect()
+    }
+    /// Promises that this host's own vat would resolve are rejected.
+    pub fn give_up_pairs(&mut self) {
+        let own = |e: &Prom| e.decider == VAT && matches!(e.state, State::Pending);
+        let all: Vec<PromiseId> = self.promises.iter().filter(|p| own(p.1)).map(|p| *p.0).collect();
+        for p in all {
+            self.resolve(p, Resolution::Rejected(Data::string("given up")));
         }
         self.settle_down();
     }
     pub fn held_by(&self, session: VatId) -> Vec<Ref> {
         self.holders.get(&session).into_iter().flatten().copied().collect()
-    }
-}
-
-/// Two ends of a line.
-type End = (usize, ConnId);
-
-pub struct World {
-    pub hosts: Vec<Host>,
-    lines: BTreeMap<End, End>,
-    next: u64,
-    pub dialect: Option<Dialect>,
-    pub framing: Option<Framing>,
-    /// Bytes of one piece as they arrive.
-    pub piece: usize,
-    /// Messages in each direction, as they were written.
-    pub written: Vec<(usize, Vec<u8>)>,
-    /// Dials are left alone.
-    pub deaf: bool,
-}
-
-impl World {
-    pub fn new(names: &[&str]) -> World {
-        World {
-            hosts: names.iter().map(|n| Host::new(n)).collect(),
-            lines: BTreeMap::new(),
-            next: 1,
-            dialect: None,
-            framing: None,
-            piece: usize::MAX,
-            written: Vec::new(),
-            deaf: false,
-        }
-    }
-
-    pub fn open(&mut self, at: usize, dialled: Option<VatId>) -> ConnId {
-        let conn = ConnId(self.next);
-        self.next += 1;
-        let seed = std::array::from_fn(|i| (self.next as u8).wrapping_mul(31).wrapping_add(i as u8));
-        let here = self.hosts[at].peer.clone();
-        let (dialect, framing) = (self.dialect, self.framing);
-        self.hosts[at].step(In::Opened(Opened { conn, dialled, here, authenticated: None, dialect, framing, seed }));
-        conn
-    }
-
-    /// Carries bytes and dials until all is quiet.
-    pub fn run(&mut self) {
-        loop {
-            let mut moved = false;
-            for i in 0..self.hosts.len() {
-                self.hosts[i].settle_down();
-                if !self.deaf {
-                    for (session, peer) in std::mem::take(&mut self.hosts[i].dials) {
-                        moved = true;
-                        self.dial(i, session, &peer);
-                    }
-                }
-                for (conn, bytes) in std::mem::take(&mut self.hosts[i].wire) {
-                    moved = true;
-                    self.written.push((i, bytes.clone()));
-                    if let Some((j, other)) = self.lines.get(&(i, conn)).copied() {
-                        for piece in bytes.chunks(self.piece.min(bytes.len())) {
-                            self.hosts[j].step(In::Received { conn: other, bytes: piece.to_vec() });
-                        }
-                    }
-                }
-                for conn in std::mem::take(&mut self.hosts[i].closed) {
-                    moved = true;
-                    self.cut(i, conn);
-                }
-            }
-            if !moved {
-                return;
-            }
-        }
-    }
-
-    fn dial(&mut self, from: usize, session: VatId, peer: &Peer) {
-        match self.hosts.iter().position(|h| h.peer.key() == peer.key()) {
-            Some(to) => {
-                let theirs = self.open(to, None);
-                let ours = self.open(from, Some(session));
-                self.lines.insert((from, ours), (to, theirs));
-                self.lines.insert((to, theirs), (from, ours));
-            }
-            None => self.hosts[from].step(In::DialFailed { session, why: "nobody is there".into() }),
-        }
-    }
-
-    /// A line breaks; the other side is told.
-    pub fn cut(&mut self, at: usize, conn: ConnId) {
-        if let Some(other) = self.lines.remove(&(at, conn)) {
-            self.lines.remove(&other);
-            self.hosts[other.0].step(In::Closed { conn: other.1, why: "end of stream".into() });
-        }
-    }
-    pub fn cut_all(&mut self) {
-        let all: Vec<End> = self.lines.keys().copied().collect();
-        for (at, conn) in all {
-            if self.lines.remove(&(at, conn)).is_some() {
-                self.hosts[at].step(In::Closed { conn, why: "cut".into() });
-            }
-        }
-        self.run();
-    }
-    pub fn lines(&self) -> usize {
-        self.lines.len() / 2
-    }
-
-    /// What host `from` gets by a sturdyref of host `to`.
-    pub fn fetch(&mut self, from: usize, to: usize, swiss: &str) -> Ref {
-        let sturdy = crate::Sturdyref { peer: self.hosts[to].peer.clone(), swiss: swiss.as_bytes().to_vec() };
-        let p = self.hosts[from].import(&sturdy.to_uri());
-        self.run();
-        self.hosts[from].reference(p)
     }
 }

@@ -8,12 +8,14 @@
 //!         | [ value* ] | < label value* >         list, record
 //!         | { (key value)* } | # value* $         dict, set; keys and items in the order of their bytes, none twice
 //! ```
+//! Endo orders the keys of records by their texts instead; dicts in that order are read too.
+//!
 //! In: bytes, in any pieces (`Scan`), then the tokens of a whole value (`Reader`). Out: bytes (`Writer`).
 //!
 //! Invariants
 //! - whatever the bytes: `Scan` says a value is whole, or wants more, or names the fault; each byte is looked at a bounded number
 //!   of times, and nothing is kept but a stack as deep as `Limits::depth` and a number for each container;
-//! - what `Scan` has found whole has one encoding, these bytes: so a signature is checked over them as they came.
+//! - what `Scan` has found whole has one encoding but for the order of keys: a signature is checked over the bytes as they came.
 //!
 //! Must never know: what the values mean.
 pub mod integer;

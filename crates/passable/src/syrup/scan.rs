@@ -12,6 +12,15 @@ struct Open {
     n: u32,
     /// The last key of a dict, the last item of a set.
     last: Option<(usize, usize)>,
+    /// The orders that all keys so far are in.
+    orders: Orders,
+}
+
+/// In which orders keys are.
+#[derive(Clone, Copy, Debug)]
+struct Orders {
+    bytes: bool,
+    text: bool,
 }
 
 /// See the head of the module. One for each value; the bytes begin where the value does.
@@ -107,7 +116,14 @@ impl Scan {
             b'{' => b'}',
             _ => b'$',
         };
-        self.open.push(Open { end, start: self.at, index: self.counts.len(), n: 0, last: None });
+        self.open.push(Open {
+            end,
+            start: self.at,
+            index: self.counts.len(),
+            n: 0,
+            last: None,
+            orders: Orders { bytes: true, text: b == b'{' },
+        });
         self.counts.push(0);
         self.at += 1;
         if self.at > self.limits.bytes { Err(Fault::TooLong) } else { Ok(()) }
@@ -130,10 +146,13 @@ impl Scan {
             return Ok(true);
         };
         if open.end == b'$' || open.end == b'}' && open.n.is_multiple_of(2) {
-            if let Some((a, b)) = open.last
-                && bytes[a..b] >= bytes[start..end]
-            {
-                return Err(Fault::Order);
+            if let Some((a, b)) = open.last {
+                let (last, this) = (&bytes[a..b], &bytes[start..end]);
+                open.orders.bytes &= last < this;
+                open.orders.text &= text_before(last, this);
+                if !open.orders.bytes && !open.orders.text {
+                    return Err(Fault::Order);
+                }
             }
             open.last = Some((start, end));
         }
@@ -179,4 +198,18 @@ impl Scan {
             b => Err(Fault::Byte(*b)),
         }
     }
+}
+
+/// The keys are strings, and the first one's text comes before the other's, by UTF-16 units.
+fn text_before(a: &[u8], b: &[u8]) -> bool {
+    match (key_text(a), key_text(b)) {
+        (Some(a), Some(b)) => a.encode_utf16().lt(b.encode_utf16()),
+        _ => false,
+    }
+}
+
+/// The text of an encoded string.
+pub(super) fn key_text(key: &[u8]) -> Option<&str> {
+    let at = key.iter().position(|b| !b.is_ascii_digit())?;
+    if key[at] != b'"' { None } else { std::str::from_utf8(&key[at + 1..]).ok() }
 }

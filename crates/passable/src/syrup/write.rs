@@ -1,5 +1,6 @@
 //! Writes values, canonically: a container's head, its parts, its end.
 use super::NAN_BITS;
+use super::scan::key_text;
 
 #[derive(Debug)]
 enum Open {
@@ -13,15 +14,16 @@ enum Open {
 pub struct Writer {
     out: Vec<u8>,
     open: Vec<Open>,
+    text_order: bool,
 }
 
 impl Writer {
     pub fn new() -> Writer {
         Writer::default()
     }
-    /// Writes after what is there already.
-    pub fn after(out: Vec<u8>) -> Writer {
-        Writer { out, open: Vec::new() }
+    /// With the keys of dicts in the order of their texts (UTF-16 units), as some insist on.
+    pub fn in_text_order() -> Writer {
+        Writer { text_order: true, ..Writer::default() }
     }
     /// The bytes. Containers that were not ended are not whole.
     pub fn done(self) -> Vec<u8> {
@@ -102,11 +104,13 @@ impl Writer {
 
     fn sort(&mut self, entries: &[(usize, usize)]) {
         let key = |i: usize| &self.out[entries[i].0..entries[i].1];
-        if (1..entries.len()).all(|i| key(i - 1) < key(i)) {
+        let text = |i: usize| key_text(key(i)).unwrap_or("").encode_utf16();
+        let compare = |a: usize, b: usize| if self.text_order { text(a).cmp(text(b)) } else { key(a).cmp(key(b)) };
+        if (1..entries.len()).all(|i| compare(i - 1, i).is_lt()) {
             return;
         }
         let mut order: Vec<usize> = (0..entries.len()).collect();
-        order.sort_by(|a, b| key(*a).cmp(key(*b)));
+        order.sort_by(|a, b| compare(*a, *b));
         let first = entries[0].0;
         let mut sorted = Vec::with_capacity(self.out.len() - first);
         for i in order {
