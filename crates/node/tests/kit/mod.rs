@@ -128,7 +128,11 @@ impl World {
     }
 
     pub fn start(&mut self, i: usize, imports: Vec<String>) {
-        self.step(i, Event::Start { program: 0, powers: Data::undefined(), limits: LIMITS, imports });
+        // what the program is given it holds
+        let mut w = passable::Writer::new();
+        w.array(imports.len());
+        (1..=imports.len() as u64).for_each(|n| w.reference(Ref::Promise(promise(passable::HOST, n))));
+        self.step(i, Event::Start { program: 0, powers: w.done(), limits: LIMITS, imports });
     }
 
     /// The host's process dies after all was durable, and begins again. Connections end.
