@@ -48,7 +48,7 @@ impl Node {
             self.disturb();
         }
         self.retain_all(&what);
-        let manual = self.config.manual;
+        let manual = self.config.manual && !self.is_session(to);
         let Some(v) = self.vat_mut(to) else { return };
         let seq = v.next_seq;
         v.next_seq += 1;
@@ -68,7 +68,7 @@ impl Node {
 
     /// Begins the next turn of a vat, if there is one to begin.
     pub(crate) fn schedule(&mut self, vat: VatId) {
-        if !self.config.manual {
+        if !self.config.manual || self.is_session(vat) {
             self.run_at(vat, 0);
         }
     }
@@ -87,6 +87,7 @@ impl Node {
     fn begin(&mut self, vat: VatId, queued: Queued) {
         let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return };
         v.turns += 1;
+        let session = v.session;
         let id = TurnId { vat, turn: v.turns };
         self.causes.begin(id, queued.origin, &queued.what);
         self.told.began(id, &queued.what);
@@ -120,7 +121,11 @@ impl Node {
         self.dirty.vat(vat);
         delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(ObjectId { vat, n: *n }));
         delivery.what = queued.what;
-        self.out.push(Effect::RunTurn { vat, delivery });
+        if session {
+            self.for_session(vat, delivery);
+        } else {
+            self.out.push(Effect::RunTurn { vat, delivery });
+        }
     }
 
     /// A delivery that is over: its memory serves another one.

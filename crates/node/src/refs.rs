@@ -284,6 +284,7 @@ impl Node {
         if v.exports.get(&o.n).is_some_and(Export::is_loose) {
             v.loose.push(o.n);
             self.dirty.vat(o.vat);
+            self.tell_session(o.vat);
         }
     }
 
@@ -299,8 +300,16 @@ impl Node {
             if e.stored {
                 self.dirty.gone(ken::rows::PROMISES, &ken::rows::promise(p));
             }
+            if self.is_session(e.decider)
+                && let Some(v) = self.vat_mut(e.decider)
+            {
+                v.retired.push(Ref::Promise(p));
+                self.dirty.vat(e.decider);
+                self.tell_session(e.decider);
+            }
             match e.state {
                 State::Pending if e.decider == passable::HOST => {
+                    self.import_over(p);
                     self.open_requests = self.open_requests.saturating_sub(1);
                     self.out.push(crate::Effect::Cancel { answer: p });
                 }
@@ -343,11 +352,13 @@ impl Node {
                 }
             }
             Ref::Promise(p) => {
+                let session = self.is_session(vat);
                 if let Some(e) = self.promise_mut(p) {
                     e.holders.remove(vat);
                     e.listeners.remove(vat);
                     let held = e.holders.iter().any(|h| h != passable::HOST);
-                    if !e.handled && !held && e.transit == 0 && e.decider != vat && vat != passable::HOST {
+                    let told = vat != passable::HOST && !session;
+                    if !e.handled && !held && e.transit == 0 && e.decider != vat && told {
                         e.orphan = Some(vat);
                     }
                     self.look_at_promise(p);
