@@ -16,7 +16,6 @@
 //! ATTEMPTS   vat                                number of a delivery, how often it was begun after an unclean stop
 //! ERRORS     vat                                turn and text of the last error that nobody handled
 //! STURDYREFS keyed hash of a swissnum           the object, a number, whether the swissnum was chosen
-//! IMPORTS    promise: vat | n                   the URI of a sturdyref that is being imported
 //! ```
 //! Numbers in keys are big-endian, so that rows of one vat are together and in order. The heap of vat `v` is space `v`: its
 //! image as bytes exclusive-or the base's (so that what equals the base is zero, and takes no room).
@@ -38,7 +37,6 @@ pub const UNITS: u8 = 11;
 pub const ATTEMPTS: u8 = 12;
 pub const ERRORS: u8 = 13;
 pub const STURDYREFS: u8 = 16;
-pub const IMPORTS: u8 = 17;
 
 /// Names in META.
 pub const META_NODE: &[u8] = b"node";
