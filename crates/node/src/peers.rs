@@ -20,7 +20,7 @@ pub(crate) struct Peers {
     /// Absent while it steps.
     captp: Option<Box<Captp>>,
     /// Deliveries that sessions are to take in this step.
-    work: VecDeque<(VatId, Delivery)>,
+    work: VecDeque<(VatId, Box<Delivery>)>,
     /// Sessions that are to be told that something is held no longer.
     news: BTreeSet<VatId>,
     /// Living sessions.
@@ -90,7 +90,7 @@ impl Node {
 
     /// A session's next delivery, to be taken before the step ends. A message to a promise that has been resolved meanwhile goes
     /// where that leads.
-    pub(crate) fn for_session(&mut self, vat: VatId, delivery: Delivery) {
+    pub(crate) fn for_session(&mut self, vat: VatId, delivery: Box<Delivery>) {
         self.peers.work.push_back((vat, delivery));
     }
 
@@ -123,7 +123,7 @@ impl Node {
     }
 
     /// One delivery to a session.
-    fn session_turn(&mut self, vat: VatId, delivery: Delivery) {
+    fn session_turn(&mut self, vat: VatId, delivery: Box<Delivery>) {
         let Some(v) = self.vat_mut(vat) else {
             return self.release_all(&delivery.what);
         };
@@ -138,7 +138,7 @@ impl Node {
         Node::each_ref(&delivery.what, |r| named.push(r));
         match self.resolved_target(&delivery.what) {
             true => {
-                let Delivery { what, dropped, retired } = delivery;
+                let Delivery { what, dropped, retired } = *delivery;
                 self.bring_back(vat, dropped, retired);
                 self.tell_session(vat);
                 if let What::Message(msg) = what
@@ -150,7 +150,7 @@ impl Node {
             }
             false => {
                 self.consumed(vat, &delivery.what);
-                self.captp(In::Deliver { session: vat, delivery });
+                self.captp(In::Deliver { session: vat, delivery: *delivery });
             }
         }
         named.into_iter().for_each(|r| self.release(r));

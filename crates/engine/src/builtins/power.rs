@@ -53,7 +53,7 @@ fn request(cx: &mut Cx, m: Mem, what: i32, args: &[Value]) -> Res {
     let p = promise::new_promise(cx, m)?;
     harden::mark(cx, m, p);
     let list = array::from_slice(cx, m, args)?;
-    send::push_out(cx, m, &[int(send::OUT_POWER), int(what), list, p])?;
+    send::push_out(cx, m, [UNDEF, int(send::OUT_POWER), int(what), list, p])?;
     send::remote(cx, m, p)?;
     Ok(p)
 }

@@ -169,7 +169,7 @@ impl World {
     fn effects(&mut self, i: usize, effects: Vec<Effect>) {
         for e in effects {
             match e {
-                Effect::RunTurn { vat, delivery } => self.hosts[i].turns.push_back((vat, delivery)),
+                Effect::RunTurn { vat, delivery } => self.hosts[i].turns.push_back((vat, *delivery)),
                 Effect::DrawSwissnum { answer } => {
                     self.next += 1;
                     let swiss = [self.next as u8; 32];
@@ -239,7 +239,7 @@ impl World {
         let Some((id, delivery)) = self.hosts[i].turns.remove(at) else { return };
         let ops = vat(i, id, &delivery);
         let outcome = TurnOutcome { ending: passable::Ending::Done, ops, ..TurnOutcome::aborted("", "") };
-        self.step(i, Event::TurnDone { vat: id, delivery, outcome });
+        self.step(i, Event::TurnDone { vat: id, delivery: Box::new(delivery), outcome });
     }
 
     /// Everything happens, in an order that the seed chooses, until nothing is left.
