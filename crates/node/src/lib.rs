@@ -354,8 +354,10 @@ impl Node {
         std::mem::swap(&mut self.out, out);
         match event {
             Event::Start { program, powers, limits, imports } => {
-                self.first_imports(imports);
+                let imports = self.first_imports(imports);
+                // the program's vat is the first, sessions come after it
                 self.start(program, powers, limits);
+                imports.into_iter().for_each(|(uri, answer)| self.import(uri, answer));
             }
             Event::Online { here, secret, may_choose } => self.online(here, secret, may_choose),
             Event::Peer(what) => self.captp(what),

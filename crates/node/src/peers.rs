@@ -181,7 +181,6 @@ impl Node {
             Out::Hold { session, what } => self.hold_for(session, what),
             Out::Ops { session, ops } => self.session_ops(session, ops),
             Out::Settle { promise, to } => {
-                self.import_over(promise);
                 if let Resolution::Forwarded(q) = to {
                     self.know(q);
                 }

@@ -309,7 +309,6 @@ impl Node {
             }
             match e.state {
                 State::Pending if e.decider == passable::HOST => {
-                    self.import_over(p);
                     self.open_requests = self.open_requests.saturating_sub(1);
                     self.out.push(crate::Effect::Cancel { answer: p });
                 }

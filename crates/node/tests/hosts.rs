@@ -119,6 +119,7 @@ impl Vat {
                 numbers.push(limbs.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)));
             }
         }
+        let time = numbers.pop().expect("the time");
         self.arrived(&numbers);
         let Some(p) = m.answer else { return };
         let held: Vec<Ref> = self.held.iter().copied().collect();
@@ -128,7 +129,8 @@ impl Vat {
             1 => Resolution::Rejected(Data::error("Error", "by chance")),
             2 => self.later(p),
             3 | 4 => match random.of(&held) {
-                Some(Ref::Promise(q)) if !self.owed.contains(q) => Resolution::Forwarded(*q),
+                // to an older one alone, or promises could follow each other in a circle across hosts
+                Some(Ref::Promise(q)) if q.vat == VAT && q.n < time && !self.owed.contains(q) => Resolution::Forwarded(*q),
                 _ => Resolution::Fulfilled(Data::undefined()),
             },
             5 => match random.of(&objects) {
@@ -245,8 +247,10 @@ impl Vat {
         let mut w = Writer::new();
         w.byte(2);
         let arguments = random.below(3);
-        w.varint(4 + arguments as u64);
-        numbers.iter().for_each(|n| w.bigint(false, &[*n]));
+        w.varint(5 + arguments as u64);
+        self.next += 1;
+        let time = self.next;
+        numbers.iter().chain([&time]).for_each(|n| w.bigint(false, &[*n]));
         for _ in 0..arguments {
             match (random.below(4), random.of(held)) {
                 (0, _) => {
@@ -301,6 +305,8 @@ struct World {
     ends: BTreeMap<(usize, ConnId), (usize, ConnId)>,
     next: u64,
     random: Random,
+    /// Numbers of vats are times for all.
+    clock: u64,
     framing: Option<ocapn::Framing>,
 }
 
@@ -310,7 +316,7 @@ impl World {
             (0..n).map(|i| Peer { transport: "test".into(), designator: format!("h{i}"), hints: None }).collect();
         let framing = (seed % 2 == 1).then_some(ocapn::Framing::Length);
         let (ends, lines) = (BTreeMap::new(), BTreeMap::new());
-        let mut w = World { hosts: Vec::new(), peers, lines, ends, next: 1, random: Random(seed), framing };
+        let mut w = World { hosts: Vec::new(), peers, lines, ends, next: 1, random: Random(seed), clock: 10, framing };
         for host in 0..n {
             let node = Node::new(Config::default(), Box::new(One));
             let vat = Vat {
@@ -393,7 +399,9 @@ impl World {
     fn run_turn(&mut self, host: usize) {
         let h = &mut self.hosts[host];
         let (vat, delivery) = h.turns.pop_front().expect("a turn");
+        h.vat.next = self.clock;
         let ops = h.vat.turn(&delivery, &mut self.random, &self.peers);
+        self.clock = h.vat.next;
         let outcome = TurnOutcome { ending: Ending::Done, ops, ..TurnOutcome::aborted("", "") };
         self.step(host, Event::TurnDone { vat, delivery: Box::new(delivery), outcome });
     }

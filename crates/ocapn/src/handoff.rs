@@ -321,7 +321,7 @@ impl Captp {
     }
 
     /// A promise of the session that is resolved already, held until the message is over.
-    fn own_promise(&mut self, s: &mut Session, to: Resolution) -> PromiseId {
+    pub(crate) fn own_promise(&mut self, s: &mut Session, to: Resolution) -> PromiseId {
         let promise = s.new_promise();
         self.out.push(Out::Hold { session: s.vat, what: Ref::Promise(promise) });
         s.hold(Ref::Promise(promise));

@@ -5,7 +5,7 @@
 //! Invariants
 //! - a message that is malformed, names what is not there, or uses a position twice aborts the session; what came before stands;
 //! - a message to what is here is a send of the session; its answer is a promise that the node settles.
-use crate::session::{MAX_ANSWERS, MAX_LISTENERS, Object, Place, Resolver, Session, Thing, Why};
+use crate::session::{MAX_ANSWERS, MAX_LISTENERS, Object, Owed, Place, Resolver, Session, Thing, Why};
 use crate::take::shown;
 use crate::{Abort, Captp, Dialect, Home};
 use passable::syrup::{Fault, Reader, Token};
@@ -148,7 +148,10 @@ impl Captp {
                 return Ok(());
             }
             Thing::Settled { rejected, value } => {
-                self.tell(s, resolver, rejected, &value);
+                // told by way of the node: after what was sent on the promise before
+                let to = if rejected { Resolution::Rejected(value) } else { Resolution::Fulfilled(value) };
+                let promise = self.own_promise(s, to);
+                s.listen_for(promise, resolver);
                 return Ok(());
             }
             Thing::Ref(r) => Data::reference(r),
@@ -256,7 +259,14 @@ impl Session {
 
     /// A promise of the peer is resolved.
     fn conclude(&mut self, promise: PromiseId, rejected: bool, value: Data) {
-        match self.owed.remove(&promise).map(|o| o.place) {
+        let owed = self.owed.remove(&promise);
+        // what was sent on it was sent on what it becomes
+        if let (Some(Owed { sent: true, .. }), Some(Ref::Promise(next))) = (&owed, value.as_reference())
+            && let Some(next) = self.owed.get_mut(&next)
+        {
+            next.sent = true;
+        }
+        match owed.map(|o| o.place) {
             Some(Place::Answer(q)) => {
                 self.gc_answers.insert(q);
             }

@@ -84,8 +84,8 @@ pub struct World {
     /// Bytes under way, by the end that they go to.
     pub wires: BTreeMap<(usize, ConnId), VecDeque<Option<Vec<u8>>>>,
     next: u64,
-    /// Chunks of bytes that were delivered.
-    pub chunks: usize,
+    /// All that was written, with the host that wrote it.
+    pub written: Vec<(usize, Vec<u8>)>,
     /// Nobody answers dials to these hosts.
     pub away: Vec<usize>,
 }
@@ -116,7 +116,7 @@ impl World {
         let all = (0..hosts)
             .map(|i| new_host(i, Arc::new(store::MemStore::new(store::Opening { identity: [i as u8; 32], random: [0; 32] }))))
             .collect();
-        let mut w = World { hosts: all, links: BTreeMap::new(), wires: BTreeMap::new(), next: 1, chunks: 0, away: Vec::new() };
+        let mut w = World { hosts: all, links: BTreeMap::new(), wires: BTreeMap::new(), next: 1, written: Vec::new(), away: Vec::new() };
         (0..hosts).for_each(|i| w.online(i));
         w
     }
@@ -187,6 +187,7 @@ impl World {
     fn net(&mut self, i: usize, out: Out) {
         match out {
             Out::Write { conn, bytes } => {
+                self.written.push((i, bytes.clone()));
                 if let Some(other) = self.links.get(&(i, conn)) {
                     self.wires.entry(*other).or_default().push_back(Some(bytes));
                 }
@@ -224,7 +225,6 @@ impl World {
     pub fn arrive(&mut self, end: (usize, ConnId)) {
         let Some(first) = self.wires.get_mut(&end).and_then(VecDeque::pop_front) else { return };
         let conn = end.1;
-        self.chunks += 1;
         match first {
             Some(bytes) => self.step(end.0, Event::Peer(In::Received { conn, bytes })),
             None => {
