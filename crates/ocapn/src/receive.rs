@@ -312,7 +312,8 @@ impl Session {
 fn is_peers(s: &Session, r: Ref) -> bool {
     match r {
         Ref::Object(o) => o.vat == s.vat && matches!(s.objects.get(&o.n), Some(Object::Import(_))),
-        Ref::Promise(p) => s.owed.contains_key(&p),
+        // one of which it is known what it becomes leads there
+        Ref::Promise(p) => s.owed.get(&p).is_some_and(|o| !o.fenced),
         Ref::Power(_) => false,
     }
 }
