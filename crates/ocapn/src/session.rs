@@ -451,17 +451,18 @@ impl Session {
         }
     }
 
-    /// A message is over that made the ops from `first` on: what it brought and no op names, the node will never tell of.
-    pub fn message_over(&mut self, first: usize) {
+    /// A message is over: what it brought and no op names, the node will never tell of.
+    pub fn message_over(&mut self) {
         for r in std::mem::take(&mut self.for_now) {
             self.release(r);
         }
         let mut unnamed = std::mem::take(&mut self.unnamed);
-        if unnamed.is_empty() {
-            return;
-        }
         let vat = self.vat;
-        for op in self.ops.get(first..).unwrap_or(&[]) {
+        // its ops are the last
+        for op in self.ops.iter().rev() {
+            if unnamed.is_empty() {
+                return;
+            }
             let data = match op {
                 Op::Send(m) => &m.body,
                 Op::Resolve { to: Resolution::Fulfilled(d) | Resolution::Rejected(d), .. } => d,
