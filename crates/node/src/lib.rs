@@ -588,26 +588,14 @@ impl Node {
         v.inbox_bytes -= queued.bytes;
         v.turns += 1;
         let session = v.session;
-        let (mut dropped, retired) = (Vec::new(), std::mem::take(&mut v.retired));
-        for n in std::mem::take(&mut v.loose) {
-            if let Some(e) = v.exports.get(&n)
-                && e.is_loose()
-            {
-                let recognised = e.is_recognised();
-                if !recognised
-                    && let Some(e) = v.exports.remove(&n)
-                    && e.stored
-                {
-                    self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
-                }
-                dropped.push((n, recognised));
-            }
-        }
-        let id = TurnId { vat, turn: v.turns };
+        let turn = v.turns;
+        // a session is told when it is handed the delivery: until then what it has asked for may name it again
+        let (dropped, retired) = if session { Default::default() } else { self.take_news(vat) };
+        let id = TurnId { vat, turn };
         self.causes.begin(id, queued.origin, &queued.what);
         self.told.began(id, &queued.what);
         let row = (self.config.durable && !queued.stored).then(|| durable::delivery(&queued));
-        v.current = Some(Current {
+        let current = Current {
             last_chance: queued.last_chance,
             start: done::start_answer(&queued.what),
             seq: queued.seq,
@@ -615,7 +603,10 @@ impl Node {
             row,
             dropped: if self.config.durable { dropped.clone() } else { Vec::new() },
             retired: if self.config.durable { retired.clone() } else { Vec::new() },
-        });
+        };
+        if let Some(v) = self.vat_mut(vat) {
+            v.current = Some(current);
+        }
         self.dirty.vat(vat);
         dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
         let delivery = Delivery { what: queued.what, dropped, retired };
