@@ -234,7 +234,7 @@ impl Session {
     /// Nobody here holds the object.
     fn dropped(&mut self, n: u64, recognised: bool) {
         // while somebody would recognise it, its position must not come to mean another
-        if recognised {
+        if recognised || !self.let_go(n) {
             return;
         }
         match self.objects.get(&n) {
