@@ -138,10 +138,8 @@ impl Node {
         Node::each_ref(&delivery.what, |r| named.push(r));
         match self.resolved_target(&delivery.what) {
             true => {
-                let Delivery { what, dropped, retired } = *delivery;
-                self.bring_back(vat, dropped, retired);
                 self.tell_session(vat);
-                if let What::Message(msg) = what
+                if let What::Message(msg) = delivery.what
                     && let Target::Promise(p) = msg.target
                 {
                     let origin = self.causes.origin(id);
@@ -150,7 +148,10 @@ impl Node {
             }
             false => {
                 self.consumed(vat, &delivery.what);
-                self.captp(In::Deliver { session: vat, delivery: *delivery });
+                let (dropped, retired) = self.take_news(vat);
+                dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
+                let delivery = Delivery { dropped, retired, ..*delivery };
+                self.captp(In::Deliver { session: vat, delivery });
             }
         }
         named.into_iter().for_each(|r| self.release(r));
