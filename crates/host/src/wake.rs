@@ -42,7 +42,8 @@ impl Pool {
             return Ok(v);
         }
         let woken = match stored {
-            Some(s) => journal::wake(s, &self.shared, id, quota).map_err(|e| NotRun::Asleep(e.what))?,
+            Some(s) => journal::wake(s, &self.shared, id, quota)
+                .map_err(|e| NotRun::Asleep(format!("{} ({}: {})", e.what, e.code, e.help)))?,
             None => None,
         };
         let mut v = match woken {
