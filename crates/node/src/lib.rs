@@ -318,8 +318,8 @@ impl Node {
             Event::Quiet => self.quiet(),
             Event::Run { vat, index } => self.run_at(vat, index),
             Event::Call { vat, body, reply } => self.call(vat, body, reply),
-            Event::Park { vat, delivery } => self.park(vat, delivery),
-            Event::NotRun { vat, delivery, why } => self.not_run(vat, delivery, why),
+            Event::Park { vat, delivery } => self.park(vat, *delivery),
+            Event::NotRun { vat, delivery, why } => self.not_run(vat, *delivery, why),
             Event::Pause { vat } => {
                 self.stop(vat);
             }
