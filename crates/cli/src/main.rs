@@ -4,6 +4,7 @@
 //! In: arguments. Out: exit codes: 0 done, 1 an error in sources or programs, 2 wrong usage.
 mod check;
 mod desugar;
+mod net;
 mod operate;
 mod sim;
 
@@ -59,7 +60,9 @@ Examples:
 Examples:
   drses serve --state shop shop.js &
   drses vat call --state shop shop.js order tea
-  kill %1                               turns in hand are finished; the same command goes on")]
+  kill %1                               turns in hand are finished; the same command goes on
+  drses serve --state shop --listen noise://0.0.0.0:22045 shop.js
+                                        other hosts reach it by the sturdyref that is printed")]
     Serve(operate::Serve),
     /// Look at the vats of a state, call them, stop them
     #[command(
@@ -68,6 +71,10 @@ Examples:
     Vat(operate::Vat),
     /// Check, copy, restore and compact the store of a state
     Store(operate::Store),
+    /// Names of this host's objects in the network
+    Ref(net::Ref),
+    /// Other hosts that this one is connected with
+    Peer(net::Peer),
 }
 
 #[derive(Args)]
@@ -95,6 +102,8 @@ struct Run {
     /// Tell errors as JSON on stderr, one object a line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    refs: net::Refs,
     #[command(flatten)]
     machine: MachineOptions,
 }
@@ -143,6 +152,7 @@ impl MachineOptions {
             },
             limits_asked: (self.max_heap.is_some(), self.max_instructions.is_some()),
             trace: None,
+            net: Default::default(),
         }
     }
 }
@@ -188,13 +198,15 @@ fn main() {
         Command::Serve(s) => operate::serve(s),
         Command::Vat(v) => operate::vat(v),
         Command::Store(s) => operate::store(s),
+        Command::Ref(r) => net::reference_command(r),
+        Command::Peer(p) => net::peer(p),
         Command::Repl(r) => host::run::on_big_stack(|| host::repl::run(r.state.as_deref(), &r.machine.options())),
     };
     std::process::exit(code);
 }
 
 fn run(r: &Run) -> i32 {
-    let options = host::run::Options { trace: r.trace.clone(), ..r.machine.options() };
+    let options = host::run::Options { trace: r.trace.clone(), net: r.refs.options(None), ..r.machine.options() };
     if r.json {
         host::output::tell_as_json();
     }

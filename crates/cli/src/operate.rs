@@ -32,6 +32,10 @@ pub struct Serve {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    listen: crate::net::Listen,
+    #[command(flatten)]
+    refs: crate::net::Refs,
+    #[command(flatten)]
     machine: crate::MachineOptions,
 }
 
@@ -40,12 +44,12 @@ pub fn serve(s: &Serve) -> i32 {
         host::output::tell_as_json();
     }
     let how = host::state::How { changed: crate::changed(s.go_on, s.fresh), serve: true, paused: s.paused };
-    let options = host::run::Options { trace: s.trace.clone(), ..s.machine.options() };
+    let options = host::run::Options { trace: s.trace.clone(), net: s.refs.options(Some(&s.listen)), ..s.machine.options() };
     host::run::on_big_stack(|| host::state::run(&s.file, &s.args, &s.state, how, &options))
 }
 
 #[derive(Args)]
-struct Where {
+pub struct Where {
     /// The folder given to `run --state` or `serve --state`
     #[arg(long, value_name = "DIR", global = true)]
     state: Option<PathBuf>,
@@ -148,7 +152,12 @@ enum StoreCommand {
     /// Read everything: the log, the extents, every row, and every vat's heap; exit 1 if anything is damaged
     Check,
     /// Write a copy of now to an empty folder; a host may run meanwhile
-    Backup { to: PathBuf },
+    Backup {
+        to: PathBuf,
+        /// With the host's key: who has this backup can be taken for the host
+        #[arg(long)]
+        with_key: bool,
+    },
     /// Copy a backup to a new folder
     Restore {
         backup: PathBuf,
@@ -166,7 +175,7 @@ enum StoreCommand {
 pub fn store(s: &Store) -> i32 {
     let request = match &s.what {
         StoreCommand::Check => json!({ "do": "check" }),
-        StoreCommand::Backup { to } => json!({ "do": "backup", "to": absolute(to) }),
+        StoreCommand::Backup { to, with_key } => json!({ "do": "backup", "to": absolute(to), "withKey": with_key }),
         StoreCommand::Stats => json!({ "do": "stats" }),
         StoreCommand::Compact => json!({ "do": "compact" }),
         StoreCommand::Restore { backup, to, new_incarnation } => {
@@ -190,7 +199,7 @@ fn absolute(p: &Path) -> String {
     std::path::absolute(p).unwrap_or_else(|_| p.to_owned()).display().to_string()
 }
 
-fn run(place: &Where, request: &Value, human: impl FnOnce(&Value) -> String) -> i32 {
+pub fn run(place: &Where, request: &Value, human: impl FnOnce(&Value) -> String) -> i32 {
     let Some(folder) = &place.state else {
         eprintln!("error[E-USAGE]: which host? No --state is given");
         eprintln!("  help: add --state DIR, the folder given to `run --state` or `serve --state`");
@@ -217,7 +226,7 @@ fn finish(as_json: bool, answer: Result<Value, Problem>, human: impl FnOnce(&Val
 }
 
 /// Text as it is, anything else as JSON; safe for a terminal.
-fn plain(v: &Value) -> String {
+pub fn plain(v: &Value) -> String {
     match v {
         Value::String(s) => host::output::safe(s),
         other => host::output::safe(&other.to_string()),
@@ -238,12 +247,14 @@ fn called(answer: &Value) -> String {
     }
 }
 
-type Column = (&'static str, fn(&Value) -> String);
+pub type Column = (&'static str, fn(&Value) -> String);
 
 const LS: &[Column] = &[
     ("VAT", |v| plain(&v["vat"])),
     ("STATE", |v| {
-        let state = if v["paused"] == true {
+        let state = if v["session"] == true {
+            "session"
+        } else if v["paused"] == true {
             "paused"
         } else if v["running"] == true {
             "runs"
@@ -259,7 +270,7 @@ const LS: &[Column] = &[
     ("NAME", |v| plain(&v["name"])),
 ];
 
-fn table(rows: &Value, columns: &[Column]) -> String {
+pub fn table(rows: &Value, columns: &[Column]) -> String {
     let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|c| c.0.to_owned()).collect()];
     for row in rows.as_array().into_iter().flatten() {
         lines.push(columns.iter().map(|c| c.1(row)).collect());

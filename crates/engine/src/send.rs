@@ -3,7 +3,7 @@
 //! In: a target, a message, arguments. Out: a promise at once; the delivery is a later job.
 //!
 //! ```text
-//! message TUPLE  1 int: form (0 get, 1 method, 2 apply) | 4 if nobody wants the answer; 2 key; 3 … arguments
+//! message TUPLE  1 int: form (0 get, 1 method, 2 apply, 3 call) | 4 if nobody wants the answer; 2 key; 3 … arguments
 //! handler (word 5 of a pending promise, word 2 of a PRESENCE)
 //!                an object: its traps are called; the TUPLE of a reference: the message goes to T_OUTGOING
 //! reference TUPLE 1 vat (number), 2 its number there, 3 token (see below) or undefined, 4 int flags (`reference`),
@@ -37,6 +37,9 @@ use std::borrow::Cow;
 pub const GET: u8 = 0;
 pub const METHOD: u8 = 1;
 pub const APPLY: u8 = 2;
+/// From peers whose messages do not tell methods from arguments: a function is applied to all arguments; of any other object the
+/// method is called that the first argument, a registered symbol, names.
+pub const CALL: u8 = 3;
 pub const ONLY: u8 = 4;
 
 pub const OUT_SEND: i32 = 0;
@@ -317,12 +320,20 @@ fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
     }
     let mut few = [UNDEF; FEW];
     let args = &*listed(&mut few, arity(m, message) as usize, |i| argument(m, message, i as u32));
-    if form == APPLY {
+    if form == APPLY || form == CALL && object::is_callable(m, target) {
         if !object::is_callable(m, target) {
             return Err(cx.type_error(m, "the target of the send is not a function"));
         }
         return interp::call_job(cx, m, target, UNDEF, args);
     }
+    let (key, args) = match (form, args) {
+        (CALL, [name, rest @ ..]) => match method_name(cx, m, *name)? {
+            Some(key) => (key, rest),
+            None => return Err(cx.type_error(m, NO_METHOD)),
+        },
+        (CALL, []) => return Err(cx.type_error(m, NO_METHOD)),
+        _ => (key, args),
+    };
     let f = object::get_v(cx, m, target, key)?;
     if !object::is_callable(m, f) {
         let k = object::key_text(cx, m, key)?;
@@ -332,18 +343,36 @@ fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
     interp::call_job(cx, m, f, target, args)
 }
 
+const NO_METHOD: &str = "the target of the send is not a function, and the first argument names no method of it";
+
+/// The key of the method that a registered symbol names.
+fn method_name(cx: &mut Cx, m: Mem, name: Value) -> Res<Option<Value>> {
+    if !is_sym(name) || object::flags(m, name) & REGISTERED == 0 {
+        return Ok(None);
+    }
+    let text = crate::builtins::symbol::description(m, name);
+    object::to_key(cx, m, text).map(Some)
+}
+
 /// The message as a call of a handler's trap; `to` is the TUPLE target, handler.
 fn trap(cx: &mut Cx, m: Mem, message: Value, to: Value) -> Res {
     let (target, handler) = (m.r64(to as u32, 8), m.r64(to as u32, 16));
     let form = as_int(m.r64(message as u32, 8)) as u8;
     let names = [["get", "applyMethod", "applyFunction"], ["getSendOnly", "applyMethodSendOnly", "applyFunctionSendOnly"]];
-    let i = (form & 3).min(2) as usize;
+    let mut i = (form & 3).min(APPLY) as usize;
     let mut args = vec![target];
-    if i != 2 {
+    let mut list = arguments(m, message);
+    if form & 3 == CALL
+        && let Some(first) = list.first().copied()
+        && let Some(key) = method_name(cx, m, first)?
+    {
+        i = METHOD as usize;
+        list.remove(0);
+        args.push(object::key_value(cx, m, key)?);
+    } else if i != 2 {
         args.push(object::key_value(cx, m, m.r64(message as u32, 16))?);
     }
     if i != 0 {
-        let list = arguments(m, message);
         let list = array::from_slice(cx, m, &list)?;
         args.push(harden::harden(cx, m, list)?);
     }

@@ -5,6 +5,7 @@
 //! Invariants
 //! - vats of a store are woken when they are needed, none before;
 //! - a host that only looks runs no turn, writes no line of a program, and leaves the note of an unclean stop as it was.
+use crate::net::Net;
 use crate::output;
 use crate::pool::{Mode, Pool, Slot, World};
 use journal::Journal;
@@ -29,6 +30,7 @@ pub struct Job {
     pub paused: bool,
     /// Limits that the program's first vat has from now on.
     pub limits: Option<Limits>,
+    pub net: Arc<Net>,
 }
 
 /// Runs a job to its end; the exit code.
@@ -43,14 +45,17 @@ pub(crate) fn run_with(job: Job, server: Option<UnixListener>, then: impl FnOnce
         crate::control::serve(&pool, listener);
     }
     then(&pool);
+    pool.net.start();
     keep(&pool)
 }
 
 /// Begins a new program, or goes on with a restored one; no turn runs yet.
 pub(crate) fn begin(job: Job) -> Arc<Pool> {
-    let Job { shared, node, journal, start, unclean, mode, paused, limits } = job;
-    let pool = Pool::new(shared, node, journal, mode);
+    let Job { shared, node, journal, start, unclean, mode, paused, limits, net } = job;
+    let pool = Pool::new(shared, node, journal, net, mode);
+    pool.net.attach(&pool);
     let mut w = pool.lock();
+    pool.go_online(&mut w);
     match start {
         Some(event) => pool.step(&mut w, event),
         None => pool.resume(&mut w, unclean),
@@ -76,6 +81,7 @@ pub(crate) fn keep(pool: &Arc<Pool>) -> i32 {
     let stop = crate::signals::watch(pool);
     let code = pool.clone().keep_time();
     drop(stop);
+    pool.net.finish();
     if let Some(Ok(t)) = committer {
         pool.commit.notify_all();
         let _ = t.join();
@@ -93,6 +99,20 @@ impl Pool {
         }
         for vat in w.node.vats().collect::<Vec<_>>() {
             self.step(w, Event::Pause { vat });
+        }
+    }
+
+    /// Before anything else happens: references to peers of an earlier process are broken, others may be made.
+    fn go_online(&self, w: &mut World) {
+        if w.mode == Mode::Look {
+            return;
+        }
+        match self.net.online() {
+            Ok(event) => self.step(w, event),
+            Err(p) => {
+                output::problem(&p);
+                w.end = Some(1);
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 //! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
+use crate::net::Net;
 use crate::output;
 use crate::pool::{Mode, Pool, World};
 use journal::Out;
@@ -28,7 +29,7 @@ impl Pool {
             w.committing = true;
             drop(w);
             let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
-            let wrote = write_out(released.into_output());
+            let wrote = write_out(&self.net, released.into_output());
             let room = ledger.store().reserve(journal::RESERVE_BYTES);
             w = self.lock();
             w.committing = false;
@@ -60,7 +61,7 @@ impl Pool {
     pub(crate) fn commit_now(self: &Arc<Self>, w: &mut World) {
         if let Some((ledger, appended)) = take_batch(w) {
             let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
-            let (numbers, fine) = write_out(released.into_output());
+            let (numbers, fine) = write_out(&self.net, released.into_output());
             if let Some(j) = &mut w.journal {
                 numbers.into_iter().for_each(|n| j.wrote(n));
             }
@@ -100,7 +101,8 @@ pub(crate) fn leave(w: &mut World, out: Out) {
     match &mut w.journal {
         Some(j) => j.waiting.output.push(out),
         None => {
-            write_out(vec![out]);
+            let net = w.net.clone();
+            write_out(&net, vec![out]);
         }
     }
 }
@@ -116,7 +118,7 @@ pub(crate) fn take_batch(w: &mut World) -> Option<(ken::Ledger, ken::Appended<Ou
 }
 
 /// Writes output; the numbers of lines written, and whether all went well.
-pub(crate) fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
+pub(crate) fn write_out(net: &Arc<Net>, all: Vec<Out>) -> (Vec<u64>, bool) {
     let (mut numbers, mut fine) = (Vec::new(), true);
     for out in all {
         match out {
@@ -126,6 +128,11 @@ pub(crate) fn write_out(all: Vec<Out>) -> (Vec<u64>, bool) {
                 } else {
                     fine = false;
                 }
+            }
+            Out::Net(out) => net.out(out),
+            Out::Root(uris) => {
+                let text: String = uris.iter().map(|u| format!("{u}\n")).collect();
+                fine &= output::data(&text);
             }
             Out::Trace(entries) => output::trace(&entries),
             Out::Aborted(lines) => output::aborted_lines(&lines),

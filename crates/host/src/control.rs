@@ -9,7 +9,10 @@
 //! { "do": "pause" | "resume" | "kill", "vat": 2 }         → { "ok": true }
 //! { "do": "limit", "vat": 2, "maxHeap": N, "maxInstructions": N }
 //! { "do": "stats" | "check" | "compact" }                 → figures of the store
-//! { "do": "backup", "to": "/…/DIR" }                      → { "backup": … }
+//! { "do": "backup", "to": "/…/DIR", "withKey": false }    → { "backup": … }
+//! { "do": "refs" }                                        → { "refs": [ … ] }
+//! { "do": "revoke", "ref": 3 or "ocapn://…" }             → { "ok": true }
+//! { "do": "peers" }                                       → { "peers": [ … ] }
 //! { "do": "stop" }                                        → { "ok": true }
 //! { "id": anything, … } is given back in the answer, so that many calls may be under way on one connection
 //! ```

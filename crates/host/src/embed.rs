@@ -39,6 +39,7 @@ impl Host {
         let how = How { serve: true, ..How::default() };
         let (job, opened) = state::prepare(program, args, folder, how, options, disk)?;
         let pool = begin::begin(job);
+        pool.net.start();
         let running = pool.clone();
         let keeper = std::thread::Builder::new().name("host".into()).spawn(move || begin::keep(&running));
         let keeper = keeper.map_err(|e| {

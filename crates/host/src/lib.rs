@@ -10,6 +10,7 @@ mod commit;
 mod control;
 pub mod embed;
 mod json;
+pub mod net;
 pub mod operate;
 pub mod output;
 mod pool;

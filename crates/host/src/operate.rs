@@ -7,6 +7,7 @@
 //! - without one the store is opened under its lock; no turn runs but for `call`;
 //! - the walk over a heap is made on a copy, outside the lock of the pool.
 use crate::begin::Job;
+use crate::net::Net;
 use crate::pool::{Mode, Named, Pool, World};
 use crate::{control, json, output, state, storage};
 use journal::{Journal, Misfit};
@@ -133,7 +134,7 @@ fn alone(folder: &Path, request: &Value) -> Result<Value, Problem> {
     let what = request.get("do").and_then(Value::as_str).unwrap_or("");
     if storage::COMMANDS.contains(&what) {
         let read = |vat| journal::read(&*store, &shared, vat);
-        let answer = storage::command(&*store, &shared, what, request, &read)?;
+        let answer = storage::command(folder, &*store, &shared, what, request, &read)?;
         store.seal()?;
         return Ok(answer);
     }
@@ -154,7 +155,8 @@ fn alone(folder: &Path, request: &Value) -> Result<Value, Problem> {
     let mode = if what == "call" { Mode::Call } else { Mode::Look };
     let unclean = if mode == Mode::Call { !journal.begin() } else { false };
     output::programs_aside();
-    let job = Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused: false, limits: None };
+    let net = if mode == Mode::Call { Net::prepare(&Default::default(), Some(folder))? } else { Arc::default() };
+    let job = Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused: false, limits: None, net };
     let (to, answers) = mpsc::channel();
     crate::begin::run_with(job, None, |pool| {
         let asker = || Asker::Here(to.clone());
@@ -187,6 +189,9 @@ fn command_of(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value) -> Res
         pool.ask_to_end(0);
         return Ok(Some(json!({ "ok": true })));
     }
+    if let Some(answer) = crate::net::command(pool, what, v)? {
+        return Ok(Some(answer));
+    }
     if storage::COMMANDS.contains(&what) {
         let Some(store) = pool.settled().journal.as_ref().map(|j| j.store().clone()) else {
             return Err(problem("E-STATE", "the host has no state", "start it with --state"));
@@ -196,11 +201,12 @@ fn command_of(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value) -> Res
             let _w = pool.lock();
             journal::read(&*store, &pool.shared, vat)
         };
-        return storage::command(&*store, &pool.shared, what, v, &read).map(Some);
+        let folder = pool.net.folder().to_owned();
+        return storage::command(&folder, &*store, &pool.shared, what, v, &read).map(Some);
     }
     const COMMANDS: [&str; 8] = ["show", "log", "call", "pause", "resume", "kill", "limit", "dump"];
     if !COMMANDS.contains(&what) {
-        let help = format!("ls, {}, {}, stop", COMMANDS.join(", "), storage::COMMANDS.join(", "));
+        let help = format!("ls, {}, {}, refs, revoke, peers, stop", COMMANDS.join(", "), storage::COMMANDS.join(", "));
         return Err(problem("E-COMMAND", format!("no such command: {what:?}"), help));
     }
     let mut w = pool.lock();
@@ -299,6 +305,7 @@ fn brief(w: &World, vat: VatId) -> Value {
         "waiting": waiting,
         "waitingBytes": bytes,
         "resident": w.is_resident(vat),
+        "session": w.node.is_session(vat),
     })
 }
 

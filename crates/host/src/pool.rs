@@ -10,6 +10,7 @@
 //! - if turns are ready and no thread has taken one for `STALL`, there is one thread more: vats that spin do not keep
 //!   others waiting.
 use crate::commit::leave;
+use crate::net::Net;
 use crate::output;
 use crate::powers::Powers;
 use crate::wake::NotRun;
@@ -95,6 +96,7 @@ pub(crate) struct World {
     pub(crate) resident: usize,
     pub(crate) powers: Powers,
     pub(crate) journal: Option<Journal>,
+    pub(crate) net: Arc<Net>,
     /// Something happened that is in no batch yet.
     pub(crate) stepped: bool,
     pub(crate) committing: bool,
@@ -130,6 +132,7 @@ pub(crate) struct Pool {
     /// The thread that commits waits here.
     pub(crate) commit: Condvar,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) net: Arc<Net>,
     /// Set once: turns in hand end.
     pub(crate) interrupt: Arc<AtomicBool>,
     cores: usize,
@@ -148,7 +151,7 @@ impl node::Programs for Named {
 }
 
 impl Pool {
-    pub(crate) fn new(shared: Arc<Shared>, node: Node, journal: Option<Journal>, mode: Mode) -> Arc<Pool> {
+    pub(crate) fn new(shared: Arc<Shared>, node: Node, journal: Option<Journal>, net: Arc<Net>, mode: Mode) -> Arc<Pool> {
         let begun = node.vats().map(|v| (v, node.turns(v))).collect();
         let world = World {
             node,
@@ -158,6 +161,7 @@ impl Pool {
             resident: 0,
             powers: Powers::new(),
             journal,
+            net: net.clone(),
             stepped: true,
             committing: false,
             full: false,
@@ -176,7 +180,7 @@ impl Pool {
         };
         let cores = std::thread::available_parallelism().map_or(2, |n| n.get()).max(2);
         let (work, clock, commit) = (Condvar::new(), Condvar::new(), Condvar::new());
-        Arc::new(Pool { world: Mutex::new(world), work, clock, commit, shared, interrupt: Arc::default(), cores })
+        Arc::new(Pool { world: Mutex::new(world), work, clock, commit, shared, net, interrupt: Arc::default(), cores })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
@@ -246,6 +250,16 @@ impl Pool {
                 };
                 w.answers.push_back(Event::Answer { promise, rejected, value });
             }
+            Effect::DrawSwissnum { answer } => w.answers.push_back(match crate::state::random() {
+                Ok(swiss) => Event::Swissnum { answer, swiss },
+                Err(why) => {
+                    let value = passable::Data::error("Error", &format!("net.export: {why}"));
+                    Event::Answer { promise: answer, rejected: true, value }
+                }
+            }),
+            Effect::Peer(ocapn::Out::Established { session, conn, peer }) => w.net.established(session, conn, &peer),
+            Effect::Peer(out) => leave(w, Out::Net(out)),
+            Effect::Root { uris } => leave(w, Out::Root(uris)),
             Effect::Delay { ms, answer } => {
                 let due = w.powers.delay(ms, answer);
                 if let Some(j) = &mut w.journal {
@@ -572,6 +586,9 @@ impl World {
     /// No turn may begin.
     fn waits(&self) -> bool {
         self.closing.is_some() || self.full || self.mode == Mode::Look || self.journal.as_ref().is_some_and(Journal::is_full)
+    }
+    pub(crate) fn log_is_full(&self) -> bool {
+        self.full || self.journal.as_ref().is_some_and(Journal::is_full)
     }
     /// Something is to be committed.
     fn stepped_durably(&self) -> bool {

@@ -10,7 +10,7 @@ use crate::output;
 use crate::pool::STACK_BYTES;
 use crate::powers::Powers;
 use crate::signals::{INTERRUPTED_CODE, Turns};
-use passable::{Ending, TurnOutcome, VatId};
+use passable::{Ending, PromiseId, TurnOutcome, VatId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use syntax::ast::Goal;
@@ -27,6 +27,7 @@ pub struct Options {
     pub limits_asked: (bool, bool),
     /// What happens is written to this file, one JSON object a line.
     pub trace: Option<PathBuf>,
+    pub net: crate::net::Options,
 }
 
 /// Runs `body` on a thread with a stack for turns.
@@ -137,7 +138,7 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
         }
     };
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
-    let powers = vat::powers_data(&passable::Power::ALL, args);
+    let (powers, imports) = powers(args, &options.net);
     if let Some(file) = &options.trace
         && let Err(code) = output::open_trace(file)
     {
@@ -145,10 +146,28 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     }
     let config = node::Config { trace: options.trace.is_some(), ..node::Config::default() };
     let node = node::Node::new(config, Box::new(crate::pool::Named(shared.clone())));
-    let start = Some(node::Event::Start { program, powers, limits });
+    let start = Some(node::Event::Start { program, powers, limits, imports });
+    let net = match crate::net::Net::prepare(&options.net, None) {
+        Ok(net) => net,
+        Err(p) => {
+            output::problem(&p);
+            return 1;
+        }
+    };
     let mode = crate::pool::Mode::Run;
-    let job = crate::begin::Job { shared, node, journal: None, start, unclean: false, mode, paused: false, limits: None };
+    let job = crate::begin::Job { shared, node, journal: None, start, unclean: false, mode, paused: false, limits: None, net };
     crate::begin::run(job, None)
+}
+
+/// A program's powers, and the sturdyrefs of what is in its `refs`.
+pub(crate) fn powers(args: &[String], net: &crate::net::Options) -> (passable::Data, Vec<String>) {
+    let mut list = passable::Power::USUAL.to_vec();
+    if net.may_choose {
+        list.push(passable::Power::Names);
+    }
+    let promise = |n: usize| PromiseId { vat: passable::HOST, n: n as u64 + 1 };
+    let refs: Vec<(String, PromiseId)> = net.refs.iter().enumerate().map(|(i, r)| (r.0.clone(), promise(i))).collect();
+    (vat::powers_data(&list, args, &refs), net.refs.iter().map(|r| r.1.clone()).collect())
 }
 
 /// 2 if `named`, which stands on the command line, could not be read (wrong usage); else 1.

@@ -7,6 +7,7 @@
 //! - no source file is read by a resumed program but to be compared.
 use crate::begin::Job;
 use crate::bundle;
+use crate::net::Net;
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::pool::{Mode, Named};
@@ -163,6 +164,7 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
         )
     };
     let server = crate::control::listen(folder).map_err(|e| told(no_socket(e)))?;
+    job.net.tell();
     if how.serve {
         eprintln!("note: serving; operators' commands: drses vat --state {}", folder.display());
     }
@@ -205,6 +207,7 @@ pub(crate) fn prepare(
         output::open_trace(file)?;
     }
     let config = Config { durable: true, trace: options.trace.is_some(), ..Config::default() };
+    let net = Net::prepare(&options.net, Some(folder)).map_err(told)?;
     let mode = if how.serve { Mode::Serve } else { Mode::Run };
     let paused = how.paused;
     let job = if known {
@@ -214,18 +217,18 @@ pub(crate) fn prepare(
         let Some(node) = restored else { return Err(told(passable::Bad)) };
         let limits = new_limits(&node, options);
         let unclean = !journal.begin();
-        Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused, limits }
+        Job { shared, node, journal: Some(journal), start: None, unclean, mode, paused, limits, net }
     } else {
         let program = installed.map_err(|faults| {
             output::faults(&faults);
             crate::run::exit_code(&faults, &entry)
         })?;
         journal.put_programs(&shared, program);
-        let powers = vat::powers_data(&passable::Power::ALL, args);
+        let (powers, imports) = crate::run::powers(args, &options.net);
         let node = Node::new(config, Box::new(Named(shared.clone())));
-        let start = Some(Event::Start { program, powers, limits });
+        let start = Some(Event::Start { program, powers, limits, imports });
         journal.begin();
-        Job { shared, node, journal: Some(journal), start, unclean: false, mode, paused, limits: None }
+        Job { shared, node, journal: Some(journal), start, unclean: false, mode, paused, limits: None, net }
     };
     Ok((job, opened))
 }

@@ -26,7 +26,14 @@ pub(crate) const COMMANDS: [&str; 4] = ["stats", "check", "backup", "compact"];
 
 type ReadVat<'a> = &'a dyn Fn(VatId) -> Result<Option<Sleeping>, Misfit>;
 
-pub(crate) fn command(store: &dyn Store, shared: &Shared, what: &str, v: &Value, read: ReadVat<'_>) -> Result<Value, Problem> {
+pub(crate) fn command(
+    folder: &Path,
+    store: &dyn Store,
+    shared: &Shared,
+    what: &str,
+    v: &Value,
+    read: ReadVat<'_>,
+) -> Result<Value, Problem> {
     match what {
         "check" => check(store, shared, read),
         "backup" => {
@@ -36,6 +43,9 @@ pub(crate) fn command(store: &dyn Store, shared: &Shared, what: &str, v: &Value,
             };
             empty_folder(&to)?;
             store.backup(&RealDisk::new(&to))?;
+            if v.get("withKey") == Some(&Value::Bool(true)) {
+                crate::net::copy_key(folder, &to)?;
+            }
             Ok(json!({ "backup": to.display().to_string(), "sequence": store.position().1 }))
         }
         "compact" => {

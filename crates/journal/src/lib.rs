@@ -52,6 +52,10 @@ pub enum Out {
     StartRejected(String, Vec<passable::Place>),
     /// What happened, each entry with its vat's name.
     Trace(Vec<(trace::Entry, String)>),
+    /// Something for the network.
+    Net(ocapn::Out),
+    /// The root's sturdyrefs.
+    Root(Vec<String>),
     /// An answer to somebody who called from outside.
     Reply {
         to: u64,

@@ -17,6 +17,7 @@
 //! ERRORS     vat                                turn and text of the last error that nobody handled
 //! BASES      hash of a base's image             its number, how long it is, hashes of its code units
 //! VAT_BASES  vat                                hash of the base that its heap is stored over, if not META_BASE's
+//! STURDYREFS keyed hash of a swissnum           the object, a number, whether the swissnum was chosen
 //! ```
 //! Numbers in keys are big-endian, so that rows of one vat are together and in order. The heap of vat `v` is space `v`: its
 //! image as bytes exclusive-or the base's (so that what equals the base is zero, and takes no room). The image of base number n is
@@ -40,6 +41,7 @@ pub const ATTEMPTS: u8 = 12;
 pub const ERRORS: u8 = 13;
 pub const BASES: u8 = 14;
 pub const VAT_BASES: u8 = 15;
+pub const STURDYREFS: u8 = 16;
 
 /// Names in META.
 pub const META_NODE: &[u8] = b"node";
@@ -48,6 +50,8 @@ pub const META_BASE: &[u8] = b"base";
 pub const META_CLEAN: &[u8] = b"clean";
 pub const META_EXIT: &[u8] = b"exit";
 pub const META_INCARNATION: &[u8] = b"incarnation";
+/// The secret that swissnums are hashed with, and counters.
+pub const META_NET: &[u8] = b"net";
 /// What keeps the store besides a program: `repl`.
 pub const META_KIND: &[u8] = b"kind";
 

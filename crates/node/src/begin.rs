@@ -48,7 +48,7 @@ impl Node {
             self.disturb();
         }
         self.retain_all(&what);
-        let manual = self.config.manual;
+        let manual = self.config.manual && !self.is_session(to);
         let Some(v) = self.vat_mut(to) else { return };
         let seq = v.next_seq;
         v.next_seq += 1;
@@ -68,7 +68,7 @@ impl Node {
 
     /// Begins the next turn of a vat, if there is one to begin.
     pub(crate) fn schedule(&mut self, vat: VatId) {
-        if !self.config.manual {
+        if !self.config.manual || self.is_session(vat) {
             self.run_at(vat, 0);
         }
     }
@@ -87,40 +87,37 @@ impl Node {
     fn begin(&mut self, vat: VatId, queued: Queued) {
         let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return };
         v.turns += 1;
+        let session = v.session;
         let id = TurnId { vat, turn: v.turns };
         self.causes.begin(id, queued.origin, &queued.what);
         self.told.began(id, &queued.what);
         let mut delivery = self.spare.pop().unwrap_or_else(|| Box::new(What::Collect.into()));
-        delivery.retired = std::mem::take(&mut v.retired);
-        for n in std::mem::take(&mut v.loose) {
-            if let Some(e) = v.exports.get(&n)
-                && e.is_loose()
-            {
-                let recognised = e.is_recognised();
-                if !recognised
-                    && let Some(e) = v.exports.remove(&n)
-                    && e.stored
-                {
-                    self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
-                }
-                delivery.dropped.push((n, recognised));
-            }
+        // a session is told when it is handed the delivery: until then what it has asked for may name it again
+        if !session {
+            (delivery.dropped, delivery.retired) = self.take_news(vat);
         }
         let kept = self.config.durable.then(|| {
             let row = (!queued.stored).then(|| crate::durable::delivery(&queued));
             Box::new(Kept { row, dropped: delivery.dropped.clone(), retired: delivery.retired.clone() })
         });
-        v.current = Some(Current {
+        let current = Current {
             last_chance: queued.last_chance,
             start: crate::done::start_answer(&queued.what),
             seq: queued.seq,
             stored: queued.stored,
             kept,
-        });
+        };
+        if let Some(v) = self.vat_mut(vat) {
+            v.current = Some(current);
+        }
         self.dirty.vat(vat);
         delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(ObjectId { vat, n: *n }));
         delivery.what = queued.what;
-        self.out.push(Effect::RunTurn { vat, delivery });
+        if session {
+            self.for_session(vat, delivery);
+        } else {
+            self.out.push(Effect::RunTurn { vat, delivery });
+        }
     }
 
     /// A delivery that is over: its memory serves another one.

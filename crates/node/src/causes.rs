@@ -28,6 +28,8 @@ pub enum Cause {
         rejected: bool,
     },
     Collection,
+    /// Bytes of a peer, to a session.
+    Peer,
 }
 
 impl std::fmt::Display for Cause {
@@ -37,7 +39,8 @@ impl std::fmt::Display for Cause {
             Cause::Resolution { rejected: false } => f.write_str("a promise was fulfilled"),
             Cause::Resolution { rejected: true } => f.write_str("a promise was rejected"),
             Cause::Collection => f.write_str("collection"),
-            Cause::Message { form: 2, .. } => f.write_str("a call"),
+            Cause::Peer => f.write_str("the peer"),
+            Cause::Message { form: 2 | 3, .. } => f.write_str("a call"),
             Cause::Message { form, len, name } => {
                 let text: String = name[..*len as usize].iter().map(|b| *b as char).collect();
                 let cut = if *len as usize == NAME_BYTES { "…" } else { "" };
@@ -89,10 +92,13 @@ pub(crate) struct Causes {
 
 impl Causes {
     pub fn begin(&mut self, id: TurnId, by: TurnId, what: &What) {
+        self.begin_for(id, by, cause_of(what));
+    }
+    pub fn begin_for(&mut self, id: TurnId, by: TurnId, cause: Cause) {
         if self.last.len() == KEEP {
             self.last.pop_front();
         }
-        self.last.push_back(TurnRecord { id, by, cause: cause_of(what) });
+        self.last.push_back(TurnRecord { id, by, cause });
     }
     pub fn set_running(&mut self, id: TurnId) {
         self.running = id;

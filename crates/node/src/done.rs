@@ -78,7 +78,7 @@ impl Node {
     }
 
     /// What came with the delivery is the vat's now.
-    fn consumed(&mut self, vat: VatId, what: &What) {
+    pub(crate) fn consumed(&mut self, vat: VatId, what: &What) {
         let (a, b, _) = what.refs();
         for r in a.iter().chain(b) {
             self.hold(vat, *r);
@@ -155,12 +155,17 @@ impl Node {
         }
         self.pending -= u64::from(v.current.is_some());
         self.dirty.ended(vat, &v);
+        self.forget_names(vat);
+        if v.session {
+            self.session_ended(vat);
+        } else {
+            self.out.push(Effect::EndVat { vat });
+        }
         if let Some(root) = v.root
             && Some(root) != self.main
         {
             self.drop_ref(HOST, Ref::Promise(root), false);
         }
-        self.out.push(Effect::EndVat { vat });
         let owed: Vec<PromiseId> = {
             let mut all: Vec<PromiseId> = self.promises.iter().filter(|e| e.1.decider == vat).map(|e| *e.0).collect();
             all.sort();
@@ -219,7 +224,7 @@ impl Node {
         self.end_vat(vat, why);
     }
 
-    fn carry_out(&mut self, vat: VatId, id: TurnId, op: Op) {
+    pub(crate) fn carry_out(&mut self, vat: VatId, id: TurnId, op: Op) {
         match op {
             Op::Send(msg) => self.op_send(vat, id, msg),
             Op::Resolve { promise, to } => self.op_resolve(vat, id, promise, to),
@@ -234,14 +239,17 @@ impl Node {
             Op::Now { answer } => self.request(vat, answer, Effect::Now { answer }),
             Op::Delay { ms, answer } => self.request(vat, answer, Effect::Delay { ms, answer }),
             Op::Random { bytes, answer } => self.request(vat, answer, Effect::Random { bytes, answer }),
+            Op::Net { ask, answer } => self.op_net(vat, id, ask, answer),
             Op::MakeVat(asked) => self.op_make(vat, id, *asked),
         }
     }
 
     /// False: the vat named what it does not hold.
-    fn all_named(&mut self, vat: VatId, id: TurnId, refs: &[Ref]) -> bool {
+    pub(crate) fn all_named(&mut self, vat: VatId, id: TurnId, refs: &[Ref]) -> bool {
         let fine = refs.iter().all(|r| self.may_name(vat, *r));
-        if !fine {
+        if !fine && self.is_session(vat) {
+            self.end_session(vat, "the session named what it does not hold".to_owned(), id);
+        } else if !fine {
             self.pause(vat, "Error: the heap is damaged: it names what the vat does not hold".to_owned(), id);
         }
         fine
@@ -330,6 +338,7 @@ impl Node {
     }
 
     pub(crate) fn power_answer(&mut self, p: PromiseId, rejected: bool, value: Data) {
+        self.not_drawn(p);
         if self.promises.get(&p).is_some_and(|e| e.decider == HOST) {
             self.settle(p, rejected, value);
         }

@@ -124,6 +124,9 @@ fn vat_row(v: &Vat) -> Vec<u8> {
     loose.into_iter().for_each(|n| p.number(n));
     let retired: Vec<Ref> = v.current.iter().flat_map(|c| c.retired().iter().copied()).chain(v.retired.iter().copied()).collect();
     refs(&mut p, &retired);
+    if v.session {
+        p.flag(true);
+    }
     p.done()
 }
 
@@ -135,6 +138,7 @@ fn read_vat(bytes: &[u8]) -> Result<Vat, Bad> {
     let loose = (0..n).map(|_| g.number()).collect::<Result<_, _>>()?;
     let n = g.count()?;
     let retired = (0..n).map(|_| g.reference()).collect::<Result<_, _>>()?;
+    let session = !g.is_empty() && g.flag()?;
     Ok(Vat {
         inbox: VecDeque::new(),
         inbox_bytes: 0,
@@ -149,6 +153,7 @@ fn read_vat(bytes: &[u8]) -> Result<Vat, Bad> {
         limits,
         program: has_program.then_some(program),
         name,
+        session,
     })
 }
 
@@ -224,6 +229,7 @@ impl Node {
         if dirty.meta || !dirty.vats.is_empty() || !dirty.waiting.is_empty() {
             batch.put(rows::META, rows::META_NODE, &self.meta_row());
         }
+        self.put_names(batch, dirty.meta);
         for vat in &dirty.vats {
             if let Some(v) = self.vat_ref(*vat) {
                 batch.put(rows::VATS, &rows::vat(*vat), &vat_row(v));
@@ -307,6 +313,9 @@ impl Node {
             for n in &v.loose {
                 v.exports.entry(*n).or_default();
             }
+            if v.session {
+                n.restored_session(VatId(id));
+            }
             *n.vats.get_mut(id as usize).ok_or(Bad)? = Some(Box::new(v));
         }
         for (key, value) in store.scan(rows::EXPORTS, &[], None, usize::MAX) {
@@ -338,6 +347,7 @@ impl Node {
             v.inbox_bytes += q.bytes;
             v.inbox.push_back(q);
         }
+        n.restore_names(store)?;
         n.count_transit();
         n.search.changed = true;
         Ok(Some(n))
@@ -376,6 +386,7 @@ impl Node {
         for vat in all {
             self.schedule(vat);
         }
+        self.serve_sessions();
         std::mem::swap(&mut self.out, out);
     }
 

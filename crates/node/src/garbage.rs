@@ -12,7 +12,7 @@
 //! - a reference that a search cannot judge (a power's promise, one of a dead vat) counts as living;
 //! - bounded: at most `MAX_QUESTIONS` questions a search.
 use crate::refs::State;
-use crate::{Node, TurnId};
+use crate::{Node, TurnId, Vat};
 use passable::{ObjectId, PromiseId, Ref, VatId, What};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,13 @@ pub(crate) struct Search {
     questions: usize,
     /// Events since the last search that may have made garbage.
     pub(crate) changed: bool,
+}
+
+impl Vat {
+    /// It is paused, or no JavaScript.
+    fn cannot_be_asked(&self) -> bool {
+        self.paused || self.session
+    }
 }
 
 impl Node {
@@ -54,11 +61,13 @@ impl Node {
             self.mark(Ref::Promise(p));
         }
         // a vat that takes no deliveries cannot be asked: all it holds lives
-        let paused: Vec<VatId> = self.vats().filter(|v| self.vat_ref(*v).is_some_and(|v| v.paused)).collect();
+        let paused: Vec<VatId> = self.vats().filter(|v| self.vat_ref(*v).is_some_and(Vat::cannot_be_asked)).collect();
         for vat in paused {
             self.search.ask.remove(&vat);
             self.mark_all_of(vat);
         }
+        // what has a sturdyref
+        self.mark_all_of(passable::HOST);
         self.ask_next();
     }
 
@@ -82,7 +91,8 @@ impl Node {
             match r {
                 Ref::Power(_) => {}
                 Ref::Object(o) => {
-                    if self.search.objects.entry(o.vat).or_default().insert(o.n) && self.vat_ref(o.vat).is_some_and(|v| !v.paused)
+                    if self.search.objects.entry(o.vat).or_default().insert(o.n)
+                        && self.vat_ref(o.vat).is_some_and(|v| !v.cannot_be_asked())
                     {
                         self.search.ask.insert(o.vat);
                     }

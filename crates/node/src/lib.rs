@@ -21,13 +21,16 @@ mod causes;
 mod done;
 mod durable;
 mod garbage;
+mod names;
 mod operate;
+mod peers;
 mod refs;
 mod route;
 mod tracing;
 
 use begin::Current;
 pub use causes::{Cause, TurnRecord};
+pub use names::{MAX_STURDYREFS, Sturdy};
 use passable::{Data, Delivery, Limits, Line, Place, PromiseId, Ref, Trace, TurnId, TurnOutcome, VatId, What};
 pub use refs::IdMap;
 use refs::{Export, Promise};
@@ -48,6 +51,27 @@ pub enum Event {
         program: u64,
         powers: Data,
         limits: Limits,
+        /// Sturdyrefs of what it is to have from its start: promises 1, 2, … of the host, named in `powers`.
+        imports: Vec<String>,
+    },
+    /// The host is on the network: before its program begins or goes on. `secret` is drawn at each start, and that of the first is kept.
+    Online {
+        /// Where it is reached.
+        here: Vec<ocapn::Peer>,
+        secret: [u8; 32],
+        /// Programs may choose swissnums.
+        may_choose: bool,
+    },
+    /// What happens on connections.
+    Peer(ocapn::In),
+    /// The swissnum that an `Effect::DrawSwissnum` asked for, in the same step.
+    Swissnum {
+        answer: PromiseId,
+        swiss: [u8; 32],
+    },
+    /// The operator revokes a sturdyref.
+    Revoke {
+        number: u64,
     },
     /// The turn that was asked for is over; with the delivery as it was given.
     TurnDone {
@@ -135,6 +159,16 @@ pub enum Effect {
     Random {
         bytes: u32,
         answer: PromiseId,
+    },
+    /// A secret of 32 bytes is to be drawn.
+    DrawSwissnum {
+        answer: PromiseId,
+    },
+    /// Something for the network: `Write`, `Close`, `Dial`, `Established` or `Note`.
+    Peer(ocapn::Out),
+    /// The program's root has these sturdyrefs, one for each place where the host is reached.
+    Root {
+        uris: Vec<String>,
     },
     /// Nobody waits for the answer any longer.
     Cancel {
@@ -248,6 +282,8 @@ struct Vat {
     /// The program it runs; none: a text.
     program: Option<u64>,
     name: String,
+    /// A session with a peer.
+    session: bool,
 }
 
 /// See the head.
@@ -279,6 +315,10 @@ pub struct Node {
     // as they are handed out
     #[allow(clippy::vec_box)]
     spare: Vec<Box<Delivery>>,
+    peers: peers::Peers,
+    /// Messages that waited on promises and go on: of one promise after another, the last first.
+    onward: Vec<(PromiseId, std::vec::IntoIter<(VatId, Queued)>)>,
+    sending_on: bool,
     out: Vec<Effect>,
 }
 
@@ -302,6 +342,9 @@ impl Node {
             next_waiting: 1,
             replies: IdMap::default(),
             spare: Vec::new(),
+            peers: peers::Peers::default(),
+            onward: Vec::new(),
+            sending_on: false,
             out: Vec::new(),
         }
     }
@@ -310,7 +353,16 @@ impl Node {
     pub fn step(&mut self, event: Event, out: &mut Vec<Effect>) {
         std::mem::swap(&mut self.out, out);
         match event {
-            Event::Start { program, powers, limits } => self.start(program, powers, limits),
+            Event::Start { program, powers, limits, imports } => {
+                let imports = self.first_imports(imports);
+                // the program's vat is the first, sessions come after it
+                self.start(program, powers, limits);
+                imports.into_iter().for_each(|(uri, answer)| self.import(uri, answer));
+            }
+            Event::Online { here, secret, may_choose } => self.online(here, secret, may_choose),
+            Event::Peer(what) => self.captp(what),
+            Event::Swissnum { answer, swiss } => self.swissnum(answer, swiss),
+            Event::Revoke { number } => self.revoke(number),
             Event::TurnDone { vat, delivery, mut outcome } => self.turn_done(vat, delivery, &mut outcome),
             Event::VatFailed { vat, why } => self.vat_failed(vat, &why),
             Event::Answer { promise, rejected, value } => self.power_answer(promise, rejected, value),
@@ -320,10 +372,16 @@ impl Node {
             Event::Call { vat, body, reply } => self.call(vat, body, reply),
             Event::Park { vat, delivery } => self.park(vat, *delivery),
             Event::NotRun { vat, delivery, why } => self.not_run(vat, *delivery, why),
+            // a session has no turns that could wait
+            Event::Pause { vat } if self.is_session(vat) => {}
             Event::Pause { vat } => {
                 self.stop(vat);
             }
             Event::Unpause { vat } => self.unpause(vat),
+            Event::Kill { vat } if self.is_session(vat) => {
+                let why = "the session was ended by the operator".to_owned();
+                self.captp(ocapn::In::End { session: vat, why });
+            }
             Event::Kill { vat } => self.end_vat(vat, "the vat was ended by the operator"),
             Event::Limit { vat, limits } => {
                 self.dirty.vat(vat);
@@ -332,6 +390,7 @@ impl Node {
                 }
             }
         }
+        self.serve_sessions();
         std::mem::swap(&mut self.out, out);
     }
 
@@ -339,17 +398,23 @@ impl Node {
     pub fn step_turn_done(&mut self, vat: VatId, delivery: Box<Delivery>, outcome: &mut TurnOutcome, out: &mut Vec<Effect>) {
         std::mem::swap(&mut self.out, out);
         self.turn_done(vat, delivery, outcome);
+        self.serve_sessions();
         std::mem::swap(&mut self.out, out);
     }
 
-    /// Nothing waits, nothing runs, and no power owes an answer that somebody waits for.
+    /// Nothing waits, nothing runs, and no power and no peer owes an answer that somebody waits for.
     pub fn is_done(&self) -> bool {
-        self.pending == 0 && self.open_requests == 0
+        self.pending == 0 && self.open_requests == 0 && !self.awaits_peers()
     }
 
     /// Nothing waits and nothing runs.
     pub fn is_quiet(&self) -> bool {
         self.pending == 0
+    }
+
+    /// Deliveries that wait or are in flight.
+    pub fn backlog(&self) -> u64 {
+        self.pending
     }
 
     /// Living vats.
@@ -462,8 +527,15 @@ impl Node {
         self.enqueue(vat, What::Start { program, powers, answer }, host);
     }
 
-    /// A new vat, with an empty inbox.
+    /// A new vat that runs JavaScript.
     fn make_vat(&mut self, program: Option<u64>, name: String, limits: Limits) -> VatId {
+        let vat = self.new_vat(program, name, limits, false);
+        self.out.push(Effect::MakeVat { vat, limits });
+        vat
+    }
+
+    /// A new vat, with an empty inbox.
+    fn new_vat(&mut self, program: Option<u64>, name: String, limits: Limits, session: bool) -> VatId {
         let vat = VatId(self.vats.len() as u32);
         self.dirty.vat(vat);
         self.vats.push(Some(Box::new(Vat {
@@ -480,9 +552,9 @@ impl Node {
             limits,
             program,
             name,
+            session,
         })));
         self.told.made(self.causes.running(), vat, self.name(vat).to_owned());
-        self.out.push(Effect::MakeVat { vat, limits });
         vat
     }
 }

@@ -278,12 +278,37 @@ impl Node {
         }
     }
 
+    /// What a vat is to be told with a delivery: exports that nothing holds, references that are no more.
+    pub(crate) fn take_news(&mut self, vat: VatId) -> (Vec<(u64, bool)>, Vec<Ref>) {
+        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return Default::default() };
+        let mut retired = std::mem::take(&mut v.retired);
+        // a promise of a session may have been named again
+        retired.retain(|r| !matches!(r, Ref::Promise(p) if self.promises.contains_key(p)));
+        let mut dropped = Vec::new();
+        for n in std::mem::take(&mut v.loose) {
+            if let Some(e) = v.exports.get(&n)
+                && e.is_loose()
+            {
+                let recognised = e.is_recognised();
+                if !recognised
+                    && let Some(e) = v.exports.remove(&n)
+                    && e.stored
+                {
+                    self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
+                }
+                dropped.push((n, recognised));
+            }
+        }
+        (dropped, retired)
+    }
+
     /// An export that nothing holds is told to its vat with the next delivery.
     pub(crate) fn look_at_export(&mut self, o: ObjectId) {
         let Some(v) = self.vat_mut(o.vat) else { return };
         if v.exports.get(&o.n).is_some_and(Export::is_loose) {
             v.loose.push(o.n);
             self.dirty.vat(o.vat);
+            self.tell_session(o.vat);
         }
     }
 
@@ -298,6 +323,13 @@ impl Node {
             let e = e.remove();
             if e.stored {
                 self.dirty.gone(ken::rows::PROMISES, &ken::rows::promise(p));
+            }
+            if self.is_session(e.decider)
+                && let Some(v) = self.vat_mut(e.decider)
+            {
+                v.retired.push(Ref::Promise(p));
+                self.dirty.vat(e.decider);
+                self.tell_session(e.decider);
             }
             match e.state {
                 State::Pending if e.decider == passable::HOST => {
@@ -343,11 +375,13 @@ impl Node {
                 }
             }
             Ref::Promise(p) => {
+                let session = self.is_session(vat);
                 if let Some(e) = self.promise_mut(p) {
                     e.holders.remove(vat);
                     e.listeners.remove(vat);
                     let held = e.holders.iter().any(|h| h != passable::HOST);
-                    if !e.handled && !held && e.transit == 0 && e.decider != vat && vat != passable::HOST {
+                    let told = vat != passable::HOST && !session;
+                    if !e.handled && !held && e.transit == 0 && e.decider != vat && told {
                         e.orphan = Some(vat);
                     }
                     self.look_at_promise(p);

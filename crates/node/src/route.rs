@@ -51,17 +51,29 @@ impl Node {
         if full {
             return self.undeliverable(from, answer, "RangeError", "limit: messages waiting for a vat", origin);
         }
+        let session = self.is_session(to);
+        let mut waited = Vec::new();
         if let Some(e) = answer.and_then(|p| self.promise_mut(p)) {
             e.decider = to;
+            if session {
+                e.waiting_bytes = 0;
+                waited = std::mem::take(&mut e.waiting);
+            }
         }
         self.enqueue(to, What::Message(msg), origin);
+        if let (Some(p), false) = (answer, waited.is_empty()) {
+            self.no_longer_waiting(p, &waited);
+            self.send_on(waited, p);
+        }
     }
 
     /// The answer of a message that cannot be delivered is rejected; without one it is reported.
-    fn undeliverable(&mut self, from: VatId, answer: Option<PromiseId>, name: &str, why: &str, origin: TurnId) {
+    pub(crate) fn undeliverable(&mut self, from: VatId, answer: Option<PromiseId>, name: &str, why: &str, origin: TurnId) {
         let e = Data::error(name, why);
         match answer {
             Some(p) => self.settle(p, true, e),
+            // what peers do wrong is not this host's error
+            None if self.is_session(from) => {}
             None => {
                 let causes = self.causes.chain(origin);
                 self.out.push(Effect::Report(Report {
@@ -86,12 +98,18 @@ impl Node {
 
     pub(crate) fn send_to_promise(&mut self, from: VatId, p: PromiseId, mut msg: Box<Message>, origin: TurnId) {
         let p = self.root_of(p);
+        let pipelined = self.promises.get(&p).is_some_and(|e| matches!(e.state, State::Pending) && self.takes(p, e));
         let Some(e) = self.promise_mut(p) else {
             return self.undeliverable(from, msg.answer, "Error", "the promise is not known", origin);
         };
         e.handled = true;
         let (rejected, value) = match &e.state {
             State::Settled { rejected, value } => (*rejected, value.clone()),
+            _ if pipelined => {
+                msg.target = Target::Promise(p);
+                let to = e.decider;
+                return self.deliver(from, to, msg, origin);
+            }
             _ => {
                 let queued = msg.body.size();
                 if e.waiting.len() >= MAX_QUEUE_MESSAGES || e.waiting_bytes >= MAX_QUEUE_BYTES {
@@ -118,6 +136,7 @@ impl Node {
         if rejected {
             match msg.answer {
                 Some(a) => self.settle(a, true, value),
+                None if self.is_session(from) => {}
                 None => {
                     let causes = self.causes.chain(origin);
                     let text = value.describe();
@@ -131,8 +150,12 @@ impl Node {
             Some(Ref::Object(o)) => self.send_to_object(from, o, msg, origin),
             // what it became is data: the one who decided performs the message on it
             _ => {
+                let here = decider != HOST && self.vat_ref(decider).is_some_and(|v| !v.session);
+                let to = if here { decider } else { from };
+                if self.is_session(to) {
+                    return self.data_of_peers(from, msg.answer, origin);
+                }
                 msg.target = Target::Value(value);
-                let to = if decider != HOST && self.vat_ref(decider).is_some() { decider } else { from };
                 self.deliver(from, to, msg, origin);
             }
         }
@@ -171,9 +194,13 @@ impl Node {
         }
         self.told.resolved(self.causes.running(), p, trace::How::Forwarded);
         let Some(e) = self.promise_mut(p) else { return };
+        let of_host = e.decider == HOST;
         e.state = State::Forwarded(q);
         let waiting = std::mem::take(&mut e.waiting);
         e.waiting_bytes = 0;
+        if of_host {
+            self.open_requests = self.open_requests.saturating_sub(1);
+        }
         if let Some(next) = self.promise_mut(q) {
             next.followers.push(p);
         }
@@ -188,9 +215,25 @@ impl Node {
         }
     }
 
-    /// Messages that waited go on.
+    /// Messages that waited go on. What those send on in their turn goes before the next of them, as if this were called again
+    /// from within; but chains of messages may be as long as a program likes.
     fn send_on(&mut self, waiting: Vec<(VatId, Queued)>, to: PromiseId) {
-        for (from, queued) in waiting {
+        if waiting.is_empty() {
+            return;
+        }
+        // until all have gone on nothing may forget it
+        self.retain(Ref::Promise(to));
+        self.onward.push((to, waiting.into_iter()));
+        if std::mem::replace(&mut self.sending_on, true) {
+            return;
+        }
+        while let Some((to, waiting)) = self.onward.last_mut() {
+            let to = *to;
+            let Some((from, queued)) = waiting.next() else {
+                self.onward.pop();
+                self.release(Ref::Promise(to));
+                continue;
+            };
             let What::Message(msg) = queued.what else { continue };
             let held = msg.body.slots.clone();
             self.send_to_promise(from, to, msg, queued.origin);
@@ -198,6 +241,7 @@ impl Node {
                 self.release(r);
             }
         }
+        self.sending_on = false;
     }
 
     /// A promise is fulfilled or rejected, and with it those that follow it.
@@ -255,6 +299,7 @@ impl Node {
             let rejected = rejected.then(|| value.clone());
             let places = rejected.as_ref().map_or_else(Vec::new, |reason| self.places(&reason.describe()));
             self.out.push(Effect::Started { rejected, places, nothing_to_start: self.nothing_to_start });
+            self.name_root();
         }
         if !waiting.is_empty() {
             self.no_longer_waiting(p, &waiting);

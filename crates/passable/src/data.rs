@@ -18,7 +18,9 @@
 //!  16 fulfilled   value: a promise already fulfilled with it
 //!  17 rejected    value: a promise already rejected with it
 //! varint  = seven bits a byte, least significant first, upper bit: more follows; at most ten bytes
-//! message = form u8 (0 get, 1 method, 2 apply) | for 0 and 1 a key (string, symbol or integer value) | varint n | n values
+//! message = form u8 (0 get, 1 method, 2 apply, 3 call) | for 0 and 1 a key (string, symbol or integer value) | varint n | n values
+//! call      comes from peers whose messages do not tell methods from arguments, and the receiver decides: a function is applied to
+//!           all n values; of another object the method is called that the first of them, a registered symbol, names by its key
 //! ```
 use crate::{Body, Data, Ref};
 

@@ -12,6 +12,7 @@
 //! Must never know: engine types, clocks, disks, sockets.
 mod body;
 mod data;
+pub mod syrup;
 pub mod turn;
 
 pub use body::Body;
@@ -49,10 +50,15 @@ pub enum Power {
     Timer = 1,
     Vats = 2,
     Random = 3,
+    Net = 4,
+    /// To choose swissnums: only where the operator allows it.
+    Names = 5,
 }
 
 impl Power {
-    pub const ALL: [Power; 4] = [Power::Console, Power::Timer, Power::Vats, Power::Random];
+    pub const ALL: [Power; 6] = [Power::Console, Power::Timer, Power::Vats, Power::Random, Power::Net, Power::Names];
+    /// What a program gets unless the operator says otherwise.
+    pub const USUAL: [Power; 5] = [Power::Console, Power::Timer, Power::Vats, Power::Random, Power::Net];
 
     /// As property of `powers`.
     pub fn name(self) -> &'static str {
@@ -61,6 +67,8 @@ impl Power {
             Power::Timer => "timer",
             Power::Vats => "vats",
             Power::Random => "random",
+            Power::Net => "net",
+            Power::Names => "names",
         }
     }
     pub fn from_number(n: u64) -> Option<Power> {

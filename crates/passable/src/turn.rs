@@ -82,6 +82,11 @@ pub enum Op {
         bytes: u32,
         answer: PromiseId,
     },
+    /// `net.…(…)`, `names.…(…)`
+    Net {
+        ask: NetAsk,
+        answer: PromiseId,
+    },
     /// `vats.make…(…)`
     MakeVat(Box<MakeVat>),
 }
@@ -93,6 +98,19 @@ pub struct MakeVat {
     pub powers: Data,
     pub limits: Limits,
     pub answer: PromiseId,
+}
+
+/// What a vat asks of the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetAsk {
+    /// A sturdyref for the object.
+    Export(Ref),
+    /// Likewise with this swissnum.
+    ExportAs(Ref, Vec<u8>),
+    /// The object that the sturdyref names.
+    Import(String),
+    /// The sturdyref names nothing from now on.
+    Revoke(String),
 }
 
 /// Why a turn was aborted: its effects are undone.

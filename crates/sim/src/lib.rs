@@ -142,8 +142,8 @@ impl World {
     /// A world that will run an installed program.
     pub fn new(shared: &Arc<Shared>, program: u64, args: &[String], limits: Limits, seed: u64) -> World {
         let mut w = World::empty(shared, program, false, seed);
-        let powers = vat::powers_data(&passable::Power::ALL, args);
-        w.step(Event::Start { program, powers, limits });
+        let powers = vat::powers_data(&passable::Power::USUAL, args, &[]);
+        w.step(Event::Start { program, powers, limits, imports: Vec::new() });
         w
     }
 
@@ -344,6 +344,13 @@ impl World {
                 }
                 return answer(p, w.done());
             }
+            Effect::DrawSwissnum { answer } => {
+                let mut swiss = [0; 32];
+                swiss.fill_with(|| self.random.below(256) as u8);
+                return Some(Event::Swissnum { answer, swiss });
+            }
+            // without a network
+            Effect::Peer(_) | Effect::Root { .. } => {}
             Effect::Cancel { answer } => {
                 self.delays.retain(|d| d.2 != answer);
                 if let Some(j) = self.journal() {

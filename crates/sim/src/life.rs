@@ -92,8 +92,8 @@ impl World {
             j.begin();
             j.put_programs(&shared, program);
         }
-        let powers = vat::powers_data(&passable::Power::ALL, &self.args);
-        self.step(Event::Start { program, powers, limits });
+        let powers = vat::powers_data(&passable::Power::USUAL, &self.args, &[]);
+        self.step(Event::Start { program, powers, limits, imports: Vec::new() });
     }
 
     /// One thing happens; false: the run is over.

@@ -12,7 +12,7 @@ use engine::cx::{Abort, Cx, ErrorKind, Res, Value};
 use engine::machine::Leave;
 use engine::roots::{self, R_EXPORTS, R_SELF, T_OUTGOING};
 use engine::{array, cage::Mem, harden, pass, promise, send, string, table};
-use passable::{Data, Delivery, Limits, MakeVat, Message, Op, PromiseId, Ref, Resolution, Source, Target, VatId, Writer};
+use passable::{Data, Delivery, Limits, MakeVat, Message, NetAsk, Op, PromiseId, Ref, Resolution, Source, Target, VatId, Writer};
 use std::cell::RefCell;
 
 /// What one turn gathers.
@@ -70,11 +70,11 @@ pub fn message(cx: &mut Cx, m: Mem, msg: &Message, recent: &mut Vec<Ref>) -> Res
     let mut d = decode::In::new(&msg.body);
     let form = d.r.byte();
     let form = decode::ok(cx, form)?;
-    if form > send::APPLY {
+    if form > send::CALL {
         return Err(cx.stop(Abort::Corrupt));
     }
     let only = if msg.answer.is_none() { send::ONLY } else { 0 };
-    let key = if form == send::APPLY { UNDEF } else { decode::key(cx, m, &mut d, recent)? };
+    let key = if form >= send::APPLY { UNDEF } else { decode::key(cx, m, &mut d, recent)? };
     let n = d.r.count();
     let n = decode::ok(cx, n)?;
     let head = [int((form | only) as i32), key];
@@ -188,7 +188,7 @@ impl Edge<'_> {
         let form = as_int(m.r64(message as u32, 8)) as u8 & 3;
         let mut out = encode::Out::new(&mut self.recent);
         out.w.byte(form);
-        if form != send::APPLY {
+        if form < send::APPLY {
             let key = engine::object::key_value(cx, m, m.r64(message as u32, 16))?;
             encode::value(cx, m, &mut out, key)?;
         }
@@ -237,22 +237,33 @@ impl Edge<'_> {
         Ok(())
     }
 
-    fn power(&mut self, cx: &mut Cx, m: Mem, what: i32, args: Value, result: Value) -> Res<()> {
+    fn power(&mut self, cx: &mut Cx, m: Mem, asked: i32, args: Value, result: Value) -> Res<()> {
         let Some(answer) = self.answer_id(cx, m, result)? else { return Err(cx.stop(Abort::Corrupt)) };
         let arg = |i: u32| array::element(m, args, i);
-        let op = match what {
+        let op = match asked {
             power::NOW => Op::Now { answer },
             power::DELAY => Op::Delay { ms: num(arg(0)) as u64, answer },
             power::BYTES => Op::Random { bytes: num(arg(0)) as u32, answer },
             power::MAKE | power::MAKE_FROM_SOURCE => {
                 let text = string::to_rust(cx, m, arg(0))?;
-                let source = if what == power::MAKE { Source::Specifier(text) } else { Source::Text(text) };
+                let source = if asked == power::MAKE { Source::Specifier(text) } else { Source::Text(text) };
                 let mut out = encode::Out::new(&mut self.recent);
                 encode::powers(cx, m, &mut out, arg(1))?;
                 let limit = |v: Value| if is_number(v) { num(v).min(1e18) as u64 } else { 0 };
                 let limits = Limits { heap_bytes: limit(arg(2)), instructions: limit(arg(3)) };
                 Op::MakeVat(Box::new(MakeVat { source, powers: out.w.done(), limits, answer }))
             }
+            power::EXPORT | power::EXPORT_AS => {
+                let what = encode::reference(cx, m, arg(0))?;
+                let ask = if asked == power::EXPORT {
+                    NetAsk::Export(what)
+                } else {
+                    NetAsk::ExportAs(what, string::units(cx, m, arg(1))?.iter().map(|c| *c as u8).collect())
+                };
+                Op::Net { ask, answer }
+            }
+            power::IMPORT => Op::Net { ask: NetAsk::Import(string::to_rust(cx, m, arg(0))?), answer },
+            power::REVOKE => Op::Net { ask: NetAsk::Revoke(string::to_rust(cx, m, arg(0))?), answer },
             _ => return Err(cx.stop(Abort::Corrupt)),
         };
         self.ops.push(op);
@@ -260,10 +271,10 @@ impl Edge<'_> {
     }
 }
 
-/// `{ console, timer, …, args }` as data.
-pub fn powers(list: &[passable::Power], args: &[String]) -> Data {
+/// `{ console, timer, …, args, refs }` as data.
+pub fn powers(list: &[passable::Power], args: &[String], refs: &[(String, PromiseId)]) -> Data {
     let mut w = Writer::new();
-    w.record(list.len() + 1);
+    w.record(list.len() + 2);
     for p in list {
         w.string(p.name());
         w.reference(Ref::Power(*p));
@@ -272,6 +283,12 @@ pub fn powers(list: &[passable::Power], args: &[String]) -> Data {
     w.array(args.len());
     for a in args {
         w.string(a);
+    }
+    w.string("refs");
+    w.record(refs.len());
+    for (name, p) in refs {
+        w.string(name);
+        w.reference(Ref::Promise(*p));
     }
     w.done()
 }

@@ -17,6 +17,10 @@ pub fn object(cx: &mut Cx, m: Mem, p: Power) -> Res {
         all = array::from_slice(cx, m, &[UNDEF; Power::ALL.len()])?;
         roots::set(cx, m, R_POWERS, all);
     }
+    // an older heap may know fewer powers
+    for _ in array::dense_len(m, all)..=p as u32 {
+        array::push(cx, m, all, UNDEF)?;
+    }
     let v = array::element(m, all, p as u32);
     if is_obj(v) {
         return Ok(v);
@@ -30,6 +34,8 @@ pub fn object(cx: &mut Cx, m: Mem, p: Power) -> Res {
         Power::Timer => power::object(cx, m, power::TIMER)?,
         Power::Vats => power::object(cx, m, power::VATS)?,
         Power::Random => power::object(cx, m, power::RANDOM)?,
+        Power::Net => power::object(cx, m, power::NET)?,
+        Power::Names => power::object(cx, m, power::NAMES)?,
     };
     array::set_existing(cx, m, all, p as u32, v)?;
     Ok(v)

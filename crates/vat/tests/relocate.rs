@@ -49,7 +49,7 @@ fn the_other_build_has_everything_elsewhere() {
     let (usual, moved) = both();
     for (from, to, gone) in [(&usual, &moved, ["%Math%.expm1", ".expm1"]), (&moved, &usual, ["%Object%.later", ".later"])] {
         let survey = older(from, to).survey();
-        assert!(survey.paired > 600, "{} objects", survey.paired);
+        assert!(survey.paired > 500, "{} objects", survey.paired);
         assert_eq!(survey.in_place, 1, "the root alone may lie where it lay");
         assert!(survey.gone.iter().any(|n| n.ends_with(gone[1])), "{:?}", survey.gone);
         assert!(survey.gone.len() <= 4, "{:?}", survey.gone);
@@ -170,5 +170,32 @@ fn damaged_images_do_no_harm() {
         if let Ok(base) = moved.add_older([draw(251) as u8; 32], image, base_units(&usual, &moved)) {
             let _ = Vat::wake_over(&moved, &base, VatId(1), whole.space.clone(), linked(&moved, &whole.units), Quota::default());
         }
+    }
+}
+
+/// `cargo test --release -p drses-vat --test relocate figures -- --ignored --nocapture`
+#[test]
+#[ignore = "figures, for a release build"]
+fn figures() {
+    let (usual, moved) = both();
+    let began = Instant::now();
+    let known = older(&usual, &moved);
+    println!("naming the base of another build, once a process: {:?}", began.elapsed());
+    for (what, text) in [
+        ("a new vat", "globalThis.n = 1;"),
+        ("2,000 records", "globalThis.all = []; for (let i = 0; i < 2000; i += 1) all.push({ i, s: `text ${i}`, a: [i] });"),
+        ("200,000 records", "globalThis.all = []; for (let i = 0; i < 200000; i += 1) all.push({ i, s: `text ${i}`, a: [i] });"),
+    ] {
+        let mut v = vat(&usual);
+        run(&mut v, text);
+        let bytes = v.heap_bytes();
+        let mut best = Duration::MAX;
+        for _ in 0..5 {
+            let (whole, units) = (v.whole(&usual), linked(&moved, &v.whole(&usual).units));
+            let began = Instant::now();
+            Vat::wake_over(&moved, &known, VatId(1), whole.space, units, Quota::default()).expect("it goes over");
+            best = best.min(began.elapsed());
+        }
+        println!("{what}, {} KiB of heap: {best:?}", bytes >> 10);
     }
 }

@@ -8,6 +8,7 @@ mod ci;
 mod figures;
 mod kills;
 mod node_examples;
+mod ocapn_suite;
 #[cfg(feature = "peer")]
 mod qjs;
 mod report;
@@ -35,6 +36,8 @@ cargo xtask COMMAND
                        one of two builds with different built-in objects
   node-examples --node-modules DIR
                        each example without `~.` under Node, with the npm packages in DIR
+  ocapn-suite --suite DIR [--python PROGRAM]
+                       the public test suite of OCapN (a checkout in DIR) against examples/ocapn-peer
   restate --node-modules DIR
                        durable calls beside the Restate server and its SDK, npm packages in DIR; kept in bench/RESULTS.md
   qjs FILE             run one script under quickjs-ng (built with `--features peer`; used by bench)
@@ -66,6 +69,8 @@ fn run(args: &[String]) -> Result<bool> {
         ["figures", ref rest @ ..] => figures::run(&root, rest),
         ["kills", ref rest @ ..] => kills::run(&root, rest),
         ["node-examples", "--node-modules", modules] => node_examples::run(&root, modules),
+        ["ocapn-suite", "--suite", suite] => ocapn_suite::run(&root, suite, "python3"),
+        ["ocapn-suite", "--suite", suite, "--python", python] => ocapn_suite::run(&root, suite, python),
         ["restate", "--node-modules", modules] => restate::run(&root, modules),
         ["qjs", file] => quickjs(file),
         ["measure", account, ref command @ ..] => Ok(bench::helper(account, command)?.success()),

@@ -27,6 +27,9 @@ const RUNS: &[(&str, &[&str], &str)] = &[
     ("sandbox", &["harmless"], "harmless.txt"),
 ];
 
+/// Examples for several hosts: the shim has no network.
+const WITH_A_NETWORK: &[&str] = &["ocapn-peer", "guestbook"];
+
 pub fn run(root: &Path, modules: &str) -> Result<bool> {
     every_example_is_run(root)?;
     let modules = std::fs::canonicalize(modules).with_context(|| format!("looking for the folder {modules}"))?;
@@ -42,7 +45,7 @@ fn every_example_is_run(root: &Path) -> Result<()> {
     for entry in std::fs::read_dir(root.join("examples"))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() && !RUNS.iter().any(|run| run.0 == name) {
+        if entry.path().is_dir() && !WITH_A_NETWORK.contains(&name.as_str()) && !RUNS.iter().any(|run| run.0 == name) {
             bail!("examples/{name} is not in the table of `cargo xtask node-examples`");
         }
     }

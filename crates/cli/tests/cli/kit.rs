@@ -160,6 +160,22 @@ impl Started {
         }
     }
 
+    /// Waits until it prints such a line.
+    pub fn line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            if let Some(line) = self.out.iter().find(|l| wanted(l)) {
+                return line.clone();
+            }
+            let next = self.lines.recv_timeout(PATIENCE);
+            self.out.push(next.unwrap_or_else(|_| panic!("no such line was printed, but {:?}", self.out)));
+        }
+    }
+
+    /// Until it ends by itself; exit code and standard error.
+    pub fn wait(mut self) -> (Option<i32>, String) {
+        self.end()
+    }
+
     fn end(&mut self) -> (Option<i32>, String) {
         let status = self.child.wait().expect("it ends");
         self.out.extend(self.lines.iter());

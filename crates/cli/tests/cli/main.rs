@@ -6,6 +6,7 @@ mod desugar;
 mod examples;
 mod hostile;
 mod kit;
+mod net;
 mod operate;
 mod repl;
 mod run;

@@ -14,11 +14,20 @@ pub const DELAY: i32 = 1;
 pub const MAKE: i32 = 2;
 pub const MAKE_FROM_SOURCE: i32 = 3;
 pub const BYTES: i32 = 4;
+pub const EXPORT: i32 = 5;
+pub const EXPORT_AS: i32 = 6;
+pub const IMPORT: i32 = 7;
+pub const REVOKE: i32 = 8;
 
 /// Bytes that `random.bytes` gives at once.
 pub const MAX_RANDOM_BYTES: f64 = 65_536.0;
 /// The longest delay, in milliseconds: some 285,000 years.
 pub const MAX_DELAY_MS: f64 = 9_007_199_254_740_991.0;
+
+/// Characters of a sturdyref at most.
+pub const MAX_URI_CHARS: f64 = 4096.0;
+/// Bytes of a chosen swissnum at most.
+pub const MAX_SWISSNUM_BYTES: usize = 256;
 
 pub const TABLE: &[Native] = &[
     f(0x500, "now", 0, |cx, m, _| request(cx, m, NOW, &[])),
@@ -26,12 +35,18 @@ pub const TABLE: &[Native] = &[
     f(0x502, "make", 3, |cx, m, a| make(cx, m, a, MAKE)),
     f(0x503, "makeFromSource", 3, |cx, m, a| make(cx, m, a, MAKE_FROM_SOURCE)),
     f(0x504, "bytes", 1, bytes),
+    f(0x505, "export", 1, export),
+    f(0x506, "import", 1, |cx, m, a| uri(cx, m, a, IMPORT)),
+    f(0x507, "revoke", 1, |cx, m, a| uri(cx, m, a, REVOKE)),
+    f(0x508, "export", 2, export_as),
 ];
 
-/// Methods of the powers timer, vats and random.
+/// Methods of the powers timer, vats, random, net and names.
 pub const TIMER: &[u16] = &[0x500, 0x501];
 pub const VATS: &[u16] = &[0x502, 0x503];
 pub const RANDOM: &[u16] = &[0x504];
+pub const NET: &[u16] = &[0x505, 0x506, 0x507];
+pub const NAMES: &[u16] = &[0x508];
 
 /// The promise of a request's answer.
 fn request(cx: &mut Cx, m: Mem, what: i32, args: &[Value]) -> Res {
@@ -112,6 +127,63 @@ fn make(cx: &mut Cx, m: Mem, a: Args, what: i32) -> Res {
         }
     }
     request(cx, m, what, &[source, powers, numbers[0], numbers[1]])
+}
+
+/// Why a value cannot be given a name in the network; it is hardened if it can.
+fn not_exportable(cx: &mut Cx, m: Mem, v: Value, method: &str) -> Res<Option<String>> {
+    match pass::style(cx, m, v)? {
+        pass::Style::Remotable => {
+            harden::harden(cx, m, v)?;
+            Ok(None)
+        }
+        pass::Style::Promise => {
+            Ok(Some(format!("{method}: a promise has no name of its own: await it and export what it becomes")))
+        }
+        pass::Style::Refused(why) => Ok(Some(format!("{method}: {why} does not pass by reference"))),
+        _ => Ok(Some(format!(
+            "{method}: data does not pass by reference: export a function, an object with a method, or one marked with Far"
+        ))),
+    }
+}
+
+/// `net.export(object)`
+fn export(cx: &mut Cx, m: Mem, a: Args) -> Res {
+    let v = a.get(m, 0);
+    match not_exportable(cx, m, v, "net.export")? {
+        Some(why) => refused(cx, m, ErrorKind::Type, &why),
+        None => request(cx, m, EXPORT, &[v]),
+    }
+}
+
+/// `names.export(object, swissnum)`
+fn export_as(cx: &mut Cx, m: Mem, a: Args) -> Res {
+    let (v, name) = (a.get(m, 0), a.get(m, 1));
+    if let Some(why) = not_exportable(cx, m, v, "names.export")? {
+        return refused(cx, m, ErrorKind::Type, &why);
+    }
+    let fine = is_str(name) && (1.0..=MAX_SWISSNUM_BYTES as f64).contains(&(string::len(m, name) as f64));
+    if !fine || string::units(cx, m, name)?.iter().any(|c| *c > 255) {
+        let why = format!("names.export: the swissnum is not a string of 1 to {MAX_SWISSNUM_BYTES} characters up to U+00FF");
+        return refused(cx, m, ErrorKind::Type, &why);
+    }
+    let name = string::flat(cx, m, name)?;
+    request(cx, m, EXPORT_AS, &[v, name])
+}
+
+/// `net.import(uri)`, `net.revoke(uri)`
+fn uri(cx: &mut Cx, m: Mem, a: Args, what: i32) -> Res {
+    let mut v = a.get(m, 0);
+    if pass::is_plain_record(cx, m, v)? {
+        // as a sturdyref comes in a message
+        v = object::get_str(cx, m, v, "#sturdyref")?;
+    }
+    let method = if what == IMPORT { "net.import" } else { "net.revoke" };
+    if !is_str(v) || string::len(m, v) as f64 > MAX_URI_CHARS {
+        let why = format!("{method}: the sturdyref is not a string of at most {MAX_URI_CHARS} characters");
+        return refused(cx, m, ErrorKind::Type, &why);
+    }
+    let v = string::flat(cx, m, v)?;
+    request(cx, m, what, &[v])
 }
 
 /// The object of a power with these methods, hardened.

@@ -110,10 +110,7 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
         PUSH => array::push(cx, m, win.get(a(i)), win.get(b(i))),
         APPEND => {
             let list = iter::iterate_to_vec(cx, m, win.get(b(i)))?;
-            list.into_iter().try_for_each(|v| {
-                cx.charge(1)?;
-                array::push(cx, m, win.get(a(i)), v)
-            })
+            list.into_iter().try_for_each(|v| cx.charge(1).and_then(|()| array::push(cx, m, win.get(a(i)), v)))
         }
         SETPROTO => {
             let p = win.get(b(i));

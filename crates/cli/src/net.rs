@@ -1,0 +1,118 @@
+//! Options of the network, `drses ref` and `drses peer`.
+//!
+//! In: arguments. Out: what `host` is to listen at and to give a program; tables on stdout, or JSON.
+use crate::operate::{Column, Where, plain, run, table};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+/// Of `run` and `serve`.
+#[derive(Args, Clone)]
+pub struct Refs {
+    /// Give the program the object of a sturdyref as `refs.NAME`; @FILE: the sturdyref is in the file
+    #[arg(long = "ref", value_name = "NAME=URI|@FILE", value_parser = reference)]
+    refs: Vec<(String, String)>,
+    /// Let netlayers that authenticate nobody leave this machine
+    #[arg(long)]
+    insecure: bool,
+}
+
+/// Of `serve`.
+#[derive(Args, Clone)]
+pub struct Listen {
+    /// Listen for other hosts, e.g. at noise://0.0.0.0:22045, tcp-testing-only://127.0.0.1:0 (port 0: any that is free) or unix:PATH; may be given several times
+    #[arg(long, value_name = "URL", value_parser = url)]
+    listen: Vec<String>,
+    /// Give the program the power `names`, by which it chooses swissnums: for tests, since what is chosen may be guessed
+    #[arg(long)]
+    allow_chosen_swissnums: bool,
+}
+
+fn reference(text: &str) -> Result<(String, String), String> {
+    host::net::reference(text).map_err(|p| format!("{}; {}", p.message, p.help))
+}
+
+fn url(text: &str) -> Result<String, String> {
+    host::net::check_url(text).map(|()| text.to_owned()).map_err(|p| format!("{}; {}", p.message, p.help))
+}
+
+impl Refs {
+    pub fn options(&self, listen: Option<&Listen>) -> host::net::Options {
+        host::net::Options {
+            listen: listen.map_or_else(Vec::new, |l| l.listen.clone()),
+            refs: self.refs.clone(),
+            may_choose: listen.is_some_and(|l| l.allow_chosen_swissnums),
+            insecure: self.insecure,
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Ref {
+    #[command(flatten)]
+    place: Where,
+    #[command(subcommand)]
+    what: RefCommand,
+}
+
+#[derive(Subcommand)]
+enum RefCommand {
+    /// All sturdyrefs of this host; only the root's is shown itself (while the host runs), since others are known to their holders alone
+    Ls,
+    /// Let a sturdyref name nothing from now on
+    Revoke {
+        /// Its number in `ref ls`, or the sturdyref itself
+        which: String,
+    },
+}
+
+pub fn reference_command(r: &Ref) -> i32 {
+    let request = match &r.what {
+        RefCommand::Ls => json!({ "do": "refs" }),
+        RefCommand::Revoke { which } => json!({ "do": "revoke", "ref": which }),
+    };
+    run(&r.place, &request, |answer| match &r.what {
+        RefCommand::Ls => {
+            const LS: &[Column] = &[
+                ("REF", |v| plain(&v["ref"])),
+                ("VAT", |v| plain(&v["vat"])),
+                ("OBJECT", |v| plain(&v["object"])),
+                ("SWISSNUM", |v| if v["chosen"] == true { "chosen".to_owned() } else { "drawn".to_owned() }),
+                ("STURDYREF", |v| match &v["uris"] {
+                    serde_json::Value::Array(all) if !all.is_empty() => all.iter().map(plain).collect::<Vec<_>>().join(" "),
+                    _ if v["ref"] == 0 => "(of the root)".to_owned(),
+                    _ => "(known to its holders)".to_owned(),
+                }),
+            ];
+            table(&answer["refs"], LS)
+        }
+        RefCommand::Revoke { .. } => String::new(),
+    })
+}
+
+#[derive(Args)]
+pub struct Peer {
+    #[command(flatten)]
+    place: Where,
+    #[command(subcommand)]
+    what: PeerCommand,
+}
+
+#[derive(Subcommand)]
+enum PeerCommand {
+    /// Connections with other hosts
+    Ls,
+}
+
+pub fn peer(p: &Peer) -> i32 {
+    let PeerCommand::Ls = p.what;
+    const LS: &[Column] = &[
+        ("VAT", |v| if v["session"].is_null() { "-".to_owned() } else { plain(&v["session"]) }),
+        ("BEGUN BY", |v| if v["dialled"] == true { "us".to_owned() } else { "peer".to_owned() }),
+        ("ADDRESS", |v| plain(&v["address"])),
+        ("BYTES IN", |v| plain(&v["bytesIn"])),
+        ("BYTES OUT", |v| plain(&v["bytesOut"])),
+        ("SECONDS", |v| plain(&v["seconds"])),
+        ("PEER", |v| if v["peer"].is_null() { "(no hello yet)".to_owned() } else { plain(&v["peer"]) }),
+    ];
+    run(&p.place, &json!({ "do": "peers" }), |answer| table(&answer["peers"], LS))
+}

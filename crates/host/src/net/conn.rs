@@ -1,0 +1,253 @@
+//! One connection: bytes in, bytes out.
+//!
+//! Invariants
+//! - what is sent leaves in its order, whole messages together;
+//! - a peer that takes no bytes for `WRITE_PATIENCE`, or has `MAX_WAITING_BYTES` waiting, is cut off;
+//! - a connection is closed after what was sent has left; the peer is given `CLOSE_PATIENCE` to close its side.
+use super::noise::{Channel, Sealer, Unsealer};
+use super::socket::Socket;
+use ocapn::ConnId;
+use passable::VatId;
+use std::collections::VecDeque;
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// Bytes read at once.
+const READ_BYTES: usize = 64 << 10;
+/// Bytes that a peer may send before it has said hello.
+const MAX_UNKNOWN_BYTES: u64 = 256 << 10;
+/// Bytes that may wait for a peer to take them.
+const MAX_WAITING_BYTES: usize = 64 << 20;
+/// Bytes of several messages that are written at once.
+const GATHER_BYTES: usize = 64 << 10;
+/// How long one write may take.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the peer may take to close its side.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Default)]
+struct Outbox {
+    queue: VecDeque<Vec<u8>>,
+    bytes: usize,
+    writing: bool,
+    /// Nothing is sent after what is there.
+    closing: bool,
+    /// The reader has ended, or nothing can be written any more.
+    over: bool,
+    why: Option<&'static str>,
+}
+
+/// See the head.
+pub(crate) struct Conn {
+    pub id: ConnId,
+    pub dialled: bool,
+    pub address: String,
+    stream: Socket,
+    /// None: bytes go as they are.
+    channel: Option<Channel>,
+    out: Mutex<Outbox>,
+    changed: Condvar,
+    established: AtomicBool,
+    /// Bytes were read that the node has not seen.
+    busy: AtomicBool,
+    received: AtomicU64,
+    sent: AtomicU64,
+    peer: Mutex<(Option<VatId>, Option<String>)>,
+    begun: Instant,
+}
+
+impl Conn {
+    pub fn new(id: ConnId, stream: Socket, channel: Option<Channel>, dialled: bool) -> std::io::Result<Conn> {
+        stream.prepare(WRITE_PATIENCE)?;
+        let address = stream.address()?;
+        Ok(Conn {
+            id,
+            dialled,
+            address,
+            stream,
+            channel,
+            out: Mutex::default(),
+            changed: Condvar::new(),
+            established: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            peer: Mutex::default(),
+            begun: Instant::now(),
+        })
+    }
+
+    /// Reads until the end; why it ended. `first` is called before the first bytes are told; `told` returns false to end.
+    pub fn read(&self, first: impl FnOnce(), told: impl Fn(Vec<u8>) -> bool) -> String {
+        let (mut buffer, mut unsealer) = (vec![0; READ_BYTES], Unsealer::default());
+        let mut first = Some(first);
+        let why = loop {
+            // looked at before it is taken, so that at each moment somebody sees that it is there
+            match self.stream.wait() {
+                Ok(()) => self.busy.store(true, Ordering::SeqCst),
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) => break e.to_string(),
+            }
+            let n = match self.stream.read(&mut buffer) {
+                Ok(0) => break "the peer closed the connection".to_owned(),
+                Ok(n) => n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) => break e.to_string(),
+            };
+            let before = self.received.fetch_add(n as u64, Ordering::Relaxed);
+            if super::lock(&self.out).closing {
+                // the peer may not have seen yet that this is over
+                self.busy.store(false, Ordering::SeqCst);
+                continue;
+            }
+            if !self.is_established() && before + n as u64 > MAX_UNKNOWN_BYTES {
+                break "the peer sent much and said no hello".to_owned();
+            }
+            if let Some(f) = first.take() {
+                f();
+            }
+            let bytes = match &self.channel {
+                Some(channel) => unsealer.unseal(channel, &buffer[..n]),
+                None => Ok(buffer[..n].to_vec()),
+            };
+            let bytes = match bytes {
+                Ok(bytes) => bytes,
+                Err(why) => break why,
+            };
+            if !bytes.is_empty() && !told(bytes) {
+                break "the host ends".to_owned();
+            }
+            self.busy.store(false, Ordering::SeqCst);
+        };
+        let mut out = super::lock(&self.out);
+        out.over = true;
+        self.changed.notify_all();
+        out.why.map_or(why, str::to_owned)
+    }
+
+    /// Bytes of it wait to be heard, or its end.
+    pub fn has_something_to_say(&self) -> bool {
+        self.stream.is_readable() || self.busy.load(Ordering::SeqCst)
+    }
+
+    /// The life of the writer.
+    pub fn write(&self) {
+        let mut sealer = Sealer::default();
+        let mut out = super::lock(&self.out);
+        loop {
+            if out.queue.is_empty() {
+                if out.closing || out.over {
+                    break;
+                }
+                out = self.changed.wait(out).unwrap_or_else(|e| e.into_inner());
+                continue;
+            }
+            let mut bytes = out.queue.pop_front().unwrap_or_default();
+            while let Some(next) = out.queue.front().filter(|n| bytes.len() + n.len() <= GATHER_BYTES) {
+                bytes.extend_from_slice(next);
+                out.queue.pop_front();
+            }
+            out.bytes -= bytes.len();
+            out.writing = true;
+            drop(out);
+            let sealed = match &self.channel {
+                Some(channel) => sealer.seal(channel, &bytes),
+                None => Ok(bytes),
+            };
+            let written = sealed.and_then(|bytes| {
+                self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                self.stream.write_all(&bytes).map_err(|e| e.to_string())
+            });
+            out = super::lock(&self.out);
+            out.writing = false;
+            if written.is_err() {
+                out.over = true;
+                out.why = out.why.or(Some("the peer takes no bytes"));
+                break;
+            }
+        }
+        self.changed.notify_all();
+        let until = Instant::now() + CLOSE_PATIENCE;
+        self.stream.shutdown(Shutdown::Write);
+        while !out.over {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            out = self.changed.wait_timeout(out, left).unwrap_or_else(|e| e.into_inner()).0;
+        }
+        drop(out);
+        self.cut();
+    }
+
+    pub fn send(&self, bytes: Vec<u8>) {
+        let mut out = super::lock(&self.out);
+        if out.closing || out.over {
+            return;
+        }
+        out.bytes += bytes.len();
+        if out.bytes > MAX_WAITING_BYTES {
+            (out.over, out.why) = (true, Some("the peer does not read what it is sent"));
+            out.queue.clear();
+            out.bytes = 0;
+            drop(out);
+            self.changed.notify_all();
+            return self.cut();
+        }
+        out.queue.push_back(bytes);
+        drop(out);
+        self.changed.notify_all();
+    }
+
+    /// After what was sent.
+    pub fn close(&self) {
+        super::lock(&self.out).closing = true;
+        self.changed.notify_all();
+    }
+
+    /// At once.
+    pub fn cut(&self) {
+        self.stream.shutdown(Shutdown::Both);
+        super::lock(&self.out).over = true;
+        self.changed.notify_all();
+    }
+
+    pub fn wait_until_written(&self, until: Instant) {
+        let mut out = super::lock(&self.out);
+        while !out.over && (!out.queue.is_empty() || out.writing) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            out = self.changed.wait_timeout(out, left).unwrap_or_else(|e| e.into_inner()).0;
+        }
+    }
+
+    pub fn establish(&self, session: VatId, peer: String) {
+        *super::lock(&self.peer) = (Some(session), Some(peer));
+        self.established.store(true, Ordering::Relaxed);
+    }
+    pub fn is_over(&self) -> bool {
+        super::lock(&self.out).over
+    }
+    pub fn is_established(&self) -> bool {
+        self.established.load(Ordering::Relaxed)
+    }
+    pub fn peer(&self) -> (Option<VatId>, Option<String>) {
+        super::lock(&self.peer).clone()
+    }
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+    pub fn waiting(&self) -> usize {
+        super::lock(&self.out).bytes
+    }
+    pub fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+}

@@ -1,0 +1,533 @@
+//! Sockets to other hosts.
+//!
+//! In: URLs to listen at, what the node wants written, closed and dialled. Out: what happens on connections, as events of the node.
+//!
+//! Invariants
+//! - what is written, closed or dialled has been released: it is durable where there is a store;
+//! - each connection has a thread that reads and one that writes; a peer that is slow or hostile holds up its own alone;
+//! - bounded: connections, those whose peers have not said hello, what these may send, what waits to be written, dials under way;
+//! - locks are taken in this order: the pool's, the list of connections, what waits to be written.
+//!
+//! Must never know: what the bytes mean.
+mod conn;
+pub(crate) mod key;
+mod noise;
+mod place;
+mod socket;
+mod url;
+
+use crate::operate::{Problem, problem};
+use crate::output;
+use crate::pool::Pool;
+use conn::Conn;
+use node::Event;
+use ocapn::{ConnId, In, Out, Peer};
+use passable::VatId;
+use place::Listener;
+use serde_json::{Value, json};
+use socket::Socket;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+/// Connections at most.
+const MAX_CONNECTIONS: usize = 1024;
+/// Connections whose peers have not said hello, at most: the oldest makes room.
+const MAX_UNKNOWN: usize = 128;
+/// Dials under way at most.
+const MAX_DIALS: usize = 64;
+/// How long a dial may take.
+const DIAL_PATIENCE: Duration = Duration::from_secs(5);
+/// How long written bytes may take to leave when the process ends.
+const LAST_WRITES: Duration = Duration::from_secs(2);
+/// Deliveries that wait for vats before peers are read no further.
+const MAX_BACKLOG: u64 = 100_000;
+/// Notes about peers that are shown in `NOTES_PERIOD`.
+const MAX_NOTES: u32 = 50;
+const NOTES_PERIOD: Duration = Duration::from_secs(10);
+/// Stack of a thread of a connection.
+const STACK_BYTES: usize = 1 << 20;
+
+/// The network as it is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// URLs to listen at.
+    pub listen: Vec<String>,
+    /// Names and sturdyrefs that a program has from its start.
+    pub refs: Vec<(String, String)>,
+    /// Programs may choose swissnums.
+    pub may_choose: bool,
+    /// Netlayers without authentication may leave this machine.
+    pub insecure: bool,
+}
+
+#[derive(Default)]
+struct Conns {
+    all: BTreeMap<ConnId, Arc<Conn>>,
+    dials: usize,
+}
+
+/// What is known of a connection when it begins.
+#[derive(Default)]
+struct Form {
+    /// If they are not to be found out.
+    dialect: Option<ocapn::Dialect>,
+    framing: Option<ocapn::Framing>,
+    channel: Option<noise::Channel>,
+    /// The designator of the peer, if the netlayer knows it.
+    authenticated: Option<String>,
+}
+
+/// See the head.
+#[derive(Default)]
+pub(crate) struct Net {
+    /// Of the state; empty: there is none.
+    folder: PathBuf,
+    key: [u8; 32],
+    designator: String,
+    here: Vec<Peer>,
+    listeners: Mutex<Vec<Listener>>,
+    may_choose: bool,
+    insecure: bool,
+    /// Unix sockets may be dialled.
+    unix: bool,
+    /// Files of sockets, to be removed at the end.
+    files: Vec<PathBuf>,
+    notes: Mutex<Notes>,
+    conns: Mutex<Conns>,
+    pool: OnceLock<Weak<Pool>>,
+    next: AtomicU64,
+    /// Handshakes under way with peers that came to us.
+    greeting: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+/// What a sturdyref on the command line is: itself, or in a file.
+pub fn reference(text: &str) -> Result<(String, String), Problem> {
+    let help = "--ref NAME=ocapn://… or --ref NAME=@FILE, where FILE holds the sturdyref";
+    let bad = |why: String| problem("E-REF", why, help);
+    let (name, uri) = text.split_once('=').ok_or_else(|| bad(format!("{text}: no name")))?;
+    if name.is_empty() {
+        return Err(bad(format!("{text}: no name")));
+    }
+    let uri = match uri.strip_prefix('@') {
+        Some(file) => {
+            let read = std::fs::read_to_string(file).map_err(|e| bad(format!("{file}: {e}")))?;
+            // of several, one a line, the first
+            read.lines().map(str::trim).find(|l| l.starts_with("ocapn://")).unwrap_or_default().to_owned()
+        }
+        None => uri.to_owned(),
+    };
+    match ocapn::Sturdyref::from_uri(&uri) {
+        Ok(_) => Ok((name.to_owned(), uri)),
+        Err(e) => Err(bad(format!("--ref {name}: {e}"))),
+    }
+}
+
+/// Is this a place to listen at?
+pub fn check_url(text: &str) -> Result<(), Problem> {
+    url::Url::parse(text).map(drop)
+}
+
+impl Net {
+    /// The host's key, and sockets that listen; nothing is accepted yet.
+    pub fn prepare(options: &Options, folder: Option<&Path>) -> Result<Arc<Net>, Problem> {
+        let key = match folder {
+            Some(folder) => key::load(folder)?,
+            None => key::fresh()?,
+        };
+        let designator = ocapn::designator(&key);
+        let (mut here, mut listeners, mut files) = (Vec::new(), Vec::new(), Vec::new());
+        for text in &options.listen {
+            let listener = Listener::bind(&url::Url::parse(text)?, &designator, options.insecure)?;
+            here.push(listener.here.clone());
+            files.extend(listener.file.clone());
+            listeners.push(listener);
+        }
+        let (may_choose, insecure) = (options.may_choose, options.insecure);
+        let folder = folder.unwrap_or(Path::new("")).to_owned();
+        let by_unix = |uri: &str| ocapn::Sturdyref::from_uri(uri).is_ok_and(|s| s.peer.transport == place::UNIX);
+        let unix = !files.is_empty() || options.refs.iter().any(|r| by_unix(&r.1));
+        Ok(Arc::new(Net {
+            folder,
+            key,
+            designator,
+            here,
+            listeners: Mutex::new(listeners),
+            may_choose,
+            insecure,
+            unix,
+            files,
+            ..Net::default()
+        }))
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The event that a host begins with.
+    pub fn online(&self) -> Result<Event, Problem> {
+        Ok(Event::Online { here: self.here.clone(), secret: key::fresh()?, may_choose: self.may_choose })
+    }
+
+    /// What an operator is told at the start.
+    pub fn tell(&self) {
+        if !self.here.is_empty() {
+            eprintln!("note: this host is {}", self.designator);
+        }
+        for peer in &self.here {
+            eprintln!("note: listening at {}", peer.to_uri());
+        }
+    }
+
+    /// Whom all is told.
+    pub fn attach(&self, pool: &Arc<Pool>) {
+        // a pool has one net, which is attached once
+        let _ = self.pool.set(Arc::downgrade(pool));
+    }
+
+    /// Accepts from now on.
+    pub fn start(self: &Arc<Net>) {
+        for listener in std::mem::take(&mut *lock(&self.listeners)) {
+            let net = self.clone();
+            let accepts = move || listener.accept(|socket| net.accepted(socket, &listener));
+            if let Err(e) = thread("accept", accepts) {
+                output::problem(&problem(
+                    "E-THREAD",
+                    format!("cannot start a thread: {e}"),
+                    "raise the limit of processes (ulimit -u)",
+                ));
+            }
+        }
+    }
+
+    fn pool(&self) -> Option<Arc<Pool>> {
+        self.pool.get()?.upgrade()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Conns> {
+        lock(&self.conns)
+    }
+
+    fn accepted(self: &Arc<Net>, socket: Socket, at: &Listener) {
+        {
+            let conns = self.lock();
+            if conns.all.len() >= MAX_CONNECTIONS {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            let mut unknown = conns.all.values().filter(|c| !c.is_established() && !c.dialled && !c.is_over());
+            if let Some(oldest) = unknown.next()
+                && unknown.count() + 1 >= MAX_UNKNOWN
+            {
+                oldest.cut();
+            }
+        }
+        let form = Form { dialect: at.dialect, framing: at.framing, ..Form::default() };
+        let here = at.here.clone();
+        if here.transport != place::NOISE {
+            return self.open(socket, None, here, form);
+        }
+        if self.greeting.fetch_add(1, Ordering::Relaxed) >= MAX_UNKNOWN {
+            self.greeting.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let net = self.clone();
+        let greets = move || {
+            let greeted = noise::greet(&socket, &net.key, None);
+            net.greeting.fetch_sub(1, Ordering::Relaxed);
+            match greeted {
+                Ok((channel, key)) => {
+                    let authenticated = Some(ocapn::designator_of(&key));
+                    net.open(socket, None, here, Form { channel: Some(channel), authenticated, ..form });
+                }
+                Err(why) => lock(&net.notes).tell(&format!("a connection came to nothing: {why}")),
+            }
+        };
+        if thread("greet", greets).is_err() {
+            self.greeting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A connection begins.
+    fn open(self: &Arc<Net>, socket: Socket, dialled: Option<VatId>, here: Peer, form: Form) {
+        let Some(pool) = self.pool() else { return };
+        let id = ConnId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
+        let Form { dialect, framing, channel, authenticated } = form;
+        let begun = || -> Result<(), Problem> {
+            let no_thread = |e: std::io::Error| problem("E-THREAD", format!("cannot start a thread: {e}"), "ulimit -u");
+            let seed = key::fresh()?;
+            let conn = Arc::new(Conn::new(id, socket, channel, dialled.is_some()).map_err(no_thread)?);
+            self.lock().all.insert(id, conn.clone());
+            let writes = conn.clone();
+            thread("write", move || writes.write()).map_err(no_thread)?;
+            let opened = ocapn::Opened { conn: id, dialled, here, authenticated, dialect, framing, seed };
+            self.tell_node(&pool, In::Opened(opened));
+            let (net, reads) = (self.clone(), conn);
+            thread("read", move || net.read(&reads)).map_err(no_thread)
+        };
+        if let Err(p) = begun() {
+            if let Some(c) = self.lock().all.remove(&id) {
+                c.cut();
+            }
+            output::problem(&p);
+            match dialled {
+                Some(session) => self.tell_node(&pool, In::DialFailed { session, why: p.message }),
+                None => self.tell_node(&pool, In::Closed { conn: id, why: p.message }),
+            }
+        }
+    }
+
+    /// The life of a connection's reader.
+    fn read(self: &Arc<Net>, conn: &Arc<Conn>) {
+        let why = conn.read(
+            || self.let_others_speak(conn.id),
+            |bytes| match self.pool() {
+                Some(pool) => pool.peer_bytes(conn.id, bytes),
+                None => false,
+            },
+        );
+        if let Some(pool) = self.pool() {
+            self.tell_node(&pool, In::Closed { conn: conn.id, why });
+        }
+        self.lock().all.remove(&conn.id);
+        conn.cut();
+    }
+
+    /// What other peers said before this one said hello is heard first: it may be that the same peer has ended another connection.
+    fn let_others_speak(&self, this: ConnId) {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        let start = Instant::now();
+        let others: Vec<Arc<Conn>> = self.lock().all.values().filter(|c| c.id != this && c.is_established()).cloned().collect();
+        for c in others {
+            while c.has_something_to_say() && start.elapsed() < PATIENCE && self.lock().all.contains_key(&c.id) {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+    }
+
+    fn tell_node(&self, pool: &Arc<Pool>, what: In) {
+        let mut w = pool.lock();
+        if w.end.is_none() {
+            pool.step(&mut w, Event::Peer(what));
+            pool.provide(&mut w);
+        }
+    }
+
+    /// What the node knows already, before it is durable.
+    pub fn established(&self, session: VatId, conn: ConnId, peer: &Peer) {
+        if let Some(c) = self.lock().all.get(&conn) {
+            c.establish(session, peer.to_string());
+        }
+    }
+
+    /// Does what was released.
+    pub fn out(self: &Arc<Net>, out: Out) {
+        match out {
+            Out::Write { conn, bytes } => {
+                if let Some(c) = self.lock().all.get(&conn) {
+                    c.send(bytes);
+                }
+            }
+            Out::Close { conn } => {
+                if let Some(c) = self.lock().all.get(&conn) {
+                    c.close();
+                }
+            }
+            Out::Dial { session, peer } => self.dial(session, peer),
+            Out::Note { text, .. } => lock(&self.notes).tell(&text),
+            // these are the node's own
+            Out::Hold { .. } | Out::Ops { .. } | Out::Settle { .. } | Out::EndSession { .. } | Out::Established { .. } => {}
+        }
+    }
+
+    fn dial(self: &Arc<Net>, session: VatId, peer: Peer) {
+        let full = {
+            let mut conns = self.lock();
+            let full = conns.dials >= MAX_DIALS || conns.all.len() >= MAX_CONNECTIONS;
+            conns.dials += usize::from(!full);
+            full
+        };
+        let net = self.clone();
+        let dials = move || {
+            let connected = if full {
+                Err("too many connections are being made: try again later".to_owned())
+            } else {
+                let connected = net.connect(&peer);
+                net.lock().dials -= 1;
+                connected
+            };
+            match (connected, net.pool()) {
+                (Ok((socket, form)), _) => {
+                    let here = net.here_for(&peer.transport);
+                    net.open(socket, Some(session), here, form);
+                }
+                (Err(why), Some(pool)) => net.tell_node(&pool, In::DialFailed { session, why }),
+                (Err(_), None) => {}
+            }
+        };
+        if let Err(e) = thread("dial", dials) {
+            output::problem(&problem(
+                "E-THREAD",
+                format!("cannot start a thread: {e}"),
+                "raise the limit of processes (ulimit -u)",
+            ));
+        }
+    }
+
+    fn connect(&self, peer: &Peer) -> Result<(Socket, Form), String> {
+        let key = match peer.transport.as_str() {
+            place::NOISE => Some(ocapn::key_of(&peer.designator).ok_or("the designator is no key of a host")?),
+            _ => None,
+        };
+        let socket = place::connect(peer, self.insecure, self.unix, DIAL_PATIENCE)?;
+        let Some(key) = key else { return Ok((socket, Form::default())) };
+        let (channel, _) = noise::greet(&socket, &self.key, Some(key))?;
+        let authenticated = Some(peer.designator.clone());
+        Ok((socket, Form { channel: Some(channel), authenticated, ..Form::default() }))
+    }
+
+    /// What a peer that is dialled is told of where this host is.
+    fn here_for(&self, transport: &str) -> Peer {
+        let listening = self.here.iter().find(|h| h.transport == transport);
+        listening.cloned().unwrap_or_else(|| Peer {
+            transport: transport.to_owned(),
+            designator: self.designator.clone(),
+            hints: Some(BTreeMap::new()),
+        })
+    }
+
+    /// The process ends: what was written leaves, if peers take it soon.
+    pub fn finish(&self) {
+        let until = Instant::now() + LAST_WRITES;
+        let all: Vec<Arc<Conn>> = self.lock().all.values().cloned().collect();
+        all.iter().for_each(|c| c.close());
+        for c in &all {
+            c.wait_until_written(until);
+            c.cut();
+        }
+        for file in &self.files {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+
+    /// Connections, for operators.
+    pub fn list(&self) -> Vec<Value> {
+        let of = |c: &Arc<Conn>| {
+            let (session, peer) = c.peer();
+            json!({
+                "connection": c.id.0,
+                "session": session.map(|s| s.0),
+                "peer": peer,
+                "address": c.address,
+                "dialled": c.dialled,
+                "bytesIn": c.received(),
+                "bytesOut": c.sent(),
+                "waitingBytes": c.waiting(),
+                "seconds": c.age().as_secs(),
+            })
+        };
+        self.lock().all.values().map(of).collect()
+    }
+}
+
+/// Notes for the operator: peers cannot flood him.
+#[derive(Default)]
+struct Notes {
+    since: Option<Instant>,
+    told: u32,
+    kept_back: u64,
+}
+
+impl Notes {
+    fn tell(&mut self, text: &str) {
+        let fresh = self.since.is_none_or(|s| s.elapsed() >= NOTES_PERIOD);
+        if fresh {
+            if self.kept_back > 0 {
+                eprintln!("note: {} more notes about peers were not shown", self.kept_back);
+            }
+            *self = Notes { since: Some(Instant::now()), told: 0, kept_back: 0 };
+        }
+        if self.told < MAX_NOTES {
+            self.told += 1;
+            eprintln!("note: {}", output::safe(text));
+        } else {
+            self.kept_back += 1;
+        }
+    }
+}
+
+impl Pool {
+    /// Bytes of a peer. They wait while the host has more to do than it can, or the log is full. False: the host ends.
+    fn peer_bytes(self: &Arc<Self>, conn: ConnId, bytes: Vec<u8>) -> bool {
+        loop {
+            let mut w = self.lock();
+            if w.end.is_some() || w.closing.is_some() {
+                return false;
+            }
+            if w.node.backlog() < MAX_BACKLOG && !w.log_is_full() {
+                self.step(&mut w, Event::Peer(In::Received { conn, bytes }));
+                self.provide(&mut w);
+                return true;
+            }
+            drop(w);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Operators' commands about the network; none: it is another command.
+pub(crate) fn command(pool: &Arc<Pool>, what: &str, v: &Value) -> Result<Option<Value>, Problem> {
+    let answer = match what {
+        "refs" => {
+            let of = |s: node::Sturdy| json!({ "ref": s.number, "vat": s.vat.0, "object": s.object, "chosen": s.chosen, "uris": s.uris });
+            let all: Vec<Value> = pool.lock().node.sturdyrefs().into_iter().map(of).collect();
+            json!({ "refs": all })
+        }
+        "peers" => json!({ "peers": pool.net.list() }),
+        "revoke" => {
+            let mut w = pool.lock();
+            let which = v.get("ref").unwrap_or(&Value::Null);
+            let number = which.as_u64().or_else(|| which.as_str()?.parse().ok());
+            let number = number.or_else(|| w.node.sturdyref_number(which.as_str()?));
+            let number = number.filter(|n| w.node.sturdyrefs().iter().any(|s| s.number == *n));
+            let Some(number) = number else {
+                return Err(problem("E-REF", "there is no such sturdyref on this host", "`drses ref ls` lists them"));
+            };
+            pool.step(&mut w, Event::Revoke { number });
+            pool.provide(&mut w);
+            drop(w);
+            // nobody is told before it is durable
+            if pool.settled().journal.is_none() {
+                return Err(problem("E-ENDED", "the host ended before this was durable", "type the same command again"));
+            }
+            json!({ "ok": true, "ref": number })
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(answer))
+}
+
+fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(body).map(drop)
+}
+
+/// Copies the key of a host into a backup.
+pub(crate) fn copy_key(from: &Path, to: &Path) -> Result<PathBuf, Problem> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let target = key::path(to);
+    let copied = std::fs::read(key::path(from)).and_then(|key| {
+        let mut f = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&target)?;
+        std::io::Write::write_all(&mut f, &key)?;
+        f.sync_all()
+    });
+    copied.map_err(|e| problem("E-KEY", format!("cannot copy the host's key: {e}"), "make the backup without --with-key"))?;
+    Ok(target)
+}

@@ -1,0 +1,342 @@
+#![forbid(unsafe_code)]
+//! Sessions with other hosts by OCapN: a pure state machine, `step(In)` → `Out`s.
+//!
+//! In: bytes of connections, deliveries to sessions. Out: bytes to write, what sessions ask of the node as `passable::Op`s.
+//!
+//! A session with a peer is to the node a vat that is no JavaScript. The objects of the peer that were named here are its exports
+//! (`Object{vat: session, n}`), what the peer holds here its imports; it decides the promises that the peer owes. It begins when a
+//! peer has said hello, or when a peer is first wanted (what is sent to it until then waits in it), and ends with its connection.
+//!
+//! Invariants
+//! - one session with a peer at a time; positions of what is exported to a peer are never used twice;
+//! - each appearance of a position on the wire is counted, and told as often when it is given back;
+//! - whatever bytes come: the session they came on goes on, or is aborted with a reason; no other session notices;
+//! - what a session names to the node it made itself, was given by the node, or was put to it by `Out::Hold`;
+//! - nothing is written before `flush`: one write for a connection, of whole messages.
+//!
+//! Must never know: sockets, clocks, randomness (what must be unguessable comes in as seeds), engines, disks.
+mod conn;
+mod deliver;
+mod framing;
+mod give;
+mod handoff;
+mod host;
+mod keys;
+mod peer;
+mod receive;
+mod session;
+mod take;
+mod walk;
+mod write;
+
+pub use conn::MAX_DIALLING;
+use handoff::{Gift, GiftKey, Withdrawal};
+pub use handoff::{MAX_GIFTS, MAX_HANDOFF_GAPS};
+pub use host::{designator, designator_of, is_signed, key_of, public_key, sign};
+use keys::Hash;
+use passable::syrup::Fault;
+use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};
+pub use peer::{BadLocator, MAX_SWISS_BYTES, Peer, Sturdyref};
+use session::{BOOTSTRAP, Session};
+pub use session::{MAX_ANSWERS, MAX_EXPORTS, MAX_IMPORTS, MAX_LISTENERS, MAX_QUESTIONS, MAX_WAITING, Traffic};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+pub use walk::MAX_DEPTH;
+
+/// A connection, numbered by whoever has the sockets; a number is used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(pub u64);
+
+/// The forms of the protocol that are in use; nobody negotiates them. All are read; this says which one is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// The public test suite of 2026-02, Endo up to 2026-04: `op:deliver-only`, `op:gc-export`, no `op:get`.
+    A,
+    /// Endo in 2026-08: `op:deliver` without answer, `op:gc-exports`, `op:get`.
+    B,
+    /// The draft's text: as B, `op:listen` with two fields.
+    C,
+    /// Goblins 0.16: as A, `op:gc-export` with one position.
+    Goblins,
+}
+
+impl Dialect {
+    /// By its name in a locator's `dialect` hint.
+    pub fn from_name(name: &str) -> Option<Dialect> {
+        Some(match name {
+            "A" | "a" => Dialect::A,
+            "B" | "b" => Dialect::B,
+            "C" | "c" => Dialect::C,
+            "goblins" => Dialect::Goblins,
+            _ => return None,
+        })
+    }
+}
+
+/// How messages are told apart in a stream of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// One after another.
+    Raw,
+    /// Each after its length in decimal and `:`.
+    Length,
+}
+
+impl Dialect {
+    /// `op:deliver-only` was folded into `op:deliver`; `op:get` and its kin are there.
+    fn is_folded(self) -> bool {
+        matches!(self, Dialect::B | Dialect::C)
+    }
+    /// It writes no minus zero.
+    fn lacks_minus_zero(self) -> bool {
+        self == Dialect::B
+    }
+}
+
+/// What `Captp` asks while it steps.
+pub trait Home {
+    /// The vat of a new session.
+    fn new_session(&mut self) -> VatId;
+    /// What is registered under a swissnum (look it up by keyed hash). The host holds it.
+    fn lookup(&mut self, swiss: &[u8]) -> Option<Ref>;
+}
+
+/// A connection that is there.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub conn: ConnId,
+    /// The session of the `Out::Dial` that this answers; none: the peer came to us.
+    pub dialled: Option<VatId>,
+    /// Where this host is reached by this netlayer, as the peer will be told.
+    pub here: Peer,
+    /// The designator that the netlayer has authenticated; none: it authenticates nobody, and the peer's word is taken.
+    pub authenticated: Option<String>,
+    /// None: found out from what the peer writes (until then, for a connection that we dialled: A, raw). A `dialect` hint of the
+    /// locator that was dialled counts for a dialect given here.
+    pub dialect: Option<Dialect>,
+    pub framing: Option<Framing>,
+    /// Of this connection alone: its key, and what is unguessable in it.
+    pub seed: [u8; 32],
+}
+
+/// What happens.
+#[derive(Debug)]
+pub enum In {
+    Opened(Opened),
+    Received {
+        conn: ConnId,
+        bytes: Vec<u8>,
+    },
+    /// Also after `Out::Close`, or never.
+    Closed {
+        conn: ConnId,
+        why: String,
+    },
+    /// The answer to an `Out::Dial` that came to nothing.
+    DialFailed {
+        session: VatId,
+        why: String,
+    },
+    /// A delivery to the session's vat: a message to an export of it or to a promise that it decides and has not resolved, a promise it
+    /// listens to, exports that nobody holds (`dropped`), promises of it that nobody needs (`retired`).
+    Deliver {
+        session: VatId,
+        delivery: Delivery,
+    },
+    /// A reference by its sturdyref: an `ocapn://…/s/…` URI. `answer` is settled by `Out::Settle`.
+    Import {
+        uri: String,
+        answer: PromiseId,
+    },
+    /// The session is ended from here.
+    End {
+        session: VatId,
+        why: String,
+    },
+}
+
+/// What is to be done, in order.
+#[derive(Debug, PartialEq)]
+pub enum Out {
+    /// The session holds this from now on: a registered object that the peer fetched, a gift, a promise of another session. A promise
+    /// that the node does not know is new, and decided by the session in its id.
+    Hold { session: VatId, what: Ref },
+    /// What a turn of the session asks. Every export named in them is told back as dropped once nobody holds it, also if the op came to
+    /// nothing.
+    Ops { session: VatId, ops: Vec<Op> },
+    /// The promise of an `In::Import`.
+    Settle { promise: PromiseId, to: Resolution },
+    /// The session is no more. The promises it decides are rejected with an `Error` of this text.
+    EndSession { session: VatId, why: String },
+    /// Somebody wants to talk to this peer. Answer by `In::Opened` or `In::DialFailed`.
+    Dial { session: VatId, peer: Peer },
+    /// Whole messages.
+    Write { conn: ConnId, bytes: Vec<u8> },
+    /// After what was written.
+    Close { conn: ConnId },
+    /// The peer has said hello, and the session goes over this connection.
+    Established { session: VatId, conn: ConnId, peer: Peer },
+    /// For the operator: something was refused or aborted.
+    Note { session: Option<VatId>, conn: Option<ConnId>, text: String },
+}
+
+/// Bytes of one message.
+pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// Bytes of a hello: of whom nothing is known.
+pub const MAX_HELLO_BYTES: usize = 64 << 10;
+/// Digits of an integer.
+pub const MAX_INTEGER_DIGITS: usize = 20_000;
+/// Characters of a reason that is kept.
+const MAX_REASON_CHARS: usize = 200;
+
+/// Why a connection is given up.
+#[derive(Debug)]
+pub(crate) struct Abort {
+    text: String,
+    by_peer: bool,
+}
+
+impl Abort {
+    fn new(text: String) -> Abort {
+        Abort { text, by_peer: false }
+    }
+    fn by_peer(text: &str) -> Abort {
+        let text = text.chars().take(MAX_REASON_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        Abort { text, by_peer: true }
+    }
+}
+
+impl From<Fault> for Abort {
+    fn from(fault: Fault) -> Abort {
+        Abort::new(format!("malformed: {fault}"))
+    }
+}
+
+/// A session, for operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    pub session: VatId,
+    pub peer: Peer,
+    /// None: the peer has not said hello.
+    pub conn: Option<ConnId>,
+    pub dialect: Option<Dialect>,
+    pub traffic: Traffic,
+    /// What the peer holds here.
+    pub exports: usize,
+    /// What is held here of the peer's.
+    pub imports: usize,
+    /// What the peer has not answered.
+    pub questions: usize,
+    /// What this host has answered, or will, and the peer has not given back.
+    pub answers: usize,
+}
+
+/// The sessions of one host.
+#[derive(Debug, Default)]
+pub struct Captp {
+    conns: conn::Conns,
+    /// One that is being worked on is not in here.
+    sessions: BTreeMap<VatId, Box<Session>>,
+    /// By transport and designator.
+    peers: BTreeMap<(String, String), VatId>,
+    /// By the session's name.
+    live: BTreeMap<Hash, VatId>,
+    gifts: BTreeMap<GiftKey, Gift>,
+    withdrawals: BTreeMap<GiftKey, VecDeque<Withdrawal>>,
+    /// Where this host is, as far as its connections have told.
+    here: BTreeSet<(String, String)>,
+    /// Sessions with something to tell.
+    dirty: BTreeSet<VatId>,
+    /// Connections without sessions, likewise.
+    unwritten: BTreeSet<ConnId>,
+    out: Vec<Out>,
+}
+
+impl Captp {
+    pub fn new() -> Captp {
+        Captp::default()
+    }
+
+    /// Takes what happens; what is to be done is appended to `out`.
+    pub fn step(&mut self, event: In, home: &mut dyn Home, out: &mut Vec<Out>) {
+        std::mem::swap(&mut self.out, out);
+        match event {
+            In::Opened(open) => self.opened(open),
+            In::Received { conn, bytes } => self.received(conn, &bytes, home),
+            In::Closed { conn, why } => self.closed(conn, &why),
+            In::DialFailed { session, why } => self.dial_failed(session, &why),
+            In::Deliver { session, delivery } => {
+                if let Some(mut s) = self.sessions.remove(&session) {
+                    self.delivered(&mut s, delivery);
+                    self.sessions.insert(session, s);
+                    self.dirty.insert(session);
+                }
+            }
+            In::Import { uri, answer } => self.import(&uri, answer, home),
+            In::End { session, why } => self.end_from_here(session, why),
+        }
+        for vat in &self.dirty {
+            if let Some(s) = self.sessions.get_mut(vat)
+                && !s.ops.is_empty()
+            {
+                self.out.push(Out::Ops { session: *vat, ops: std::mem::take(&mut s.ops) });
+            }
+        }
+        std::mem::swap(&mut self.out, out);
+    }
+
+    /// What was gathered since the last time as writes, one a connection; after the messages, what is no longer held.
+    pub fn flush(&mut self, out: &mut Vec<Out>) {
+        self.flush_conns(out);
+        for vat in std::mem::take(&mut self.dirty) {
+            let Some(s) = self.sessions.get_mut(&vat) else { continue };
+            if s.live.is_none() {
+                continue;
+            }
+            s.write_garbage();
+            if let Some(live) = &mut s.live
+                && !live.out.is_empty()
+            {
+                out.push(Out::Write { conn: live.conn, bytes: std::mem::take(&mut live.out) });
+            }
+        }
+    }
+
+    /// A message to this promise, which the session decides and has not resolved, is to be delivered to the session now. False: it
+    /// waits in the node until the promise is resolved.
+    pub fn takes(&self, session: VatId, p: PromiseId) -> bool {
+        match self.sessions.get(&session) {
+            Some(s) => !s.local.contains(&p) && !s.owed.get(&p).is_some_and(|o| o.fenced),
+            None => true,
+        }
+    }
+
+    /// All sessions, those included whose peers have not said hello.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionInfo> + '_ {
+        self.sessions.values().map(|s| SessionInfo {
+            session: s.vat,
+            peer: s.peer.clone(),
+            conn: s.live.as_ref().map(|l| l.conn),
+            dialect: s.live.as_ref().map(|l| l.dialect),
+            traffic: s.traffic,
+            exports: s.exports.len() - 1,
+            imports: s.imports.len(),
+            questions: s.questions.len(),
+            answers: s.answers.len(),
+        })
+    }
+
+    fn end_from_here(&mut self, session: VatId, why: String) {
+        let conn = self.conns.iter().find(|c| c.1.session == Some(session)).map(|c| *c.0);
+        match conn {
+            Some(conn) => self.abort(conn, Abort::new(why)),
+            None => self.end_session(session, why),
+        }
+    }
+
+    fn note(&mut self, session: Option<VatId>, conn: Option<ConnId>, text: String) {
+        self.out.push(Out::Note { session, conn, text });
+    }
+}
+
+#[cfg(test)]
+mod tests;
