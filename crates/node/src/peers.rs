@@ -105,7 +105,7 @@ impl Node {
     pub(crate) fn serve_sessions(&mut self) {
         while !self.peers.work.is_empty() || !self.peers.news.is_empty() {
             while let Some((vat, delivery)) = self.peers.work.pop_front() {
-                self.session_turn(vat, delivery);
+                self.session_turn(vat, *delivery);
             }
             for vat in std::mem::take(&mut self.peers.news) {
                 let Some(v) = self.vat_ref(vat) else { continue };
@@ -123,7 +123,7 @@ impl Node {
     }
 
     /// One delivery to a session.
-    fn session_turn(&mut self, vat: VatId, delivery: Box<Delivery>) {
+    fn session_turn(&mut self, vat: VatId, delivery: Delivery) {
         let Some(v) = self.vat_mut(vat) else {
             return self.release_all(&delivery.what);
         };
@@ -150,7 +150,7 @@ impl Node {
                 self.consumed(vat, &delivery.what);
                 let (dropped, retired) = self.take_news(vat);
                 dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
-                let delivery = Delivery { dropped, retired, ..*delivery };
+                let delivery = Delivery { dropped, retired, ..delivery };
                 self.captp(In::Deliver { session: vat, delivery });
             }
         }
