@@ -31,6 +31,8 @@ pub const STACK: u32 = 0x18_0000;
 /// Where frames begin. The words below are roots as frames are, without a barrier; they are zero when a turn begins.
 pub const FRAMES: u32 = STACK + 64;
 pub const STACK_END: u32 = 0x98_0000;
+/// Bytes of a window of registers: no frame writes further.
+pub const WINDOW: u32 = 256 * 8;
 pub const SLOTS: u32 = 0x200_0000;
 pub const DIRTY: u32 = 0x510_0CE0;
 pub const IC2: u32 = 0x1000_0000;

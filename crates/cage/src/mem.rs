@@ -214,12 +214,17 @@ impl<'c> Mem<'c> {
         *bytes == ZEROS[..len]
     }
 
-    /// The 256 bytes from `off` on.
-    #[inline(always)]
-    pub fn block(self, off: u32) -> [u8; 256] {
-        // SAFETY: `off` is below 4 GiB and 256 bytes from there end within the guard that follows the span; any bytes are
-        // a valid array, and it is copied out at once.
-        unsafe { self.base.as_ptr().add(off as usize).cast::<[u8; 256]>().read_unaligned() }
+    /// Appends the 256 bytes from `off` on to `to`.
+    #[inline]
+    pub fn push_block(self, off: u32, to: &mut Vec<u8>) {
+        to.reserve(256);
+        // SAFETY: `off` is below 4 GiB and 256 bytes from there end within the guard that follows the span; `to` is Rust memory,
+        // which cannot overlap a cage, and has room for as many behind what it holds. They are written before they count.
+        unsafe {
+            let end = to.as_mut_ptr().add(to.len());
+            self.base.as_ptr().add(off as usize).copy_to_nonoverlapping(end, 256);
+            to.set_len(to.len() + 256);
+        }
     }
 
     /// Gives the whole pages within the range back to the machine; what was anonymous reads as zero afterwards.

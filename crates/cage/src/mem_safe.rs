@@ -199,11 +199,11 @@ impl<'c> Mem<'c> {
         (off as usize..end).all(|at| self.r8(at as u32, 0) == 0)
     }
 
-    /// The 256 bytes from `off` on.
-    pub fn block(self, off: u32) -> [u8; 256] {
+    /// Appends the 256 bytes from `off` on to `to`.
+    pub fn push_block(self, off: u32, to: &mut Vec<u8>) {
         let mut bytes = [0; 256];
         let _ = self.bytes_out(off, &mut bytes);
-        bytes
+        to.extend_from_slice(&bytes);
     }
 
     /// Makes the whole pages within the range read as zero.

@@ -84,6 +84,7 @@ fn wander(heap: &mut Heap, mem: Mem, rng: &mut Rng) {
         if rng.below(20) == 0 {
             v = OBJ | OLD as u64;
         }
+        heap.use_stack(STACK + 8 * 16);
         mem.w64(STACK + 8 * rng.below(16), 0, v);
     }
 }

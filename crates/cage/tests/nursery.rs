@@ -49,6 +49,53 @@ fn mid_turn_survivors_age_once_and_are_then_promoted() {
 }
 
 #[test]
+fn the_stack_is_zeroed_as_far_as_it_was_used() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    heap.use_stack(STACK + 9000);
+    assert!(heap.frames_below > FRAMES && heap.frames_below + WINDOW <= STACK + 9000);
+    let a = vec(&mut heap, mem, 2);
+    for at in [FRAMES, STACK + 4000, STACK + 8992] {
+        mem.w64(at, 0, obj(a));
+    }
+    heap.collect(mem, FRAMES + 8, &mut []).unwrap();
+    assert_ne!(mem.r64(FRAMES, 0), obj(a), "it has moved");
+    assert_eq!((mem.r64(STACK + 4000, 0), mem.r64(STACK + 8992, 0)), (0, 0));
+    assert!(heap.frames_below <= FRAMES + 8, "what is used from now on is to be said anew");
+    heap.turn_end(mem, &mut []).unwrap();
+    heap.commit(mem);
+    assert_eq!(heap.verify(mem), Ok(()));
+    mem.w64(STACK + 4000, 0, 1);
+    assert!(heap.verify(mem).is_err(), "a word was written that nobody spoke of");
+}
+
+#[test]
+fn words_are_stored_through_the_barrier() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    let image = heap.save(mem);
+    // across two blocks of old space: what stands there already, a number, something young
+    let (a, from, to) = (vec(&mut heap, mem, 1), vec(&mut heap, mem, 4), root(28));
+    for (i, v) in [mem.r64(to, 0), int(5), obj(a), TRUE].into_iter().enumerate() {
+        mem.w64(from + 8 + 8 * i as u32, 0, v);
+    }
+    heap.write_words(mem, from + 8, to, 4);
+    let end = heap.turn_end(mem, &mut []).unwrap();
+    assert!(end.survivors > 0 && (1..=2).contains(&end.dirty_blocks));
+    let v = mem.r64(to + 16, 0);
+    assert!(is_obj(v) && v as u32 >= OLD, "the young one was remembered");
+    assert_eq!((mem.r64(to + 8, 0), mem.r64(to + 24, 0)), (int(5), TRUE));
+    heap.rollback(mem);
+    assert_eq!(heap.save(mem), image, "and all of it can be undone");
+    // what leaves the heap has no effect
+    heap.write_words(mem, from, u32::MAX - 15, 4);
+    heap.write_words(mem, from, OLD + (1 << 30), 1000);
+    assert_eq!(heap.save(mem), image);
+}
+
+#[test]
 fn native_frames_grow_the_nursery_and_the_limit_ends_it() {
     let cage = Cage::new().unwrap();
     let mem = cage.mem();

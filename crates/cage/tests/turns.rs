@@ -5,7 +5,7 @@ mod world;
 use cage::heap::{Heap, Tuning};
 use cage::layout::*;
 use cage::value::*;
-use cage::{Base, Cage, HeapFull, ImageError, Limits, apply_delta};
+use cage::{Base, Cage, HeapFull, ImageError, Limits, Mem, apply_delta};
 use kit::*;
 use world::World;
 
@@ -111,6 +111,50 @@ fn undo_copies_count_as_heap() {
     heap.rollback(mem);
     assert_eq!(before, heap.save(mem));
     heap.turn_end(mem, &mut []).unwrap();
+}
+
+/// A heap knows an object of its base by its offset: it never moves, and no other ever lies there.
+#[test]
+fn what_the_base_holds_stays() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut first = heap(&cage, BIG_LIMIT);
+    for i in 0..50 {
+        let a = vec(&mut first, mem, 200);
+        first.write(mem, a + 8, int(i));
+        first.write(mem, root(i as u32), obj(a));
+    }
+    first.turn_end(mem, &mut []).unwrap();
+    first.commit(mem);
+    let base = Base::new(&first.save(mem)).unwrap();
+    let at: Vec<u32> = (0..50).map(|i| mem.r64(root(i), 0) as u32).collect();
+    let mut cages = [Cage::new().unwrap(), Cage::new().unwrap()];
+    let [one, two] = &mut cages;
+    let mut heap = Heap::on_base(one, &base, &KINDS, BIG_LIMIT).unwrap();
+    let churn = |heap: &mut Heap, mem: Mem| {
+        for round in 0..6 {
+            // all but every tenth are let go of, one after the other
+            (0..50).filter(|i| i % 10 != 0 && i % 5 <= round).for_each(|i| heap.write(mem, root(i), UNDEF));
+            for i in 50..64 {
+                let v = vec(heap, mem, 40 * i - 1900);
+                heap.write(mem, root(i), obj(v));
+            }
+            heap.collect_full(mem, STACK, &mut []).unwrap();
+            heap.turn_end(mem, &mut []).unwrap();
+            heap.commit(mem);
+            heap.verify(mem).unwrap();
+            for (i, from) in at.iter().enumerate() {
+                assert_eq!(mem.r64(*from, 8), int(i as i32), "round {round}: base object {i} is as it was");
+                let own = (50..64).map(|k| mem.r64(root(k), 0) as u32).find(|o| (*from..from + 1608).contains(o));
+                assert_eq!(own, None, "round {round}: in the place of base object {i}");
+            }
+            (0..50).step_by(10).for_each(|i| assert_eq!(mem.r64(root(i as u32), 0), obj(at[i]), "base object {i} moved"));
+        }
+    };
+    churn(&mut heap, one.mem());
+    let image = heap.save(one.mem());
+    let mut woken = Heap::load_on(two, &base, &image, &KINDS, BIG_LIMIT).unwrap();
+    churn(&mut woken, two.mem());
 }
 
 #[test]

@@ -252,7 +252,9 @@ pub type Column = (&'static str, fn(&Value) -> String);
 const LS: &[Column] = &[
     ("VAT", |v| plain(&v["vat"])),
     ("STATE", |v| {
-        let state = if v["paused"] == true {
+        let state = if v["session"] == true {
+            "session"
+        } else if v["paused"] == true {
             "paused"
         } else if v["running"] == true {
             "runs"

@@ -6,6 +6,7 @@
 //! Invariants
 //! - elements from length on, up to the capacity, are holes;
 //! - an index at or past the capacity, or a hole, may be a named property only if SPARSE is set.
+use crate::aside::Aside;
 use crate::convert;
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
@@ -52,9 +53,9 @@ pub fn sound_len(cx: &mut Cx, m: Mem, a: Value) -> Res<u32> {
     if cx.heap.holds(elems(m, a), 8 + 8 * n as u64) { Ok(n) } else { Err(cx.stop(Abort::Corrupt)) }
 }
 /// Copies of the dense elements; holes are HOLE.
-pub fn values(cx: &mut Cx, m: Mem, a: Value) -> Res<Vec<Value>> {
+pub fn values(cx: &mut Cx, m: Mem, a: Value) -> Res<Aside<Value>> {
     let (n, e) = (sound_len(cx, m, a)?, elems(m, a));
-    let mut all = Vec::with_capacity(n as usize);
+    let mut all = Aside::with_capacity(n as usize);
     let mut i = 0;
     while i < n {
         let end = (i + SLICE).min(n);
@@ -81,6 +82,9 @@ pub fn from_slice(cx: &mut Cx, m: Mem, items: &[Value]) -> Res {
     let a = with_capacity(cx, m, items.len() as u32)?;
     let e = elems(m, a);
     for (i, v) in items.iter().enumerate() {
+        if i % SLICE as usize == 0 {
+            cx.charge((items.len() - i).min(SLICE as usize) as u64 / 8)?;
+        }
         cx.heap.write(m, at(e, i as u32), *v);
     }
     m.w64(a as u32, 16, int(items.len() as i32));
@@ -338,7 +342,7 @@ fn truncate(cx: &mut Cx, m: Mem, a: Value, mut n: f64) -> Res<f64> {
         n = n.max(end as f64);
     }
     if f & SPARSE != 0 {
-        let mut named = Vec::new();
+        let mut named = Aside::new();
         for k in object::own_keys(cx, m, a)? {
             if !is_sym(k)
                 && let Some(i) = index_of(cx, m, k).filter(|i| *i >= n)
@@ -375,7 +379,7 @@ pub fn set_length_plain(cx: &mut Cx, m: Mem, a: Value, n: u32) {
 }
 
 /// Indices of dense elements that are no holes, ascending.
-pub fn own_indices(cx: &mut Cx, m: Mem, a: Value, keys: &mut Vec<Value>) -> Res<()> {
+pub fn own_indices(cx: &mut Cx, m: Mem, a: Value, keys: &mut Aside<Value>) -> Res<()> {
     let (n, e) = (sound_len(cx, m, a)?, elems(m, a));
     for i in 0..n {
         if i % SLICE == 0 {

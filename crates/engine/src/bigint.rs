@@ -283,7 +283,7 @@ pub fn to_bigint(cx: &mut Cx, m: Mem, v: Value) -> Res {
             }
         };
     }
-    let what = if is_sym(p) { crate::object::key_text(cx, m, p)? } else { convert::to_rust_string(cx, m, p)? };
+    let what = if is_sym(p) { crate::object::key_text(cx, m, p)? } else { convert::to_shown(cx, m, p)? };
     Err(cx.type_error(m, &format!("Cannot convert {what} to a BigInt")))
 }
 

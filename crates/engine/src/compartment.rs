@@ -19,7 +19,6 @@ use crate::shape::{WC, WEC};
 use crate::{array, function, harden, interp, machine, string};
 use cage::Mem;
 use cage::value::*;
-use std::sync::Arc;
 use syntax::ast::{Body, Expr, Goal};
 use syntax::diagnostic::{Diagnostic, Level};
 
@@ -66,7 +65,7 @@ fn level(m: Mem) -> Level {
 
 /// Evaluates `source` with `global` as global object; a SyntaxError says `line:column: message`.
 pub fn evaluate(cx: &mut Cx, m: Mem, source: &str, global: Value, what: What) -> Res {
-    let known = known_unit(cx, source, what);
+    let known = known_unit(cx, source, what)?;
     let n = match known {
         Some(n) => n,
         None => {
@@ -90,14 +89,20 @@ fn add(cx: &mut Cx, m: Mem, unit: CodeUnit) -> Res<u32> {
 }
 
 /// A unit made of the same text before. (One with a template is not used again: its template objects have identity.)
-fn known_unit(cx: &Cx, source: &str, what: What) -> Option<u32> {
+fn known_unit(cx: &mut Cx, source: &str, what: What) -> Res<Option<u32>> {
+    cx.charge(source.len() as u64 / 32)?;
     if source.contains('`') {
-        return None;
+        return Ok(None);
     }
-    let same = |u: &Arc<crate::engine::LoadedUnit>| {
-        u.unit.source.len() == source.len() && u.unit.name == what.name() && &*u.unit.source == source
-    };
-    cx.units.iter().position(same).map(|n| n as u32)
+    for n in 0..cx.units.len() {
+        if cx.units[n].unit.source.len() == source.len() && cx.units[n].unit.name == what.name() {
+            cx.charge(1 + source.len() as u64 / 32)?;
+            if *cx.units[n].unit.source == *source {
+                return Ok(Some(n as u32));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Throws what is wrong with a source.
@@ -193,6 +198,7 @@ pub fn new(cx: &mut Cx, m: Mem, s: u32, name: Value) -> Res {
 /// Copies own enumerable properties of `from` onto a global object.
 pub fn endow(cx: &mut Cx, m: Mem, global: Value, from: Value) -> Res<()> {
     for key in object::own_keys(cx, m, from)? {
+        cx.charge(8)?;
         if object::get_own(cx, m, from, key)?.is_some_and(|p| p.enumerable()) {
             let v = object::get(cx, m, from, key)?;
             object::define_or_throw(cx, m, global, key, object::Desc::data(v, WEC))?;

@@ -173,6 +173,15 @@ pub fn to_string(cx: &mut Cx, m: Mem, v: Value) -> Res {
     if is_obj(p) { Ok(roots::get(m, R_EMPTY)) } else { to_string(cx, m, p) }
 }
 
+/// ToString, copied out for messages: the beginning of what is long.
+pub fn to_shown(cx: &mut Cx, m: Mem, v: Value) -> Res<String> {
+    let s = to_string(cx, m, v)?;
+    string::to_short(cx, m, s, MAX_SHOWN)
+}
+
+/// Units of a text that a message shows.
+pub const MAX_SHOWN: u32 = 10_000;
+
 /// ToString, copied out for messages and output.
 pub fn to_rust_string(cx: &mut Cx, m: Mem, v: Value) -> Res<String> {
     let s = to_string(cx, m, v)?;

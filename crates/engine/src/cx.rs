@@ -9,6 +9,7 @@
 //!   to go on.
 //!
 //! Must never know: randomness, files; clocks neither, but that unlocked realms may be lent the host's.
+use crate::aside;
 use crate::engine::{Engine, LoadedUnit};
 use crate::string;
 use crate::trace::Thrown;
@@ -130,6 +131,8 @@ pub struct Cx {
     pub cache_epoch: u64,
     /// Milliseconds since some moment, where the host lends a clock: for `performance.now` of unlocked realms.
     pub clock: Option<fn() -> f64>,
+    /// Interned names that were found a moment ago.
+    pub(crate) names: string::Names,
     /// Exceptions of this turn that left all frames.
     pub(crate) left: Vec<Thrown>,
 }
@@ -143,10 +146,10 @@ pub struct OutputLine {
 }
 
 /// Units of work between two looks at the meter, at most.
-pub const LOOK: u64 = 1 << 15;
+pub const LOOK: u64 = 1 << 13;
 
-/// Bytes freed at one go.
-const FREED: usize = 4 << 20;
+/// Bytes of an object before which free memory is cleaned.
+const CLEANED: u32 = 4 << 20;
 
 /// Natives on the Rust stack at once.
 pub const MAX_NATIVE_DEPTH: u32 = 200;
@@ -173,6 +176,7 @@ impl Cx {
             match_loop: false,
             cache_epoch: 0,
             clock: None,
+            names: string::Names::default(),
             left: Vec::new(),
         }
     }
@@ -194,6 +198,7 @@ impl Cx {
         if let Some(looked) = self.looked {
             looked();
         }
+        aside::sweep();
         if self.interrupt.as_ref().is_some_and(|i| i.load(Ordering::Relaxed)) {
             return Err(self.stop(Abort::Interrupted));
         }
@@ -203,18 +208,6 @@ impl Cx {
                 self.set_units(0);
                 return Err(self.stop(Abort::Instructions));
             }
-        }
-        Ok(())
-    }
-
-    /// Frees a vector; a large one in slices, since giving pages back is work too.
-    pub fn release<T: Copy>(&mut self, mut v: Vec<T>) -> Res<()> {
-        let slice = FREED / size_of::<T>().max(1);
-        while v.capacity() > 2 * slice {
-            self.charge(FREED as u64 / 128)?;
-            let keep = v.capacity() - slice;
-            v.truncate(keep);
-            v.shrink_to(keep);
         }
         Ok(())
     }
@@ -256,16 +249,31 @@ impl Cx {
     #[cold]
     #[inline(never)]
     fn alloc_slow(&mut self, m: Mem, bytes: u32) -> Res<u32> {
+        self.make_room(m, bytes)?;
         self.heap.alloc_native(m, bytes).map_err(|_| self.stop(Abort::Heap))
+    }
+
+    /// What a large object may be laid over is cleaned before, bit by bit.
+    fn make_room(&mut self, m: Mem, bytes: u32) -> Res<()> {
+        if bytes >= CLEANED {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = self.heap.clean_free(m, from);
+                self.charge(LOOK / 2)?;
+            }
+        }
+        Ok(())
     }
 
     /// An old object that never moves.
     pub fn alloc_pinned(&mut self, m: Mem, bytes: u32) -> Res<u32> {
+        self.make_room(m, bytes)?;
         self.heap.alloc_pinned(m, bytes).map_err(|_| self.stop(Abort::Heap))
     }
 
     /// An old object that may move between turns.
     pub fn alloc_old(&mut self, m: Mem, bytes: u32) -> Res<u32> {
+        self.make_room(m, bytes)?;
         self.heap.alloc_old(m, bytes).map_err(|_| self.stop(Abort::Heap))
     }
 

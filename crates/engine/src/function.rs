@@ -3,6 +3,7 @@
 //! Invariants
 //! - `length`, `name` (and `prototype` of constructors) of a closure or builtin nobody changed are virtual: computed from
 //!   its code; the first change makes them properties like any other (`materialize`).
+use crate::aside::Aside;
 use crate::code::{F_ASYNC, F_CONSTRUCTOR, F_HARDENED, FuncInfo};
 use crate::cx::{Cx, Res, Value};
 use crate::engine::LoadedUnit;
@@ -105,7 +106,7 @@ pub fn virtual_own(cx: &mut Cx, m: Mem, f: Value, key: Value) -> Res<Option<(Val
     Ok(None)
 }
 
-pub fn virtual_keys(cx: &mut Cx, m: Mem, f: Value, keys: &mut Vec<Value>) -> Res<()> {
+pub fn virtual_keys(cx: &mut Cx, m: Mem, f: Value, keys: &mut Aside<Value>) -> Res<()> {
     keys.push(roots::get(m, R_STR_LENGTH));
     keys.push(roots::get(m, R_STR_NAME));
     if has_virtual_prototype(cx, m, f) {
@@ -171,12 +172,11 @@ pub fn source_text(cx: &mut Cx, m: Mem, f: Value) -> Res {
         let info = &u.unit.functions[i];
         if info.flags & crate::code::F_BUILTIN == 0 {
             let t = u.unit.source.get(info.source.start as usize..info.source.end as usize).unwrap_or("");
-            let t = t.to_owned();
-            return cx.str(m, &t);
+            return string::from_long_str(cx, m, t);
         }
     }
     let (_, name) = own_length_name(cx, m, f).unwrap_or((UNDEF, string::empty(m)));
-    let name = string::to_rust(cx, m, name)?;
+    let name = string::to_short(cx, m, name, crate::convert::MAX_SHOWN)?;
     cx.str(m, &format!("function {name}() {{ [native code] }}"))
 }
 

@@ -9,6 +9,7 @@
 //! - what a closure captured, what a collection holds and what a promise will be are not followed;
 //! - `lock` leaves out what the machine itself goes on changing;
 //! - HARDENED on an object means: it and all it reaches by properties and prototypes is frozen.
+use crate::aside::Aside;
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
 use crate::object;
@@ -30,7 +31,11 @@ pub fn is_hardened(m: Mem, v: Value) -> bool {
 }
 
 /// harden(v)
+#[inline]
 pub fn harden(cx: &mut Cx, m: Mem, v: Value) -> Res {
+    if is_hardened(m, v) {
+        return Ok(v);
+    }
     harden_as(cx, m, v, 0)
 }
 
@@ -39,7 +44,7 @@ fn harden_as(cx: &mut Cx, m: Mem, v: Value, more: u8) -> Res {
     if is_hardened(m, v) {
         return Ok(v);
     }
-    let mut todo = Vec::with_capacity(16);
+    let mut todo = Aside::with_capacity(16);
     todo.push(v);
     while let Some(o) = todo.pop() {
         if m.r8(o as u32, H_FLAGS) & HARDENED == 0 {
@@ -54,14 +59,14 @@ fn harden_as(cx: &mut Cx, m: Mem, v: Value, more: u8) -> Res {
 }
 
 #[inline(always)]
-fn push(m: Mem, v: Value, todo: &mut Vec<Value>) {
+fn push(m: Mem, v: Value, todo: &mut Aside<Value>) {
     if is_obj(v) && m.r8(v as u32, H_FLAGS) & HARDENED == 0 {
         todo.push(v);
     }
 }
 
 /// Puts what `o` reaches on the list.
-fn visit(cx: &mut Cx, m: Mem, o: Value, todo: &mut Vec<Value>) -> Res<()> {
+fn visit(cx: &mut Cx, m: Mem, o: Value, todo: &mut Aside<Value>) -> Res<()> {
     let s = shape::of(m, o);
     push(m, shape::proto(m, s), todo);
     let words = match m.r8(o as u32, H_KIND) {
@@ -77,7 +82,8 @@ fn visit(cx: &mut Cx, m: Mem, o: Value, todo: &mut Vec<Value>) -> Res<()> {
         }
         _ => 1,
     };
-    cx.charge(2 + words as u64 / 4)?;
+    // marking it may mean to keep a copy of what it was
+    cx.charge(8 + words as u64 / 2)?;
     for i in 1..=words {
         let v = m.r64((o as u32).wrapping_add(i * 8), 0);
         push(m, v, todo);
@@ -89,7 +95,7 @@ fn visit(cx: &mut Cx, m: Mem, o: Value, todo: &mut Vec<Value>) -> Res<()> {
 }
 
 /// Slots beyond the object itself, accessors, an array's elements (behind which its named slots hang).
-fn cell(cx: &mut Cx, m: Mem, c: Value, todo: &mut Vec<Value>) -> Res<()> {
+fn cell(cx: &mut Cx, m: Mem, c: Value, todo: &mut Aside<Value>) -> Res<()> {
     let mut c = c;
     // elements, their overflow, an accessor in it: no deeper
     for _ in 0..4 {

@@ -87,6 +87,18 @@ pub fn hash(cx: &mut Cx, m: Mem, s: Value) -> Res<u32> {
     Ok(sip.end(len(m, s)))
 }
 
+/// Hash of `n` words that `word` gives, under this vat's key.
+pub fn hash_words(cx: &mut Cx, m: Mem, n: u32, word: impl Fn(u32) -> u64) -> Res<u32> {
+    let mut sip = Sip::new(m);
+    for i in 0..n {
+        if i % SLICE == 0 {
+            cx.charge((n - i).min(SLICE) as u64 / 2)?;
+        }
+        sip.word(word(i));
+    }
+    Ok(sip.end(n))
+}
+
 /// Calls `work` for parts of a string, each paid for before.
 #[inline]
 fn each_slice(cx: &mut Cx, m: Mem, s: Value, mut work: impl FnMut(u32, u32)) -> Res<()> {
@@ -103,14 +115,18 @@ fn each_slice(cx: &mut Cx, m: Mem, s: Value, mut work: impl FnMut(u32, u32)) -> 
 }
 
 /// Hash of a flat string without a key, for the table of the base: what stands there no program chooses.
-fn base_hash(m: Mem, s: Value) -> u32 {
-    let n = len(m, s);
+fn base_hash(n: u32, each_word: impl FnOnce(&mut dyn FnMut(u64))) -> u32 {
     let mut h = (n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    words(m, s, 0, n.min(LONGEST_OF_BASE), |w| {
+    each_word(&mut |w| {
         h = (h ^ w).wrapping_mul(0xD6E8_FEB8_6659_FD93);
         h ^= h >> 32;
     });
     (h ^ h >> 29) as u32
+}
+
+fn base_hash_of(m: Mem, s: Value) -> u32 {
+    let n = len(m, s);
+    base_hash(n, |word| words(m, s, 0, n.min(LONGEST_OF_BASE), word))
 }
 
 /// Units that are looked at to find a string of the base: it has none as long.
@@ -137,7 +153,7 @@ pub fn seal_base(cx: &mut Cx, m: Mem) -> Res<()> {
     m.w64(t, 0, header(WEAKS, 0, 0, cap));
     (0..cap).for_each(|i| m.w64(t + 8 + i * 8, 0, HOLE));
     for s in (0..cap).map(|i| m.r64((old as u32) + 8 + i * 8, 0)).filter(|s| is_str(*s)) {
-        let mut k = base_hash(m, s) & (cap - 1);
+        let mut k = base_hash_of(m, s) & (cap - 1);
         while m.r64(t + 8 + k * 8, 0) != HOLE {
             k = (k + 1) & (cap - 1);
         }
@@ -150,9 +166,28 @@ pub fn seal_base(cx: &mut Cx, m: Mem) -> Res<()> {
 
 /// The interned string equal to `s`.
 pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
+    match look(cx, m, s)? {
+        Probe::Found(e) => Ok(e),
+        Probe::Free { at, fresh } => {
+            let s = flat(cx, m, s)?;
+            add_interned(cx, m, s, at, fresh)
+        }
+    }
+}
+
+/// The interned string equal to `s`, if there is one. If there is none, nothing has a property of that name.
+pub fn interned(cx: &mut Cx, m: Mem, s: Value) -> Res<Option<Value>> {
+    Ok(match look(cx, m, s)? {
+        Probe::Found(e) => Some(e),
+        Probe::Free { .. } => None,
+    })
+}
+
+/// Where `s` stands in the tables, or would stand in the vat's own.
+fn look(cx: &mut Cx, m: Mem, s: Value) -> Res<Probe> {
     let s = flat(cx, m, s)?;
     if is_interned(m, s) {
-        return Ok(s);
+        return Ok(Probe::Found(s));
     }
     cx.charge(2)?;
     if !is_sound(cx, m, s) {
@@ -160,15 +195,90 @@ pub fn intern(cx: &mut Cx, m: Mem, s: Value) -> Res {
     }
     let base = roots::get(m, R_INTERN_BASE);
     if is_cell(base)
-        && let Probe::Found(e) = probe(cx, m, base as u32, base_hash(m, s), s)?
+        && let found @ Probe::Found(_) = probe(cx, m, base as u32, base_hash_of(m, s), |cx, e| eq_flat(cx, m, s, e))?
     {
-        return Ok(e);
+        return Ok(found);
     }
     let table = roots::get(m, R_INTERN) as u32;
     let h = hash(cx, m, s)?;
-    match probe(cx, m, table, h, s)? {
-        Probe::Found(e) => Ok(e),
-        Probe::Free { at, fresh } => add_interned(cx, m, s, at, fresh),
+    probe(cx, m, table, h, |cx, e| eq_flat(cx, m, s, e))
+}
+
+/// Names that were found by their bytes a moment ago, so that a message's verb is not hashed each time. It tells what the tables tell:
+/// nothing that a program can see depends on it, nor what a turn is charged.
+#[derive(Default)]
+pub struct Names([Name; NAMES]);
+
+#[derive(Clone, Copy, Default)]
+struct Name {
+    /// The bytes, zeros, and their number in the last byte; all zero: none.
+    text: [u64; 3],
+    /// `Heap::moved` when it was found: interned strings stay until that changes.
+    moved: u64,
+    found: Value,
+}
+
+/// Places for names, and bytes of the longest one that has room.
+const NAMES: usize = 8;
+const LONGEST_NAME: usize = 23;
+
+impl Names {
+    fn text(b: &[u8]) -> Option<[u64; 3]> {
+        let mut text = [0; LONGEST_NAME + 1];
+        text.get_mut(..LONGEST_NAME)?.get_mut(..b.len())?.copy_from_slice(b);
+        text[LONGEST_NAME] = b.len() as u8;
+        let word = |i: usize| u64::from_le_bytes(std::array::from_fn(|k| text[8 * i + k]));
+        Some([word(0), word(1), word(2)])
+    }
+    fn place(&mut self, text: [u64; 3]) -> &mut Name {
+        &mut self.0[((text[0] ^ text[0] >> 29 ^ text[2] >> 56) % NAMES as u64) as usize]
+    }
+}
+
+/// The interned string of these Latin-1 bytes, if there is one and it is a property key as it stands (no array index).
+pub fn interned_name(cx: &mut Cx, m: Mem, b: &[u8]) -> Res<Option<Value>> {
+    cx.charge(4 + b.len() as u64 / 4)?;
+    if b.len() < 2 || b.len() > LONGEST_OF_BASE as usize || b[0].is_ascii_digit() {
+        return Ok(None);
+    }
+    let (text, moved) = (Names::text(b), cx.heap.moved());
+    if let Some(text) = text {
+        let n = *cx.names.place(text);
+        if n.text == text && n.moved == moved {
+            return Ok(Some(n.found));
+        }
+    }
+    let found = find_bytes(cx, m, b)?;
+    if let (Some(text), Some(found)) = (text, found) {
+        *cx.names.place(text) = Name { text, moved, found };
+    }
+    Ok(found)
+}
+
+fn find_bytes(cx: &mut Cx, m: Mem, b: &[u8]) -> Res<Option<Value>> {
+    let same = |_: &mut Cx, e: Value| Ok(len(m, e) as usize == b.len() && (0..).zip(b).all(|(i, b)| unit(m, e, i) == *b as u16));
+    let base = roots::get(m, R_INTERN_BASE);
+    if is_cell(base) {
+        let h = base_hash(b.len() as u32, |word| words_of(b, word));
+        if let Probe::Found(e) = probe(cx, m, base as u32, h, same)? {
+            return Ok(Some(e));
+        }
+    }
+    let mut sip = Sip::new(m);
+    words_of(b, |w| sip.word(w));
+    let h = sip.end(b.len() as u32);
+    match probe(cx, m, roots::get(m, R_INTERN) as u32, h, same)? {
+        Probe::Found(e) => Ok(Some(e)),
+        Probe::Free { .. } => Ok(None),
+    }
+}
+
+/// As `words`, of Latin-1 bytes.
+fn words_of(b: &[u8], mut word: impl FnMut(u64)) {
+    for part in b.chunks(8) {
+        let mut w = [0; 8];
+        w[..part.len()].copy_from_slice(part);
+        word(u64::from_le_bytes(w));
     }
 }
 
@@ -181,9 +291,9 @@ enum Probe {
     },
 }
 
-/// Looks for the string equal to `s` in a table of interned ones.
+/// Looks for a string that is the `same` in a table of interned ones.
 #[inline]
-fn probe(cx: &mut Cx, m: Mem, table: u32, h: u32, s: Value) -> Res<Probe> {
+fn probe(cx: &mut Cx, m: Mem, table: u32, h: u32, same: impl Fn(&mut Cx, Value) -> Res<bool>) -> Res<Probe> {
     let cap = m.r32(table, H_X);
     if !is_table(cx, table, cap) {
         return Err(cx.stop(Abort::Corrupt));
@@ -201,7 +311,7 @@ fn probe(cx: &mut Cx, m: Mem, table: u32, h: u32, s: Value) -> Res<Probe> {
         }
         if e == TOMB {
             free = free.or(Some(at));
-        } else if eq_flat(cx, m, s, e)? {
+        } else if same(cx, e)? {
             return Ok(Probe::Found(e));
         }
         i = (i + 1) & cap.wrapping_sub(1);

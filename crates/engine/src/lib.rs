@@ -5,6 +5,7 @@
 pub use {cage, syntax};
 
 pub mod array;
+pub mod aside;
 pub mod bigint;
 pub mod builtins;
 pub mod code;
@@ -19,12 +20,14 @@ mod intern;
 pub mod interp;
 pub mod kinds;
 pub mod machine;
+mod met;
 pub mod module;
 pub mod number;
 pub mod object;
 pub mod pass;
 pub mod promise;
 pub mod realm;
+pub mod relocate;
 pub mod roots;
 pub mod send;
 pub mod shape;

@@ -12,6 +12,7 @@ use crate::compile::{self, CompileOptions};
 use crate::cx::{Abort, Cx, OutputLine, Res, Stop};
 use crate::engine::{Engine, LoadedUnit};
 use crate::kinds::KINDS;
+use crate::realm::Arrangement;
 use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
 use crate::trace::{self, Trace};
 use crate::{builtins, harden, interp, promise, realm, string};
@@ -86,6 +87,16 @@ pub struct Turn<T> {
     pub delta: Vec<u8>,
 }
 
+/// What a turn says beside its outcome, into memory that is used again: see `Turn`.
+#[derive(Debug, Default)]
+pub struct Said {
+    pub output: Vec<OutputLine>,
+    pub unhandled: Vec<String>,
+    pub traces: Vec<Trace>,
+    pub instructions: u64,
+    pub delta: Vec<u8>,
+}
+
 impl<T> Turn<T> {
     /// With another value where it was committed.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Turn<U> {
@@ -126,12 +137,18 @@ pub struct Saved {
 impl Base {
     /// Builds the realm. Deterministic.
     pub fn build(engine: &Arc<Engine>, unlocked: bool) -> std::io::Result<Base> {
+        Base::arranged(engine, unlocked, Arrangement::BUILT)
+    }
+
+    /// Likewise, as another build might.
+    #[doc(hidden)]
+    pub fn arranged(engine: &Arc<Engine>, unlocked: bool, arrangement: Arrangement) -> std::io::Result<Base> {
         let cage = Cage::new()?;
         let heap = Heap::new(&KINDS, Limits { heap_bytes: 64 << 20 });
         let mut cx = Cx::new(engine, heap, Vec::new());
         let m = cage.mem();
         // nothing but a fault of our own can stop it
-        let made = make_realm(&mut cx, m, unlocked);
+        let made = make_realm(&mut cx, m, unlocked, arrangement);
         let why = cx.abort;
         made.unwrap_or_else(|s| panic!("the realm cannot be built: {s:?} {why:?} {}", describe(&mut cx, m)));
         let full = |_| std::io::Error::other("the realm does not fit its heap");
@@ -140,13 +157,18 @@ impl Base {
         cx.heap.turn_end(m, &mut []).map_err(full)?;
         cx.heap.commit(m);
         cx.heap.begin_afresh();
-        let settled = realm::settle(&mut cx, m);
+        let settled = realm::settle(&mut cx, m, arrangement);
         settled.unwrap_or_else(|s| panic!("the realm cannot be settled: {s:?} {:?}", cx.abort));
         cx.heap.turn_end(m, &mut []).map_err(full)?;
         cx.heap.commit(m);
         let bytes = cx.heap.save(m);
         let image = cage::heap::Base::new(&bytes).map_err(std::io::Error::other)?;
         Ok(Base { image, units: cx.units, bytes })
+    }
+
+    /// A base as it is stored.
+    pub(crate) fn stored(bytes: Vec<u8>, units: Vec<Arc<LoadedUnit>>) -> Result<Base, ImageError> {
+        Ok(Base { image: cage::heap::Base::new(&bytes)?, units, bytes })
     }
 
     /// The units that every machine on this base begins with.
@@ -162,10 +184,10 @@ impl Saved {
     }
 }
 
-fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<()> {
+fn make_realm(cx: &mut Cx, m: Mem, unlocked: bool, arrangement: Arrangement) -> Res<()> {
     // the builders hold offsets: nothing may move while they work
     cx.native_depth = 1;
-    let realm = realm::begin(cx, m, unlocked)?;
+    let realm = realm::begin(cx, m, unlocked, arrangement)?;
     builtins::install(cx, m, &realm)?;
     if !unlocked {
         harden::lock(cx, m, realm.global)?;
@@ -229,6 +251,24 @@ impl Machine {
         let mut machine = Machine { cx, cage, quota, record: false };
         machine.refill();
         Ok(machine)
+    }
+
+    /// Its state and its cage, for who reads or lays out a whole heap: native code, during which nothing moves.
+    pub(crate) fn with<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> T) -> T {
+        let m = self.cage.mem();
+        self.cx.native_depth = 1;
+        let done = body(&mut self.cx, m);
+        self.cx.native_depth = 0;
+        done
+    }
+
+    /// Commits what `with` laid out, if it holds together.
+    pub(crate) fn settle(&mut self) -> Result<(), Abort> {
+        let m = self.cage.mem();
+        self.cx.heap.turn_end(m, &mut []).map_err(|_| Abort::Heap)?;
+        self.cx.heap.commit(m);
+        interp::drop_caches(&mut self.cx, m);
+        self.cx.heap.verify(m).map_err(|_| Abort::Corrupt)
     }
 
     /// How many units the machine knows, those of its base included. Between turns the number never falls.
@@ -354,6 +394,20 @@ impl Machine {
 
     /// Likewise; `leave` sees what leaves, and `full` asks for a collection of all garbage at the end.
     pub fn turn_with<T>(&mut self, body: impl FnOnce(&mut Cx, Mem) -> Res<T>, leave: &mut dyn Leave, full: bool) -> Turn<T> {
+        let mut said = Said::default();
+        let outcome = self.turn_to(body, leave, full, &mut said);
+        let Said { output, unhandled, traces, instructions, delta } = said;
+        Turn { outcome, output, unhandled, traces, instructions, delta }
+    }
+
+    /// Likewise; what it says goes to `said`, which is empty but for its memory.
+    pub fn turn_to<T>(
+        &mut self,
+        body: impl FnOnce(&mut Cx, Mem) -> Res<T>,
+        leave: &mut dyn Leave,
+        full: bool,
+        said: &mut Said,
+    ) -> Outcome<T> {
         let m = self.cage.mem();
         let cx = &mut self.cx;
         cx.set_units(self.quota.instructions);
@@ -370,24 +424,26 @@ impl Machine {
         };
         let mut outcome = catch_unwind(AssertUnwindSafe(|| run(cx))).unwrap_or(Outcome::Aborted(Abort::Corrupt));
         cx.thrown = UNDEF;
-        let (mut unhandled, mut traces) = (Vec::new(), Vec::new());
-        let mut delta = Vec::new();
-        let record = self.record.then_some(&mut delta);
+        let record = self.record;
         if !matches!(outcome, Outcome::Aborted(_))
-            && let Err(why) = catch_unwind(AssertUnwindSafe(|| finish(cx, m, &mut unhandled, &mut traces, leave, full, record)))
-                .unwrap_or(Err(Abort::Corrupt))
+            && let Err(why) =
+                catch_unwind(AssertUnwindSafe(|| finish(cx, m, said, leave, full, record))).unwrap_or(Err(Abort::Corrupt))
         {
             outcome = Outcome::Aborted(why);
         }
         if let Outcome::Aborted(_) = outcome {
-            unhandled.clear();
-            traces.clear();
+            said.unhandled.clear();
+            said.traces.clear();
+            said.delta.clear();
             cx.heap.rollback(m);
             self.after_rollback();
         }
-        let output = std::mem::take(&mut self.cx.output);
-        let instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
-        Turn { outcome, output, unhandled, traces, instructions, delta }
+        crate::aside::sweep_all();
+        if !self.cx.output.is_empty() {
+            said.output.append(&mut self.cx.output);
+        }
+        said.instructions = self.quota.instructions.saturating_sub(self.cx.units_left());
+        outcome
     }
 
     /// Gives memory back that a vat at rest does without; its next turn is a little slower.
@@ -459,23 +515,19 @@ fn known_units(m: Mem) -> usize {
 }
 
 /// Jobs, unhandled rejections, collection, commit.
-fn finish(
-    cx: &mut Cx,
-    m: Mem,
-    unhandled: &mut Vec<String>,
-    traces: &mut Vec<Trace>,
-    leave: &mut dyn Leave,
-    full: bool,
-    delta: Option<&mut Vec<u8>>,
-) -> Result<(), Abort> {
+fn finish(cx: &mut Cx, m: Mem, said: &mut Said, leave: &mut dyn Leave, full: bool, record: bool) -> Result<(), Abort> {
     let done = (|| {
         promise::run_jobs(cx, m)?;
         // a rejected promise that leaves is for its receiver to handle
         leave.leave(cx, m)?;
-        for v in promise::take_unhandled(cx, m)? {
-            unhandled.push(crate::builtins::error::describe(cx, m, v));
+        if promise::has_unhandled(m) {
+            for v in promise::take_unhandled(cx, m)? {
+                said.unhandled.push(crate::builtins::error::describe(cx, m, v));
+            }
         }
-        *traces = trace::take(cx, m);
+        if !cx.left.is_empty() {
+            said.traces = trace::take(cx, m);
+        }
         Ok(())
     })();
     let ended = |cx: &Cx, r: Res<()>| match r {
@@ -492,11 +544,10 @@ fn finish(
     ended(cx, done)?;
     interp::forget_caches(cx, m);
     // last: what is committed cannot fail any more, and a delta that is lost would part the image from the heap
-    match delta {
-        Some(out) => {
-            cx.heap.delta(m, out);
-        }
-        None => cx.heap.commit(m),
+    if record {
+        cx.heap.delta(m, &mut said.delta);
+    } else {
+        cx.heap.commit(m);
     }
     Ok(())
 }

@@ -12,6 +12,7 @@
 //!
 //! Must never know: files, how specifiers are resolved.
 use crate::array;
+use crate::aside::Aside;
 use crate::code::Cell;
 use crate::cx::{Abort, Cx, ErrorKind, Res, Value};
 use crate::engine::LoadedUnit;
@@ -520,11 +521,12 @@ pub fn namespace_define(cx: &mut Cx, m: Mem, ns: Value, key: Value, d: Desc) -> 
 }
 
 /// [[OwnPropertyKeys]]
-pub fn namespace_keys(cx: &mut Cx, m: Mem, ns: Value) -> Res<Vec<Value>> {
+pub fn namespace_keys(cx: &mut Cx, m: Mem, ns: Value) -> Res<Aside<Value>> {
     let names = m.r64(ns as u32, 16) as u32;
     let n = m.r32(names, H_X).min(1 << 20);
     cx.charge(n as u64 / 8)?;
-    let mut keys: Vec<Value> = (0..n).map(|k| m.r64(names.wrapping_add(8 + k * 8), 0)).collect();
+    let mut keys = Aside::with_capacity(n as usize + 1);
+    keys.extend((0..n).map(|k| m.r64(names.wrapping_add(8 + k * 8), 0)));
     keys.push(roots::get(m, R_SYM_TO_STRING_TAG));
     Ok(keys)
 }

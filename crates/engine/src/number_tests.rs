@@ -13,7 +13,7 @@ pub(crate) fn with_machine(f: impl FnOnce(&mut Cx, Mem)) {
     let cage = cage::Cage::new().expect("a cage");
     let engine = Arc::new(Engine::new().expect("code space"));
     let mut cx = Cx::new(&engine, Heap::new(&KINDS, Limits { heap_bytes: 1 << 28 }), Vec::new());
-    crate::realm::begin(&mut cx, cage.mem(), false).expect("a realm");
+    crate::realm::begin(&mut cx, cage.mem(), false, crate::realm::Arrangement::Usual).expect("a realm");
     f(&mut cx, cage.mem());
 }
 

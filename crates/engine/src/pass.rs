@@ -6,15 +6,16 @@
 //! - nothing here runs program code or changes the heap but for materialising a function's properties;
 //! - remotable: a function, an object with a method, a `Far` object; copied: plain records and arrays of what may pass;
 //! - what is copied is a tree or a DAG, never a circle.
+use crate::aside::Aside;
 use crate::cx::{Cx, Res, Value};
 use crate::kinds::*;
+use crate::met::Met;
 use crate::object;
 use crate::roots::{self, *};
 use crate::shape::{self, ACC, E};
 use crate::{array, function};
 use cage::Mem;
 use cage::value::*;
-use std::collections::HashMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
@@ -70,7 +71,12 @@ fn array_style(cx: &mut Cx, m: Mem, v: Value) -> Res<Style> {
         return Ok(Style::Refused("an array with another prototype"));
     }
     let all = array::values(cx, m, v)?;
-    if array::length(m, v) != all.len() as f64 || all.contains(&HOLE) {
+    let mut holes = array::length(m, v) != all.len() as f64;
+    for slice in all.chunks(4096) {
+        cx.charge(slice.len() as u64 / 8)?;
+        holes |= slice.contains(&HOLE);
+    }
+    if holes {
         return Ok(Style::Refused("an array with holes"));
     }
     let s = shape::of(m, v);
@@ -86,6 +92,7 @@ fn is_internal(m: Mem, key: Value) -> bool {
 fn has_method(cx: &mut Cx, m: Mem, o: Value) -> Res<bool> {
     let s = shape::of(m, o);
     for (key, slot, attrs) in shape::entries(cx, m, s)? {
+        cx.charge(1)?;
         if attrs & ACC == 0 && key != roots::get(m, R_STR_CONSTRUCTOR) {
             let v = m.r64(object::slot_addr(m, o, s, slot), 0);
             if object::is_callable(m, v) && !is_internal(m, key) {
@@ -113,6 +120,7 @@ fn record_style(cx: &mut Cx, m: Mem, v: Value) -> Res<Style> {
     }
     let s = shape::of(m, v);
     for (key, _, attrs) in shape::entries(cx, m, s)? {
+        cx.charge(1)?;
         if is_internal(m, key) {
             continue;
         }
@@ -139,10 +147,21 @@ pub fn is_plain_record(cx: &mut Cx, m: Mem, v: Value) -> Res<bool> {
     }
     let s = shape::of(m, v);
     let plain = |(key, attrs): (Value, u8)| attrs & ACC == 0 && attrs & E != 0 && !is_sym(key);
-    Ok(shape::entries(cx, m, s)?.iter().all(|e| is_internal(m, e.0) || plain((e.0, e.2))))
+    for (key, _, attrs) in shape::entries(cx, m, s)? {
+        cx.charge(1)?;
+        if !is_internal(m, key) && !plain((key, attrs)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
+/// What is noted of a value that was met.
+const OPEN: u32 = 0;
+const DONE: u32 = 1;
+
 /// One step of the walk.
+#[derive(Clone, Copy)]
 struct Node {
     value: Value,
     parent: usize,
@@ -152,25 +171,28 @@ struct Node {
 }
 
 /// Why `v` (called `name`) cannot pass, if it cannot.
+#[inline]
 pub fn refusal(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>> {
     if !is_obj(v) && !is_sym(v) {
         return Ok(None);
     }
+    refusal_of(cx, m, v, name)
+}
+
+fn refusal_of(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>> {
     match style(cx, m, v)? {
         Style::Refused(why) => return Ok(Some(format!("{name} cannot be passed: {why}"))),
         Style::CopyRecord | Style::CopyArray => {}
         _ => return Ok(None),
     }
-    let mut nodes = vec![Node { value: v, parent: usize::MAX, key: UNDEF, leave: false }];
-    let mut todo = vec![0];
-    // false while open, true when done
-    // determinism: looked up only, never iterated.
-    let mut seen: HashMap<u32, bool> = HashMap::new();
+    let mut nodes = Aside::from(vec![Node { value: v, parent: usize::MAX, key: UNDEF, leave: false }]);
+    let mut todo = Aside::from(vec![0usize]);
+    let mut seen = Met::new();
     while let Some(i) = todo.pop() {
         let (value, leave) = (nodes[i].value, nodes[i].leave);
-        let at = value as u32;
+        let at = value as u32 as u64;
         if leave {
-            seen.insert(at, true);
+            seen.set(cx, at, DONE)?;
             continue;
         }
         cx.charge(4)?;
@@ -182,12 +204,12 @@ pub fn refusal(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>>
         if !matches!(style, Style::CopyRecord | Style::CopyArray) {
             continue;
         }
-        match seen.insert(at, false) {
-            Some(true) => {
-                seen.insert(at, true);
+        match seen.set(cx, at, OPEN)? {
+            Some(DONE) => {
+                seen.set(cx, at, DONE)?;
                 continue;
             }
-            Some(false) => {
+            Some(_) => {
                 let path = path_of(cx, m, &nodes, i, name)?;
                 return Ok(Some(format!("{path} cannot be passed: copied data that contains itself")));
             }
@@ -196,6 +218,7 @@ pub fn refusal(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>>
         nodes[i].leave = true;
         todo.push(i);
         for (key, child) in children(cx, m, value)? {
+            cx.charge(1)?;
             if is_obj(child) || is_sym(child) {
                 nodes.push(Node { value: child, parent: i, key, leave: false });
                 todo.push(nodes.len() - 1);
@@ -206,26 +229,39 @@ pub fn refusal(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>>
 }
 
 /// Keys and values of a plain record or array.
-pub fn children(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<(Value, Value)>> {
+pub fn children(cx: &mut Cx, m: Mem, o: Value) -> Res<Aside<(Value, Value)>> {
+    let mut found = Aside::new();
     if object::kind(m, o) == ARR {
-        let all = array::values(cx, m, o)?;
-        cx.charge(all.len() as u64 / 8)?;
-        return Ok(all.into_iter().enumerate().map(|(i, v)| (int(i as i32), v)).collect());
+        for (i, v) in array::values(cx, m, o)?.into_iter().enumerate() {
+            if i % 1024 == 0 {
+                cx.charge(256)?;
+            }
+            found.push((int(i as i32), v));
+        }
+        return Ok(found);
     }
     let s = shape::of(m, o);
-    let all = shape::entries(cx, m, s)?;
-    Ok(all.into_iter().filter(|e| !is_internal(m, e.0)).map(|e| (e.0, m.r64(object::slot_addr(m, o, s, e.1), 0))).collect())
+    for (i, (key, slot, _)) in shape::entries(cx, m, s)?.into_iter().enumerate() {
+        if i % 1024 == 0 {
+            cx.charge(256)?;
+        }
+        if !is_internal(m, key) {
+            found.push((key, m.r64(object::slot_addr(m, o, s, slot), 0)));
+        }
+    }
+    Ok(found)
 }
 
 fn path_of(cx: &mut Cx, m: Mem, nodes: &[Node], at: usize, name: &str) -> Res<String> {
-    let mut keys = Vec::new();
+    let mut keys = Aside::new();
     let mut i = at;
     while i < nodes.len() && nodes[i].parent != usize::MAX {
+        cx.charge(1)?;
         keys.push(nodes[i].key);
         i = nodes[i].parent;
     }
     let mut text = name.to_owned();
-    for k in keys.into_iter().rev() {
+    for k in keys.iter().rev().copied() {
         let t = object::key_text(cx, m, k)?;
         text += &if is_int(k) { format!("[{t}]") } else { format!(".{t}") };
         if text.len() > 400 {

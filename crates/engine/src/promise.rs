@@ -21,7 +21,7 @@ use crate::object;
 use crate::roots::{self, *};
 use crate::{array, function};
 use cage::Mem;
-use cage::layout::header;
+use cage::layout::{OLD, header};
 use cage::value::*;
 
 pub const PENDING: i32 = 0;
@@ -94,17 +94,30 @@ pub fn of_shape(cx: &mut Cx, m: Mem, s: u32) -> Res {
 }
 
 /// A plain tuple of the machine.
-pub fn tuple(cx: &mut Cx, m: Mem, words: &[Value]) -> Res {
-    tuple_of(cx, m, words, &[])
+#[inline]
+pub fn tuple<const N: usize>(cx: &mut Cx, m: Mem, words: [Value; N]) -> Res {
+    const { assert!(N < 64) }; // young: plain writes
+    let at = cx.alloc(m, 8 + N as u32 * 8)?;
+    m.w64(at, 0, header(TUPLE, 0, 0, N as u32));
+    for (i, v) in words.into_iter().enumerate() {
+        m.w64(at, 8 + i as u16 * 8, v);
+    }
+    Ok(CELL | at as u64)
 }
 
-/// Likewise of words in two pieces.
+/// Likewise of any words, in two pieces.
 pub fn tuple_of(cx: &mut Cx, m: Mem, words: &[Value], more: &[Value]) -> Res {
     let n = (words.len() + more.len()) as u32;
     let at = cx.alloc(m, 8 + n * 8)?;
     m.w64(at, 0, header(TUPLE, 0, 0, n));
-    for (i, v) in words.iter().chain(more).enumerate() {
-        cx.heap.write(m, at.wrapping_add(8 + i as u32 * 8), *v);
+    let mut to = at.wrapping_add(8);
+    for v in words.iter().chain(more) {
+        if at < OLD {
+            m.w64(to, 0, *v)
+        } else {
+            cx.heap.write(m, to, *v)
+        }
+        to = to.wrapping_add(8);
     }
     Ok(CELL | at as u64)
 }
@@ -204,7 +217,7 @@ fn listen(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
     }
     set_word(cx, m, r, 4, int(flags | crate::send::LISTENED));
     set_word(cx, m, r, 5, p);
-    crate::send::push_out(cx, m, &[int(crate::send::OUT_LISTEN), r])
+    crate::send::push_out(cx, m, [UNDEF, int(crate::send::OUT_LISTEN), r])
 }
 
 /// Likewise if something waits on `p` already.
@@ -388,7 +401,7 @@ impl Capability {
     }
     /// What `then` takes as result.
     pub fn result(&self, cx: &mut Cx, m: Mem) -> Res {
-        if self.resolve == UNDEF { Ok(self.promise) } else { tuple(cx, m, &[self.promise, self.resolve, self.reject]) }
+        if self.resolve == UNDEF { Ok(self.promise) } else { tuple(cx, m, [self.promise, self.resolve, self.reject]) }
     }
     /// IfAbruptRejectPromise
     pub fn or_reject<T>(&self, cx: &mut Cx, m: Mem, r: Res<T>) -> Res<Option<T>> {
@@ -428,7 +441,10 @@ pub fn take_target(cx: &mut Cx, m: Mem, f: Value) -> Value {
 
 /// Runs jobs until none is left.
 pub fn run_jobs(cx: &mut Cx, m: Mem) -> Res<()> {
-    while run_one_job(cx, m)? {}
+    while has_jobs(m) {
+        run_one_job(cx, m)?;
+    }
+    roots::set_of_turn(m, T_JOB, UNDEF);
     Ok(())
 }
 
@@ -607,6 +623,11 @@ fn note_unhandled(cx: &mut Cx, m: Mem, p: Value) -> Res<()> {
         roots::set_of_turn(m, T_UNHANDLED, list);
     }
     array::push(cx, m, list, p)
+}
+
+/// Were promises rejected in this turn that nobody handled then?
+pub fn has_unhandled(m: Mem) -> bool {
+    is_obj(roots::of_turn(m, T_UNHANDLED))
 }
 
 /// The reasons of rejected promises that nobody handles yet, in the order they were rejected; each is given once.

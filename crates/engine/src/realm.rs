@@ -5,8 +5,8 @@
 //! Invariants
 //! - deterministic: the same build makes the same bytes;
 //! - prototypes and shapes stand in their roots before any builtin module installs itself.
-use crate::cx::{Cx, Res, Value};
 use crate::array;
+use crate::cx::{Cx, Res, Value};
 use crate::function;
 use crate::kinds::{INTERNAL, ROOTS, SYMBOL, WELL_KNOWN, WRAPPER};
 use crate::object::{self, Desc};
@@ -22,6 +22,44 @@ use cage::value::*;
 pub struct Realm {
     /// The start compartment's global object.
     pub global: Value,
+    pub arrangement: Arrangement,
+}
+
+/// How a base is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrangement {
+    Usual,
+    /// As a later build might: nothing lies where it usually does, builtins, layouts and the code of shipped script differ. For tests of
+    /// `relocate`.
+    Moved,
+}
+
+impl Arrangement {
+    /// That of this build.
+    pub const BUILT: Arrangement = if cfg!(feature = "moved-base") { Arrangement::Moved } else { Arrangement::Usual };
+
+    pub fn is_moved(self) -> bool {
+        self == Arrangement::Moved
+    }
+
+    /// In the usual order, or backwards.
+    pub(crate) fn order<'a, T>(self, all: &'a [T]) -> Box<dyn Iterator<Item = &'a T> + 'a> {
+        if self.is_moved() { Box::new(all.iter().rev()) } else { Box::new(all.iter()) }
+    }
+}
+
+/// Objects that nothing names, in all sorts of places, so that what comes after lies elsewhere.
+pub(crate) fn pad(cx: &mut Cx, m: Mem, arrangement: Arrangement, n: u32) -> Res<()> {
+    if arrangement.is_moved() {
+        for i in 0..n {
+            object::new(cx, m)?;
+            symbol(cx, m, UNDEF, 0)?;
+            let e = cx.alloc_old(m, 24)?;
+            m.w64(e, 0, header(crate::kinds::ELEMS, 0, 0, 2));
+            string::intern_str(cx, m, &format!("only later {n} {i}"))?;
+        }
+    }
+    Ok(())
 }
 
 impl Realm {
@@ -101,7 +139,7 @@ pub fn symbol(cx: &mut Cx, m: Mem, description: Value, flags: u8) -> Res {
 }
 
 /// Makes the root object, strings, symbols, shapes and prototypes; the embedder's `Heap` is new and empty.
-pub fn begin(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<Realm> {
+pub fn begin(cx: &mut Cx, m: Mem, unlocked: bool, arrangement: Arrangement) -> Res<Realm> {
     let at = cx.alloc_pinned(m, 8 + COUNT * 8)?;
     assert!(at == OLD, "the root object comes first");
     m.w64(at, 0, header(ROOTS, PINNED, 0, COUNT));
@@ -112,17 +150,18 @@ pub fn begin(cx: &mut Cx, m: Mem, unlocked: bool) -> Res<Realm> {
     roots::set(cx, m, R_NEXT_HASH, int(1));
     roots::set(cx, m, R_UNLOCKED, bool(unlocked));
     string::rebuild_interned(cx, m)?;
-    strings(cx, m)?;
-    symbols(cx, m)?;
-    prototypes(cx, m)?;
+    pad(cx, m, arrangement, 7)?;
+    strings(cx, m, arrangement)?;
+    symbols(cx, m, arrangement)?;
+    prototypes(cx, m, arrangement)?;
     let global = object::new(cx, m)?;
     roots::set(cx, m, R_GLOBAL, global);
     let internal = object::create(cx, m, NULL)?;
     roots::set(cx, m, R_REALM, internal);
-    Ok(Realm { global })
+    Ok(Realm { global, arrangement })
 }
 
-fn strings(cx: &mut Cx, m: Mem) -> Res<()> {
+fn strings(cx: &mut Cx, m: Mem, arrangement: Arrangement) -> Res<()> {
     let e = cx.alloc_pinned(m, 8)?;
     m.w64(e, 0, header(crate::kinds::STR8, PINNED | crate::kinds::INTERNED, 0, 0));
     roots::set(cx, m, R_EMPTY, STR | e as u64);
@@ -137,7 +176,7 @@ fn strings(cx: &mut Cx, m: Mem) -> Res<()> {
         let s = string::intern(cx, m, STR | at as u64)?;
         cx.heap.write(m, chars + 8 + c as u32 * 8, s);
     }
-    for (n, text) in STRINGS {
+    for (n, text) in arrangement.order(STRINGS) {
         let s = string::intern_str(cx, m, text)?;
         roots::set(cx, m, *n, s);
     }
@@ -211,8 +250,8 @@ const SYMBOLS: &[(u16, &str)] = &[
     (R_SYM_SPLIT, "Symbol.split"),
 ];
 
-fn symbols(cx: &mut Cx, m: Mem) -> Res<()> {
-    for (n, text) in SYMBOLS {
+fn symbols(cx: &mut Cx, m: Mem, arrangement: Arrangement) -> Res<()> {
+    for (n, text) in arrangement.order(SYMBOLS) {
         let d = string::intern_str(cx, m, text)?;
         let s = symbol(cx, m, d, WELL_KNOWN)?;
         roots::set(cx, m, *n, s);
@@ -224,7 +263,7 @@ fn symbols(cx: &mut Cx, m: Mem) -> Res<()> {
 }
 
 /// Prototypes and shapes that the machine itself needs. A builtin module fills the prototypes.
-fn prototypes(cx: &mut Cx, m: Mem) -> Res<()> {
+fn prototypes(cx: &mut Cx, m: Mem, arrangement: Arrangement) -> Res<()> {
     // %Object.prototype% first: its shape has room inside, its own prototype is null
     let s = shape::root(cx, m, NULL, 4, 0)?;
     let op = object::from_shape(cx, m, s)?;
@@ -245,7 +284,8 @@ fn prototypes(cx: &mut Cx, m: Mem) -> Res<()> {
     for r in [R_SHAPE_NATIVE, R_SHAPE_ARROW, R_SHAPE_FUNCTION, R_SHAPE_BOUND] {
         set_shape(cx, r, fp, 1, EXOTIC | if r == R_SHAPE_BOUND { 0 } else { VIRTUAL })?;
     }
-    plain_prototypes(cx, m, op)?;
+    pad(cx, m, arrangement, 3)?;
+    plain_prototypes(cx, m, op, arrangement)?;
     let ap = {
         set_shape(cx, R_SHAPE_ARRAY, op, 0, EXOTIC | ARRAY)?;
         crate::array::from_slice(cx, m, &[])?
@@ -278,13 +318,13 @@ fn prototypes(cx: &mut Cx, m: Mem) -> Res<()> {
     set_shape(cx, R_SHAPE_NAMESPACE, NULL, 1, EXOTIC)?;
     set_shape(cx, R_SHAPE_PRESENCE, roots::get(m, R_OBJECT_PROTO), 1, EXOTIC)?;
     for i in 0..8 {
-        set_shape(cx, R_SHAPE_ERROR + i, roots::get(m, R_ERROR_PROTO + i), 2, 0)?;
+        set_shape(cx, R_SHAPE_ERROR + i, roots::get(m, R_ERROR_PROTO + i), if arrangement.is_moved() { 3 } else { 2 }, 0)?;
     }
     literal_shapes(cx, m)
 }
 
 /// Prototypes that are ordinary objects or wrappers; `op` is %Object.prototype%.
-fn plain_prototypes(cx: &mut Cx, m: Mem, op: Value) -> Res<()> {
+fn plain_prototypes(cx: &mut Cx, m: Mem, op: Value, arrangement: Arrangement) -> Res<()> {
     let plain = [
         R_SYMBOL_PROTO,
         R_BIGINT_PROTO,
@@ -298,9 +338,9 @@ fn plain_prototypes(cx: &mut Cx, m: Mem, op: Value) -> Res<()> {
         R_ASYNC_ITERATOR_PROTO,
         R_COMPARTMENT_PROTO,
     ];
-    for r in plain {
+    for r in arrangement.order(&plain) {
         let o = object::new(cx, m)?;
-        roots::set(cx, m, r, o);
+        roots::set(cx, m, *r, o);
     }
     // these are themselves wrappers
     for (r, v) in [(R_STRING_PROTO, string::empty(m)), (R_NUMBER_PROTO, int(0)), (R_BOOLEAN_PROTO, FALSE)] {
@@ -385,7 +425,8 @@ pub fn program_global(cx: &mut Cx, m: Mem) -> Res {
 }
 
 /// Makes anew, next to each other, what vats change when they start: of what a vat changes it has a page of its own.
-pub fn settle(cx: &mut Cx, m: Mem) -> Res<()> {
+pub fn settle(cx: &mut Cx, m: Mem, arrangement: Arrangement) -> Res<()> {
+    pad(cx, m, arrangement, 3)?;
     let names = shape::with_proto(cx, m, roots::get(m, R_SHAPE_NAMESPACE) as u32, NULL)?;
     roots::set(cx, m, R_SHAPE_NAMESPACE, CELL | names as u64);
     let literals = (0..=8).map(|cap| R_LITERAL_ROOT + cap);

@@ -175,12 +175,14 @@ roots! {
 pub const T_JOBS: u16 = 0;
 /// The job that runs.
 pub const T_JOB: u16 = 1;
-/// Array of what leaves the vat in this turn (see `send`).
+/// Ring of what leaves the vat in this turn (see `send`): the last of it.
 pub const T_OUTGOING: u16 = 2;
 /// Rejected promises nobody handles yet.
 pub const T_UNHANDLED: u16 = 3;
+/// How many there are in it (int).
+pub const T_COUNT: u16 = 4;
 
-const _: () = assert!(STACK + 8 * T_UNHANDLED as u32 <= FRAMES - 8);
+const _: () = assert!(STACK + 8 * T_COUNT as u32 <= FRAMES - 8);
 
 /// A root of the turn that runs; zero, which is no reference, if there is nothing.
 #[inline(always)]
@@ -189,7 +191,7 @@ pub fn of_turn(m: Mem, n: u16) -> Value {
 }
 #[inline(always)]
 pub fn set_of_turn(m: Mem, n: u16, v: Value) {
-    debug_assert!(n <= T_UNHANDLED);
+    debug_assert!(n <= T_COUNT);
     m.w64(STACK, 8 * n, v);
 }
 

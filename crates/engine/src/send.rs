@@ -9,11 +9,11 @@
 //! reference TUPLE 1 vat (number), 2 its number there, 3 token (see below) or undefined, 4 int flags (`reference`),
 //!                5 the promise while it is listened to, else undefined
 //! answer TUPLE   1 vat, 2 number: in the place of a result promise, names the promise that somebody elsewhere waits on
-//! outgoing TUPLE 1 int: what, then
-//!                OUT_SEND     2 reference, 3 message, 4 result promise or undefined
-//!                OUT_RESOLVE  2 answer, 3 int: 1 fulfilled, 2 rejected, 3 forwarded, 4 value (3: a reference)
-//!                OUT_LISTEN   2 reference
-//!                OUT_POWER    2 int: what (see `builtins::power`), 3 arguments (array), 4 result promise
+//! outgoing TUPLE 1 the next one (a ring, which T_OUTGOING names by its last), 2 int: what, then
+//!                OUT_SEND     3 reference, 4 message, 5 result promise or undefined
+//!                OUT_RESOLVE  3 answer, 4 int: 1 fulfilled, 2 rejected, 3 forwarded, 5 value (3: a reference)
+//!                OUT_LISTEN   3 reference
+//!                OUT_POWER    3 int: what (see `builtins::power`), 4 arguments (array), 5 result promise
 //! ```
 //! A presence may die and come again while others still hold its object: weak collections therefore enter the token of
 //! its reference, which lives as long as the reference is known, in its place.
@@ -32,6 +32,7 @@ use crate::{array, function, harden, interp, pass, string};
 use cage::Mem;
 use cage::layout::H_X;
 use cage::value::*;
+use std::borrow::Cow;
 
 pub const GET: u8 = 0;
 pub const METHOD: u8 = 1;
@@ -140,7 +141,7 @@ pub fn presence(cx: &mut Cx, m: Mem, handler: Value) -> Res {
 
 /// A new reference TUPLE.
 pub fn reference(cx: &mut Cx, m: Mem, vat: Value, n: Value, flags: i32) -> Res {
-    promise::tuple(cx, m, &[vat, n, UNDEF, int(flags), UNDEF])
+    promise::tuple(cx, m, [vat, n, UNDEF, int(flags), UNDEF])
 }
 
 /// The token under which weak collections enter a presence; undefined for a key that stands for itself.
@@ -158,29 +159,33 @@ pub fn weak_token(cx: &mut Cx, m: Mem, key: Value, make: bool) -> Res {
 /// A message for a handler: a job that calls its trap, or an entry of what leaves the vat.
 fn hand_over(cx: &mut Cx, m: Mem, target: Value, handler: Value, message: Value, result: Value) -> Res<()> {
     if is_obj(handler) {
-        let to = promise::tuple(cx, m, &[target, handler])?;
+        let to = promise::tuple(cx, m, [target, handler])?;
         return promise::enqueue_job(cx, m, DELIVER, result, message, to);
     }
-    push_out(cx, m, &[int(OUT_SEND), handler, message, result])?;
+    push_out(cx, m, [UNDEF, int(OUT_SEND), handler, message, result])?;
     if is_obj(result) { remote(cx, m, result) } else { Ok(()) }
 }
 
 /// Messages, answers and questions that one turn may send out.
-pub const MAX_MESSAGES_PER_TURN: u32 = 1 << 17;
+pub const MAX_MESSAGES_PER_TURN: i32 = 1 << 17;
 
 /// Puts an entry to what leaves the vat.
-pub fn push_out(cx: &mut Cx, m: Mem, words: &[Value]) -> Res<()> {
+pub fn push_out<const N: usize>(cx: &mut Cx, m: Mem, words: [Value; N]) -> Res<()> {
     cx.charge(10)?;
-    let mut out = roots::of_turn(m, T_OUTGOING);
-    if !is_obj(out) {
-        out = array::with_capacity(cx, m, 4)?;
-        roots::set_of_turn(m, T_OUTGOING, out);
-    }
-    if array::length(m, out) >= MAX_MESSAGES_PER_TURN as f64 {
+    let (n, last) = (as_int(roots::of_turn(m, T_COUNT)), roots::of_turn(m, T_OUTGOING));
+    if n >= MAX_MESSAGES_PER_TURN {
         return Err(cx.stop(Abort::Messages));
     }
-    let t = promise::tuple(cx, m, words)?;
-    array::push(cx, m, out, t)
+    roots::set_of_turn(m, T_COUNT, int(n + 1));
+    let e = promise::tuple(cx, m, words)?;
+    let mut next = e;
+    if is_cell(last) {
+        next = m.r64(last as u32, 8);
+        cx.heap.write(m, (last as u32).wrapping_add(8), e);
+    }
+    m.w64(e as u32, 8, next);
+    roots::set_of_turn(m, T_OUTGOING, e);
+    Ok(())
 }
 
 /// The pending promise `p` is from now on decided elsewhere, under a number of this vat: what waits on it moves on.
@@ -204,7 +209,7 @@ pub fn next_number(cx: &mut Cx, m: Mem, root: u16) -> Value {
 
 /// Settles what waits elsewhere on the answer TUPLE `answer`; `value` is a reference if `how` is 3.
 pub fn answer_out(cx: &mut Cx, m: Mem, answer: Value, how: i32, value: Value) -> Res<()> {
-    push_out(cx, m, &[int(OUT_RESOLVE), answer, int(how), value])
+    push_out(cx, m, [UNDEF, int(OUT_RESOLVE), answer, int(how), value])
 }
 
 /// Makes the answer TUPLE become what the value `v` is or will be.
@@ -240,10 +245,11 @@ pub fn answer_as(cx: &mut Cx, m: Mem, answer: Value, p: Value) -> Res<()> {
     promise::add_reaction(cx, m, at, promise::ANSWER, answer, UNDEF, UNDEF)
 }
 
-/// Number `i` of what left the vat in this turn: a TUPLE (see the head).
-pub fn outgoing(m: Mem, i: u32) -> Option<Value> {
-    let out = roots::of_turn(m, T_OUTGOING);
-    if is_obj(out) && i < array::dense_len(m, out) { Some(array::element(m, out, i)) } else { None }
+/// What left the vat in this turn behind `before`, or first of all: a TUPLE (see the head).
+pub fn outgoing(m: Mem, before: Option<Value>) -> Option<Value> {
+    let last = roots::of_turn(m, T_OUTGOING);
+    let next = m.r64(before.unwrap_or(last) as u32, 8);
+    (is_cell(last) && before != Some(last) && is_cell(next)).then_some(next)
 }
 
 /// The arguments of a message.
@@ -292,7 +298,18 @@ fn hand_over_answered(cx: &mut Cx, m: Mem, target: Value, h: Value, message: Val
 }
 
 /// Arguments that are laid out without an allocation.
-const FEW: usize = 8;
+pub const FEW: usize = 8;
+
+/// `n` values as a slice, in `few` if they fit.
+pub fn listed(few: &mut [Value; FEW], n: usize, at: impl Fn(usize) -> Value) -> Cow<'_, [Value]> {
+    match few.get_mut(..n) {
+        Some(few) => {
+            few.iter_mut().enumerate().for_each(|(i, v)| *v = at(i));
+            Cow::Borrowed(few)
+        }
+        None => Cow::Owned((0..n).map(at).collect()),
+    }
+}
 
 /// The message as a get or a call on a near object.
 fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
@@ -302,18 +319,7 @@ fn perform(cx: &mut Cx, m: Mem, message: Value, target: Value) -> Res {
         return object::get_v(cx, m, target, key);
     }
     let mut few = [UNDEF; FEW];
-    let all;
-    let n = arity(m, message) as usize;
-    let args = match few.get_mut(..n) {
-        Some(few) => {
-            (0..).zip(few.iter_mut()).for_each(|(i, v)| *v = argument(m, message, i));
-            &*few
-        }
-        None => {
-            all = arguments(m, message);
-            &all
-        }
-    };
+    let args = &*listed(&mut few, arity(m, message) as usize, |i| argument(m, message, i as u32));
     if form == APPLY || form == CALL && object::is_callable(m, target) {
         if !object::is_callable(m, target) {
             return Err(cx.type_error(m, "the target of the send is not a function"));

@@ -12,6 +12,7 @@
 //! - shapes are pinned; the shape of an object is never 0;
 //! - a shape without DICT never changes but for its transitions, so what is found in it may be cached;
 //! - a dictionary's shape belongs to one object; a property's slot there never changes while the shape stays.
+use crate::aside::Aside;
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::*;
 use cage::Mem;
@@ -280,6 +281,51 @@ pub fn with_proto(cx: &mut Cx, m: Mem, shape: u32, proto: Value) -> Res<u32> {
     Ok(s)
 }
 
+/// The shapes that were made from `shape` by one more property.
+pub(crate) fn successors(m: Mem, shape: u32) -> Vec<u32> {
+    let trans = m.r64(shape, 24);
+    let cap = transitions(m, trans);
+    (0..cap).map(|i| m.r64(word(trans as u32, i), 0)).filter(|e| is_cell(*e)).map(|e| e as u32).collect()
+}
+
+/// The keys of a shape, in any order. `None`: the heap is damaged.
+pub(crate) fn keys(cx: &Cx, m: Mem, shape: u32) -> Option<Vec<Value>> {
+    let d = descs(m, shape);
+    if !is_dict(m, shape) {
+        let n = count(m, shape);
+        return (n <= MAX_SHAPE).then(|| (0..n).map(|i| key_at(m, shape, i)).collect());
+    }
+    let cap = dict_cap(m, d);
+    let sound = cap > 0 && cx.heap.holds(d, 24 + 16 * cap as u64);
+    sound.then(|| (0..cap).map(|i| m.r64(dict_place(d, i), 0)).filter(|k| *k != HOLE && *k != TOMB).collect())
+}
+
+/// A shape by itself: with this prototype, these words of layout, and these properties (key, slot, attributes) in order of slots; in
+/// dictionary mode `slots` is the next slot to be given out.
+pub(crate) fn like(cx: &mut Cx, m: Mem, proto: Value, meta: u32, all: &[(Value, u32, u8)], slots: u32) -> Res<u32> {
+    let s = root(cx, m, proto, 0, 0)?;
+    let n = all.len() as u32;
+    m.w64(s, 32, int(meta as i32));
+    m.w32(s, H_X, n);
+    if meta & IS_DICT != 0 {
+        let d = new_dict(cx, m, ((n + 4) * 2).next_power_of_two())?;
+        for (key, slot, attrs) in all {
+            dict_put(cx, m, d, *key, slot << 4 | *attrs as u32)?;
+        }
+        cx.heap.write(m, d.wrapping_add(16), int(slots as i32));
+        cx.heap.write(m, s + 16, CELL | d as u64);
+    } else if n > 0 {
+        let d = cx.alloc_old(m, 8 + n * 16)?;
+        m.w64(d, 0, header(DESCS, 0, 0, n * 2));
+        for (i, (key, _, attrs)) in all.iter().enumerate() {
+            cx.heap.write(m, desc(d, i as u32), *key);
+            cx.heap.write(m, desc(d, i as u32) + 8, int(*attrs as i32));
+        }
+        cx.heap.write(m, s + 16, CELL | d as u64);
+    }
+    Ok(s)
+}
+
 // ---- dictionaries ----
 
 /// Properties of a dictionary, at most.
@@ -342,7 +388,7 @@ fn dict_put(cx: &mut Cx, m: Mem, d: u32, key: Value, info: u32) -> Res<()> {
         let at = dict_place(d, i);
         if m.r64(at, 0) == HOLE {
             // many in a row: keys of one hash, or a damaged heap
-            cx.charge(probes as u64 / 8)?;
+            cx.charge(1 + probes as u64 / 8)?;
             cx.heap.write(m, at, key);
             cx.heap.write(m, at.wrapping_add(8), int(info as i32));
             let used = as_int(m.r64(d, 8)).wrapping_add(1);
@@ -445,14 +491,16 @@ pub fn dict_renew(cx: &mut Cx, m: Mem, shape: u32) -> Res<u32> {
 }
 
 /// (key, slot, attributes) of all own properties in the order they were added.
-pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
+pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Aside<(Value, u32, u8)>> {
     let n = count(m, shape);
     if !is_dict(m, shape) {
         cx.charge(n.min(MAX_SHAPE) as u64 / 4)?;
         if n > MAX_SHAPE {
             return Err(cx.stop(Abort::Corrupt));
         }
-        return Ok((0..n).map(|i| (key_at(m, shape, i), i, attrs_at(m, shape, i))).collect());
+        let mut all = Aside::with_capacity(n as usize);
+        all.extend((0..n).map(|i| (key_at(m, shape, i), i, attrs_at(m, shape, i))));
+        return Ok(all);
     }
     let d = descs(m, shape);
     let cap = dict_cap(m, d);
@@ -460,7 +508,7 @@ pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
         return Err(cx.stop(Abort::Corrupt));
     }
     crate::object::check_number(cx, m, n)?;
-    let mut v = Vec::new();
+    let mut v = Aside::with_capacity(n as usize);
     for i in 0..cap {
         if i % SLICE == 0 {
             cx.charge(cap.min(SLICE) as u64 / 4)?;
@@ -476,26 +524,35 @@ pub fn entries(cx: &mut Cx, m: Mem, shape: u32) -> Res<Vec<(Value, u32, u8)>> {
 }
 
 /// Sorted by slot. Where most slots are in use each entry goes where its slot says.
-fn in_order(cx: &mut Cx, mut v: Vec<(Value, u32, u8)>) -> Res<Vec<(Value, u32, u8)>> {
+fn in_order(cx: &mut Cx, mut v: Aside<(Value, u32, u8)>) -> Res<Aside<(Value, u32, u8)>> {
     let n = v.len();
     if n <= SLICE as usize {
         v.sort_unstable_by_key(|e| e.1);
         return Ok(v);
     }
-    let end = v.iter().map(|e| e.1 as usize).max().unwrap_or(0) + 1;
+    let mut end = 0;
+    for slice in v.chunks(SLICE as usize) {
+        cx.charge(SLICE as u64 / 4)?;
+        end = slice.iter().fold(end, |end, e| end.max(e.1 as usize + 1));
+    }
     if end > n.saturating_mul(8) {
         // most were deleted
         crate::builtins::sort::merge_sort(cx, &mut v, |_, x, y| Ok(x.1.cmp(&y.1)))?;
         return Ok(v);
     }
-    let mut places = vec![u32::MAX; end];
+    let mut places = Aside::with_capacity(end);
+    while places.len() < end {
+        cx.charge(SLICE as u64 / 4)?;
+        let more = (places.len() + SLICE as usize).min(end);
+        places.resize(more, u32::MAX);
+    }
     for (i, e) in v.iter().enumerate() {
         if i % SLICE as usize == 0 {
             cx.charge(SLICE as u64 / 2)?;
         }
         places[e.1 as usize] = i as u32;
     }
-    let mut sorted = Vec::with_capacity(n);
+    let mut sorted = Aside::with_capacity(n);
     for (i, at) in places.into_iter().enumerate() {
         if i % SLICE as usize == 0 {
             cx.charge(SLICE as u64 / 2)?;

@@ -7,6 +7,7 @@
 //! - a rope is longer than `MIN_ROPE`; one whose right half is undefined stands for its left half, which is flat;
 //! - equal interned strings are the same object; interned strings are pinned; the intern table holds them weakly;
 //! - no order and no outcome follows a hash.
+use crate::aside::Aside;
 use crate::cx::{Abort, Cx, Res, Value};
 pub use crate::intern::*;
 use crate::kinds::*;
@@ -40,7 +41,7 @@ pub fn empty(m: Mem) -> Value {
 }
 
 /// A flat string with room for `n` Latin-1 units, to be filled by the caller.
-fn new8(cx: &mut Cx, m: Mem, n: u32) -> Res<u32> {
+pub(crate) fn new8(cx: &mut Cx, m: Mem, n: u32) -> Res<u32> {
     cx.charge(n as u64 / 64)?;
     let at = cx.alloc(m, 8 + n)?;
     m.w64(at, 0, header(STR8, 0, 0, n));
@@ -99,24 +100,25 @@ pub fn from_units(cx: &mut Cx, m: Mem, u: &[u16]) -> Res {
             break;
         }
     }
-    if narrow {
-        let mut b = Vec::with_capacity(u.len());
-        for slice in u.chunks(SLICE as usize) {
-            cx.charge(slice.len() as u64 / 32)?;
-            b.extend(slice.iter().map(|c| *c as u8));
-        }
-        let s = from_latin1(cx, m, &b)?;
-        cx.release(b)?;
-        return Ok(s);
-    }
     if u.len() > MAX_LENGTH as usize {
         return Err(cx.range_error(m, "string too long"));
     }
-    let at = new16(cx, m, u.len() as u32)?;
-    for (i, slice) in u.chunks(SLICE as usize / 2).enumerate() {
+    if narrow && u.len() < 2 {
+        return Ok(u.first().map_or(empty(m), |c| of_unit8(m, *c as u8)));
+    }
+    let at = if narrow { new8(cx, m, u.len() as u32)? } else { new16(cx, m, u.len() as u32)? };
+    let mut bytes = Vec::with_capacity(u.len().min(SLICE as usize / 2) * 2);
+    let mut to = at.wrapping_add(8);
+    for slice in u.chunks(SLICE as usize / 2) {
         cx.charge(slice.len() as u64 / 16)?;
-        let bytes: Vec<u8> = slice.iter().flat_map(|c| c.to_le_bytes()).collect();
-        let _ = m.bytes_in(at.wrapping_add(8 + i as u32 * SLICE), &bytes);
+        bytes.clear();
+        if narrow {
+            bytes.extend(slice.iter().map(|c| *c as u8));
+        } else {
+            bytes.extend(slice.iter().flat_map(|c| c.to_le_bytes()));
+        }
+        let _ = m.bytes_in(to, &bytes);
+        to = to.wrapping_add(bytes.len() as u32);
     }
     Ok(STR | at as u64)
 }
@@ -127,6 +129,23 @@ pub fn from_str(cx: &mut Cx, m: Mem, s: &str) -> Res {
     }
     let u: Vec<u16> = s.encode_utf16().collect();
     from_units(cx, m, &u)
+}
+
+/// From a text that may be long.
+pub fn from_long_str(cx: &mut Cx, m: Mem, mut s: &str) -> Res {
+    let mut out = crate::builtins::text::Builder::new();
+    while !s.is_empty() {
+        let (part, rest) = s.split_at(s.floor_char_boundary(SLICE as usize));
+        cx.charge(part.len() as u64 / 8 + 1)?;
+        if part.is_ascii() {
+            out.bytes(part.as_bytes());
+        } else {
+            part.encode_utf16().for_each(|u| out.unit(u));
+        }
+        out.check(cx, m)?;
+        s = rest;
+    }
+    out.finish(cx, m)
 }
 
 /// The flat string equal to `s`; a rope remembers it. All its units lie in the heap: work may be sized by its length.
@@ -161,7 +180,7 @@ fn flatten(cx: &mut Cx, m: Mem, s: Value) -> Res {
     let wide = m.r16(at, cage::layout::H_N) != 0;
     let to = if wide { new16(cx, m, n)? } else { new8(cx, m, n)? };
     let mut end = n; // leaves are taken from the right
-    let mut todo = vec![s];
+    let mut todo = Aside::from(vec![s]);
     let mut steps = 0u64;
     while let Some(x) = todo.pop() {
         steps += 1;
@@ -230,11 +249,11 @@ pub fn unit(m: Mem, s: Value, i: u32) -> u16 {
 }
 
 /// A flat string's units, copied out.
-pub fn units(cx: &mut Cx, m: Mem, s: Value) -> Res<Vec<u16>> {
+pub fn units(cx: &mut Cx, m: Mem, s: Value) -> Res<Aside<u16>> {
     let s = flat(cx, m, s)?;
     let n = len(m, s);
     cx.charge(n as u64 / 64)?;
-    let mut all = Vec::with_capacity(n as usize);
+    let mut all = Aside::with_capacity(n as usize);
     let mut b = vec![0u8; n.min(SLICE) as usize * 2];
     let mut from = 0;
     while from < n {
@@ -256,14 +275,38 @@ pub fn units(cx: &mut Cx, m: Mem, s: Value) -> Res<Vec<u16>> {
 
 /// For messages and output: lone surrogates become U+FFFD.
 pub fn to_rust(cx: &mut Cx, m: Mem, s: Value) -> Res<String> {
-    let units = units(cx, m, s)?;
     let mut text = String::new();
-    for (i, c) in char::decode_utf16(units.iter().copied()).enumerate() {
-        if i % 4096 == 0 {
+    append_rust(cx, m, s, &mut text)?;
+    Ok(text)
+}
+
+/// `to_rust`, behind what is there. Whether nothing was replaced.
+pub fn append_rust(cx: &mut Cx, m: Mem, s: Value, text: &mut String) -> Res<bool> {
+    let s = flat(cx, m, s)?;
+    let (n, mut at, mut next, mut whole) = (len(m, s), 0, 0, true);
+    text.reserve(n as usize);
+    while at < n {
+        if at >= next {
             cx.charge(1024)?;
+            next = at + 4096;
         }
-        text.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
+        let c = crate::builtins::text::point(m, s, at);
+        whole &= c.is_ok();
+        let c = c.unwrap_or(char::REPLACEMENT_CHARACTER);
+        at += c.len_utf16() as u32;
+        text.push(c);
     }
+    Ok(whole)
+}
+
+/// For messages: at most `most` units, and a sign that there are more.
+pub fn to_short(cx: &mut Cx, m: Mem, s: Value, most: u32) -> Res<String> {
+    if len(m, s) <= most {
+        return to_rust(cx, m, s);
+    }
+    let start = slice(cx, m, s, 0, most)?;
+    let mut text = to_rust(cx, m, start)?;
+    text.push('…');
     Ok(text)
 }
 
@@ -340,6 +383,27 @@ pub fn slice(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res {
     let at = new16(cx, m, k)?;
     copy_units(cx, m, s, from, k, at, 0, true)?;
     Ok(STR | at as u64)
+}
+
+/// The first `n` units of `s` written again and again; `s` is not empty, and `n` units are allowed.
+pub fn repeated(cx: &mut Cx, m: Mem, s: Value, n: u32) -> Res {
+    let s = flat(cx, m, s)?;
+    let k = len(m, s);
+    if n <= k {
+        return slice(cx, m, s, 0, n);
+    }
+    let wide = kind(m, s) == STR16;
+    let to = if wide { new16(cx, m, n)? } else { new8(cx, m, n)? };
+    let made = STR | to as u64;
+    copy_units(cx, m, s, 0, k, to, 0, wide)?;
+    let mut done = k;
+    while done < n {
+        // what stands there already is copied behind itself
+        let more = done.min(n - done);
+        copy_units(cx, m, made, 0, more, to, done, wide)?;
+        done += more;
+    }
+    Ok(made)
 }
 
 /// Are units `[from, to)` all below 256?

@@ -17,7 +17,7 @@
 use crate::cx::{Abort, Cx, Res, Value};
 use crate::kinds::{ETABLE, MAP, TABLE};
 use crate::object;
-use crate::roots::{self, R_HASH_KEY, R_ID};
+use crate::roots::{self, R_ID};
 use crate::{bigint, shape, string};
 use cage::Mem;
 use cage::layout::{H_KIND, H_N, H_X, header};
@@ -91,20 +91,11 @@ fn hash_known(cx: &mut Cx, m: Mem, key: Value) -> Res<Option<u32>> {
     if is_str(key) {
         return Ok(Some(string::hash(cx, m, key)?));
     }
-    let mut h = key ^ roots::get(m, R_HASH_KEY);
     if is_big(key) {
-        h = roots::get(m, R_HASH_KEY);
         let n = bigint::size(m, key);
-        cx.charge(n as u64 / 4)?;
-        for i in 0..n {
-            let w = m.r64((key as u32).wrapping_add(i.wrapping_mul(8)), 8);
-            h = (h ^ w).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-            h ^= h >> 32;
-        }
+        return string::hash_words(cx, m, n, |i| m.r64((key as u32).wrapping_add(i.wrapping_mul(8)), 8)).map(Some);
     }
-    h = h.wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    h ^= h >> 32;
-    Ok(Some((h ^ h >> 16) as u32))
+    string::hash_words(cx, m, 1, |_| key).map(Some)
 }
 
 fn hash(cx: &mut Cx, m: Mem, key: Value) -> Res<u32> {
@@ -531,6 +522,44 @@ fn weak_put(cx: &mut Cx, m: Mem, t: u32, key: Value, v: Value, hash: u32) {
         }
         i = (i + 1) & (cap - 1);
     }
+}
+
+// ---- a heap laid anew ----
+
+/// Puts a table in order whose keys have come to lie elsewhere: symbols are hashed by their place. Entries keep their places.
+pub(crate) fn relaid(cx: &mut Cx, m: Mem, t: u32) -> Res<()> {
+    if m.r8(t, H_KIND) != TABLE {
+        return weak_relaid(cx, m, t);
+    }
+    let (used, cap) = extent(cx, m, t)?;
+    let width = m.r16(t, H_N) as u32;
+    cx.heap.dirty(m, t, HEAD + cap * 4);
+    m.zero(t + HEAD, cap * 4);
+    for i in 0..used {
+        let e = entry(m, t, i);
+        let (k, at) = (m.r64(e, 0), meta_place(e, width));
+        let hash = if is_sym(k) { hash(cx, m, k)? } else { m.r32(at, 0) };
+        let b = bucket(m, t, hash);
+        cx.heap.write(m, at, hash as u64 | (m.r32(b, 0) as u64) << 32);
+        m.w32(b, 0, i + 1);
+    }
+    Ok(())
+}
+
+fn weak_relaid(cx: &mut Cx, m: Mem, t: u32) -> Res<()> {
+    let pairs: Vec<(u32, Value, Value)> =
+        (0..weak_cap(m, t)).map(|i| t.wrapping_add(PAIRS + i * 16)).map(|at| (at, m.r64(at, 0), m.r64(at, 8))).collect();
+    for (at, ..) in &pairs {
+        cx.heap.write(m, *at, HOLE);
+        cx.heap.write(m, *at + 8, UNDEF);
+    }
+    cx.heap.dirty(m, t, 16);
+    m.w64(t, 8, 0);
+    for (_, k, v) in pairs.into_iter().filter(|p| is_obj(p.1) || is_sym(p.1)) {
+        let h = mix(hash(cx, m, k)?);
+        weak_put(cx, m, t, k, v, h);
+    }
+    Ok(())
 }
 
 /// Enters `key`, an object or a symbol that can be held weakly.

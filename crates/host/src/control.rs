@@ -19,20 +19,25 @@
 //! Invariants
 //! - a vat is named by its number or its name;
 //! - an answer is written once what it tells of is durable;
+//! - whoever does not read its answers is cut off: nobody else waits for it;
 //! - lines and connections are bounded; a bad line gets `{ "error": { code, message, help } }`.
 use crate::operate::{self, Asker, Problem, problem};
 use crate::pool::Pool;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Bytes of one line.
 const MAX_LINE_BYTES: u64 = 16 << 20;
+/// How long one answer may take to be written.
+const MAX_WRITE: Duration = Duration::from_secs(1);
 /// Connections at once.
 const MAX_CONNECTIONS: usize = 256;
 
@@ -99,7 +104,11 @@ pub(crate) fn answer(stream: &Stream, mut answer: Value, id: Value) {
     if let (Some(map), false) = (answer.as_object_mut(), id.is_null()) {
         map.insert("id".to_owned(), id);
     }
-    let _ = say(&lock(stream), &answer);
+    let stream = lock(stream);
+    if say(&stream, &answer).is_err() {
+        // it does not read, or is gone: later answers fail at once
+        let _ = stream.shutdown(Shutdown::Both);
+    }
 }
 
 /// Serves until the process ends.
@@ -130,6 +139,9 @@ fn say(mut stream: &UnixStream, v: &Value) -> std::io::Result<()> {
 
 fn talk(pool: &Arc<Pool>, stream: UnixStream) {
     let Ok(reading) = stream.try_clone() else { return };
+    if stream.set_write_timeout(Some(MAX_WRITE)).is_err() {
+        return;
+    }
     let shared: Stream = Arc::new(Mutex::new(stream));
     let mut lines = BufReader::new(reading);
     loop {

@@ -305,6 +305,7 @@ fn brief(w: &World, vat: VatId) -> Value {
         "waiting": waiting,
         "waitingBytes": bytes,
         "resident": w.is_resident(vat),
+        "session": w.node.is_session(vat),
     })
 }
 

@@ -16,7 +16,7 @@ use crate::powers::Powers;
 use crate::wake::NotRun;
 use journal::{Journal, Out};
 use node::{Effect, Event, Node};
-use passable::{Delivery, Limits, PromiseId, TurnOutcome, VatId};
+use passable::{Delivery, Limits, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -88,7 +88,7 @@ impl Slot {
 
 pub(crate) struct World {
     pub(crate) node: Node,
-    pub(crate) ready: VecDeque<(VatId, Delivery)>,
+    pub(crate) ready: VecDeque<(VatId, Box<Delivery>)>,
     /// Counts turns taken from `ready`: stands still when all threads are busy.
     taken: u64,
     pub(crate) slots: BTreeMap<VatId, Slot>,
@@ -109,6 +109,8 @@ pub(crate) struct World {
     tick: u64,
     /// Kept between steps for their memory.
     pub(crate) effects: Vec<Effect>,
+    /// Answers of powers, on their way to the node.
+    answers: VecDeque<Event>,
     /// The exit code to end with, once what happened is durable; no turn begins any more.
     pub(crate) closing: Option<i32>,
     /// When the process was asked to end.
@@ -168,6 +170,7 @@ impl Pool {
             start: Instant::now(),
             tick: 1,
             effects: Vec::new(),
+            answers: VecDeque::new(),
             closing: None,
             closing_since: None,
             end: None,
@@ -195,20 +198,23 @@ impl Pool {
 
     pub(crate) fn carry_out_all(&self, w: &mut World) {
         let mut effects = std::mem::take(&mut w.effects);
-        let mut answers: VecDeque<Event> = VecDeque::new();
         w.stepped = true;
-        loop {
-            for e in effects.drain(..) {
-                self.carry_out(w, e, &mut answers);
-            }
-            match answers.pop_front() {
-                Some(event) => w.node.step(event, &mut effects),
-                None => break,
-            }
+        // mostly there is one
+        effects.reverse();
+        while let Some(e) = effects.pop() {
+            self.carry_out(w, e);
         }
         w.effects = effects;
-        let entries = w.node.take_trace();
-        if !entries.is_empty() {
+        while let Some(event) = w.answers.pop_front() {
+            let mut effects = std::mem::take(&mut w.effects);
+            w.node.step(event, &mut effects);
+            for e in effects.drain(..) {
+                self.carry_out(w, e);
+            }
+            w.effects = effects;
+        }
+        if w.node.has_trace() {
+            let entries = w.node.take_trace();
             let named = entries.into_iter().map(|e| {
                 let name = w.node.name(VatId(e.turn.vat)).to_owned();
                 (e, name)
@@ -219,10 +225,7 @@ impl Pool {
     }
 
     // long: one arm an effect
-    fn carry_out(&self, w: &mut World, effect: Effect, answers: &mut VecDeque<Event>) {
-        let mut answer = |(promise, value): (PromiseId, passable::Data)| {
-            answers.push_back(Event::Answer { promise, rejected: false, value });
-        };
+    fn carry_out(&self, w: &mut World, effect: Effect) {
         match effect {
             Effect::MakeVat { vat, limits } => {
                 w.slots.insert(vat, Slot::new(limits));
@@ -236,21 +239,24 @@ impl Pool {
                     j.ended(vat);
                 }
             }
-            Effect::Now { answer: p } => answer((p, w.powers.now())),
-            Effect::Random { bytes, answer: p } => match w.powers.random(bytes) {
-                Ok(value) => answer((p, value)),
-                Err(why) => {
-                    let value = passable::Data::error("Error", &format!("random.bytes: {why}"));
-                    answers.push_back(Event::Answer { promise: p, rejected: true, value });
-                }
-            },
-            Effect::DrawSwissnum { answer } => match crate::state::random() {
-                Ok(swiss) => answers.push_back(Event::Swissnum { answer, swiss }),
+            Effect::Now { answer: promise } => {
+                let value = w.powers.now();
+                w.answers.push_back(Event::Answer { promise, rejected: false, value });
+            }
+            Effect::Random { bytes, answer: promise } => {
+                let (rejected, value) = match w.powers.random(bytes) {
+                    Ok(value) => (false, value),
+                    Err(why) => (true, passable::Data::error("Error", &format!("random.bytes: {why}"))),
+                };
+                w.answers.push_back(Event::Answer { promise, rejected, value });
+            }
+            Effect::DrawSwissnum { answer } => w.answers.push_back(match crate::state::random() {
+                Ok(swiss) => Event::Swissnum { answer, swiss },
                 Err(why) => {
                     let value = passable::Data::error("Error", &format!("net.export: {why}"));
-                    answers.push_back(Event::Answer { promise: answer, rejected: true, value });
+                    Event::Answer { promise: answer, rejected: true, value }
                 }
-            },
+            }),
             Effect::Peer(ocapn::Out::Established { session, conn, peer }) => w.net.established(session, conn, &peer),
             Effect::Peer(out) => leave(w, Out::Net(out)),
             Effect::Root { uris } => leave(w, Out::Root(uris)),
@@ -336,6 +342,7 @@ impl Pool {
 
     /// The life of a thread that runs turns.
     fn turns(self: Arc<Self>) {
+        let mut outcome = TurnOutcome::default();
         let mut w = self.lock();
         while w.end.is_none() {
             let next = if w.waits() { None } else { w.ready.pop_front() };
@@ -353,33 +360,53 @@ impl Pool {
             let taken = w.taken;
             let Some(slot) = w.slots.get_mut(&id) else { continue };
             slot.last = taken;
-            let suspect = std::mem::take(&mut slot.suspect);
-            let (vat, limits, stored) = (slot.vat.take(), slot.limits, slot.stored);
-            let store = w.journal.as_ref().map(|j| j.store().clone());
-            drop(w);
-            let had = vat.is_some();
-            let mut awake = self.awake(id, vat, limits, store.as_deref().filter(|_| stored), store.is_some());
-            let delivery = if suspect && awake.is_ok() {
-                match self.attempt(id, delivery, &mut awake) {
-                    Some(d) => d,
-                    None => {
-                        w = self.lock();
-                        continue;
-                    }
-                }
+            if !slot.suspect
+                && let Some(mut vat) = slot.vat.take()
+            {
+                vat.set_quota(crate::wake::quota(slot.limits));
+                drop(w);
+                vat.deliver_to(&self.shared, &delivery, &mut outcome);
+                w = self.lock();
+                self.ended(&mut w, id, delivery, Ok(vat), &mut outcome, true);
             } else {
-                delivery
-            };
-            let ran = awake.map(|mut v| {
-                let outcome = v.deliver(&self.shared, &delivery);
-                (v, outcome)
-            });
-            w = self.lock();
-            self.ended(&mut w, id, delivery, ran, had);
+                w = self.wake_and_run(w, id, delivery, &mut outcome);
+            }
         }
         drop(w);
         self.work.notify_all();
         self.clock.notify_one();
+    }
+
+    /// A turn of a vat that is not in memory, or has a delivery that a process may have died of.
+    fn wake_and_run<'a>(
+        self: &'a Arc<Self>,
+        mut w: MutexGuard<'a, World>,
+        id: VatId,
+        delivery: Box<Delivery>,
+        outcome: &mut TurnOutcome,
+    ) -> MutexGuard<'a, World> {
+        let Some(slot) = w.slots.get_mut(&id) else { return w };
+        let suspect = std::mem::take(&mut slot.suspect);
+        let (vat, limits, stored) = (slot.vat.take(), slot.limits, slot.stored);
+        let store = w.journal.as_ref().map(|j| j.store().clone());
+        drop(w);
+        let had = vat.is_some();
+        let mut awake = self.awake(id, vat, limits, store.as_deref().filter(|_| stored), store.is_some());
+        let delivery = if suspect && awake.is_ok() {
+            match self.attempt(id, delivery, &mut awake) {
+                Some(d) => d,
+                None => return self.lock(),
+            }
+        } else {
+            delivery
+        };
+        let ran = awake.map(|mut v| {
+            v.deliver_to(&self.shared, &delivery, outcome);
+            v
+        });
+        let mut w = self.lock();
+        self.ended(&mut w, id, delivery, ran, outcome, had);
+        w
     }
 
     /// A turn is over: its changes are noted and its outcome goes to the node, in one step.
@@ -387,58 +414,72 @@ impl Pool {
         self: &Arc<Self>,
         w: &mut World,
         id: VatId,
-        delivery: Delivery,
-        ran: Result<(Box<Vat>, TurnOutcome), NotRun>,
+        delivery: Box<Delivery>,
+        ran: Result<Box<Vat>, NotRun>,
+        outcome: &mut TurnOutcome,
         had: bool,
     ) {
-        let (tick, mut near) = (w.tick, false);
-        let counted = w.slots.get_mut(&id).is_some_and(|s| std::mem::take(&mut s.counted));
-        if counted && let Some(j) = &mut w.journal {
-            j.attempts_over(id);
-        }
-        let event = match ran {
-            Ok((_, outcome)) if crate::signals::was_interrupted(w, &outcome) => {
-                output::interrupted(w.node.name(id), w.journal.is_some());
-                return;
-            }
-            Ok((mut vat, outcome)) => {
-                // what an ended vat did after all is of no account
-                let counts = w.slots.contains_key(&id) && !matches!(outcome.ending, passable::Ending::Aborted(_));
-                if w.journal.is_some() && counts {
-                    let changes = vat.take_changes();
-                    let noted = w.journal.as_mut().map_or(Ok(()), |j| j.turn(id, &changes, &self.shared));
-                    if let Err(why) = noted {
-                        output::fatal("E-STATE", &format!("the changes of vat {} cannot be stored: {why}", id.0));
-                    }
-                }
-                let batch = w.journal.as_ref().map_or(0, Journal::batch);
-                if let Some(slot) = w.slots.get_mut(&id) {
-                    slot.vat = Some(vat);
-                    slot.stored = true;
-                    slot.batch = batch;
-                    slot.heap_bytes = outcome.heap_bytes;
-                    near = !slot.warned && outcome.heap_bytes >= slot.limits.heap_bytes / 5 * 4;
-                    slot.warned |= near;
-                    if !matches!(delivery.what, passable::What::Collect | passable::What::Trace { .. }) {
-                        slot.ran = tick;
-                    }
-                    w.resident += !had as usize;
-                } else if had {
-                    w.resident -= 1;
-                }
-                Event::TurnDone { vat: id, delivery, outcome }
-            }
-            Err(NotRun::Unmade(why)) => Event::VatFailed { vat: id, why },
-            Err(NotRun::Asleep(why)) => Event::NotRun { vat: id, delivery, why: Some(why) },
+        let mut vat = match ran {
+            Ok(vat) => vat,
+            Err(why) => return self.did_not_run(w, id, delivery, why),
         };
-        if near {
-            leave(w, Out::NearLimit(id, w.node.name(id).to_owned()));
+        self.attempt_over(w, id);
+        if crate::signals::was_interrupted(w, outcome) {
+            output::interrupted(w.node.name(id), w.journal.is_some());
+            return;
         }
+        if let Some(j) = &mut w.journal
+            // what an ended vat did after all is of no account
+            && w.slots.contains_key(&id)
+            && !matches!(outcome.ending, passable::Ending::Aborted(_))
+        {
+            let changes = vat.take_changes();
+            if let Err(why) = j.turn(id, &changes, &self.shared) {
+                output::fatal("E-STATE", &format!("the changes of vat {} cannot be stored: {why}", id.0));
+            }
+        }
+        let (tick, batch) = (w.tick, w.journal.as_ref().map_or(0, Journal::batch));
+        if let Some(slot) = w.slots.get_mut(&id) {
+            slot.vat = Some(vat);
+            slot.stored = true;
+            slot.batch = batch;
+            slot.heap_bytes = outcome.heap_bytes;
+            if !matches!(delivery.what, passable::What::Collect | passable::What::Trace { .. }) {
+                slot.ran = tick;
+            }
+            w.resident += !had as usize;
+            if !slot.warned && outcome.heap_bytes >= slot.limits.heap_bytes / 5 * 4 {
+                slot.warned = true;
+                leave(w, Out::NearLimit(id, w.node.name(id).to_owned()));
+            }
+        } else if had {
+            w.resident -= 1;
+        }
+        let mut effects = std::mem::take(&mut w.effects);
+        w.node.step_turn_done(id, delivery, outcome, &mut effects);
+        w.effects = effects;
+        self.carry_out_all(w);
+        self.after_turn(w);
+    }
+
+    fn did_not_run(&self, w: &mut World, id: VatId, delivery: Box<Delivery>, why: NotRun) {
+        self.attempt_over(w, id);
+        let event = match why {
+            NotRun::Unmade(why) => Event::VatFailed { vat: id, why },
+            NotRun::Asleep(why) => Event::NotRun { vat: id, delivery, why: Some(why) },
+        };
         self.step(w, event);
-        if w.resident > MAX_RESIDENT && w.journal.is_some() {
+        self.after_turn(w);
+    }
+
+    fn after_turn(&self, w: &mut World) {
+        if w.journal.is_none() {
+            return;
+        }
+        if w.resident > MAX_RESIDENT {
             hibernate(w);
         }
-        if w.journal.is_some() && !w.committing {
+        if !w.committing {
             self.commit.notify_one();
         }
     }

@@ -94,6 +94,7 @@ fn opened(folder: &Path, options: &Options) -> Result<(Vat, Option<Kept>), Probl
     let woken = journal::wake(&**journal.store(), &shared, VAT, options.quota)?;
     let vat = match woken {
         Some(mut vat) => {
+            journal.woke(VAT, &mut vat, &shared);
             vat.record();
             vat
         }

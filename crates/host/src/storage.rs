@@ -66,7 +66,7 @@ fn stats(store: &dyn Store) -> Value {
         "sequence": s.appended,
         "durable": s.durable,
         "rows": s.rows,
-        "vats": s.spaces,
+        "vats": s.spaces.saturating_sub(store.scan(rows::BASES, &[], None, usize::MAX).len() as _),
         "logFrames": s.log_frames,
         "logBytes": s.log_bytes,
         "segments": s.segments,
@@ -98,8 +98,9 @@ fn check(store: &dyn Store, shared: &Shared, read: ReadVat<'_>) -> Result<Value,
             faults.push(json!({ "vat": id.0, "fault": fault }));
         }
     }
+    let what = |space: u64| if rows::base_of_space(space).is_some() { Value::Null } else { json!(space) };
     let damage: Vec<Value> =
-        checked.damage.iter().map(|d| json!({ "vat": d.space, "offset": d.offset, "bytes": d.length })).collect();
+        checked.damage.iter().map(|d| json!({ "vat": what(d.space), "offset": d.offset, "bytes": d.length })).collect();
     Ok(json!({
         "ok": faults.is_empty() && damage.is_empty(),
         "rows": checked.rows,

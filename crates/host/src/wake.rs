@@ -5,7 +5,7 @@
 //! Invariants
 //! - a vat is woken before the attempt is counted: waking runs no program, and may take long;
 //! - an attempt is durable before the delivery runs.
-use crate::pool::Pool;
+use crate::pool::{Pool, World};
 use crate::powers::Powers;
 use journal::MAX_ATTEMPTS;
 use node::Event;
@@ -22,17 +22,21 @@ pub(crate) enum NotRun {
     Asleep(String),
 }
 
+pub(crate) fn quota(limits: Limits) -> Quota {
+    Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions }
+}
+
 impl Pool {
     /// The vat that was in memory, or the one in the store, or a new one.
     pub(crate) fn awake(
-        &self,
+        self: &Arc<Self>,
         id: VatId,
         vat: Option<Box<Vat>>,
         limits: Limits,
         stored: Option<&dyn store::Store>,
         record: bool,
     ) -> Result<Box<Vat>, NotRun> {
-        let quota = Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions };
+        let quota = quota(limits);
         if let Some(mut v) = vat {
             v.set_quota(quota);
             return Ok(v);
@@ -42,6 +46,10 @@ impl Pool {
             None => None,
         };
         let mut v = match woken {
+            Some(mut v) if record => {
+                self.woke(id, &mut v);
+                v
+            }
             Some(v) => v,
             None => {
                 let no_memory = |e| NotRun::Unmade(format!("no memory can be reserved for a vat: {e}"));
@@ -58,14 +66,31 @@ impl Pool {
         Ok(Box::new(v))
     }
 
+    /// A vat that was laid anew over the base of this build is stored so, before its turn.
+    fn woke(self: &Arc<Self>, id: VatId, vat: &mut Vat) {
+        let mut w = self.lock();
+        if !w.slots.contains_key(&id) {
+            return; // it ended meanwhile
+        }
+        let full = w.journal.as_mut().is_some_and(|j| {
+            j.woke(id, vat, &self.shared);
+            j.is_full()
+        });
+        drop(w);
+        if full {
+            // a batch has a limit: the turn's changes go into the next one
+            drop(self.settled());
+        }
+    }
+
     /// Counts an attempt durably before a delivery runs that an earlier process may have died of. `None`: it is given up, and the
     /// vat is taken back.
     pub(crate) fn attempt(
         self: &Arc<Self>,
         id: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
         awake: &mut Result<Box<Vat>, NotRun>,
-    ) -> Option<Delivery> {
+    ) -> Option<Box<Delivery>> {
         let mut w = self.lock();
         while w.committing {
             // the attempt is committed here: what was before it goes out first
@@ -89,5 +114,14 @@ impl Pool {
         }
         self.step(&mut w, Event::Park { vat: id, delivery });
         None
+    }
+
+    /// The turn that an attempt was counted for is over.
+    pub(crate) fn attempt_over(&self, w: &mut World, id: VatId) {
+        if let Some(j) = &mut w.journal
+            && w.slots.get_mut(&id).is_some_and(|s| std::mem::take(&mut s.counted))
+        {
+            j.attempts_over(id);
+        }
     }
 }

@@ -11,6 +11,9 @@
 //! - a failed append or sync ends the process: that is for the caller to do.
 //!
 //! Must never know: threads, clocks, files, terminals.
+mod bases;
+
+use bases::Bases;
 use ken::codec::{Get, Put};
 use ken::{Ledger, Undurable, rows};
 use node::{Node, Report};
@@ -23,6 +26,8 @@ use vat::{Changes, Program, Shared, Vat};
 
 /// Bytes of changes that may wait for the log before turns wait.
 pub const MAX_WAITING_BYTES: usize = 16 << 20;
+/// Bytes of a heap that can be brought over to another base: it is one batch.
+pub const MAX_RELAID_BYTES: usize = 160 << 20;
 /// Room in the log that is reserved ahead of turns.
 pub const RESERVE_BYTES: u64 = 2 << 20;
 
@@ -78,6 +83,7 @@ pub struct Journal {
     touched: BTreeSet<VatId>,
     /// Rows of units in what waits: no scan of the store finds them.
     new_units: Vec<(VatId, u64)>,
+    bases: Bases,
 }
 
 /// Why a store does not fit this program or process.
@@ -92,6 +98,8 @@ pub fn misfit(code: &'static str, what: impl Into<String>, help: &'static str) -
     Misfit { code, what: what.into(), help }
 }
 
+/// The store holds what only a later build knows.
+const NEWER: &str = "E-STORE-NEWER";
 pub const DAMAGED: &str = "restore the store from a backup (`drses store check` says what is damaged)";
 
 impl From<passable::Bad> for Misfit {
@@ -121,6 +129,7 @@ impl Journal {
             known_code,
             touched: BTreeSet::new(),
             new_units: Vec::new(),
+            bases: Bases::default(),
         }
     }
 
@@ -137,7 +146,9 @@ impl Journal {
     pub fn turn(&mut self, vat: VatId, changes: &Changes, shared: &Shared) -> Result<(), String> {
         self.turns += 1;
         self.touched.insert(vat);
+        let store = self.ledger.store().clone();
         let batch = &mut self.waiting.batch;
+        self.bases.note(&*store, shared, vat, batch, &mut self.known_code);
         if let Some(n) = changes.length() {
             batch.resize(rows::space(vat), n);
         }
@@ -146,16 +157,40 @@ impl Journal {
                 batch.write(rows::space(vat), offset, bytes);
             })
             .map_err(|e| e.to_string())?;
-        for (i, unit) in changes.units.iter().enumerate() {
+        self.units(vat, changes.first_unit, &changes.units);
+        Ok(())
+    }
+
+    /// Units of a vat from the one with this number on.
+    fn units(&mut self, vat: VatId, first: usize, units: &[Arc<vat::LoadedUnit>]) {
+        let batch = &mut self.waiting.batch;
+        for (i, unit) in units.iter().enumerate() {
             let hash = *unit.hash();
             if self.known_code.insert(hash) {
                 batch.put(rows::CODE, &hash, &unit.unit.to_bytes());
             }
-            let index = (changes.first_unit + i) as u64;
+            let index = (first + i) as u64;
             batch.put(rows::UNITS, &rows::pair(vat, index), &hash);
             self.new_units.push((vat, index));
         }
-        Ok(())
+    }
+
+    /// A vat that was stored over another base woke, and was laid anew over this build's: that goes before its next turn. Call it for
+    /// every vat that is woken.
+    pub fn woke(&mut self, id: VatId, vat: &mut Vat, shared: &Shared) {
+        let Some(whole) = vat.take_relaid() else { return };
+        self.touched.insert(id);
+        let store = self.ledger.store().clone();
+        let batch = &mut self.waiting.batch;
+        batch.drop_space(rows::space(id)).resize(rows::space(id), whole.length());
+        whole.patches(|offset, bytes| {
+            batch.write(rows::space(id), offset, bytes);
+        });
+        for (key, _) in store.scan_prefix(rows::UNITS, &rows::vat(id), usize::MAX) {
+            batch.delete(rows::UNITS, &key);
+        }
+        self.bases.note(&*store, shared, id, batch, &mut self.known_code);
+        self.units(id, 0, &whole.units);
     }
 
     /// All that the vat is stands in the store: it may be dropped, and woken from there.
@@ -190,6 +225,7 @@ impl Journal {
         }
         self.waiting.batch.delete(rows::ATTEMPTS, &rows::vat(vat));
         self.waiting.batch.delete(rows::ERRORS, &rows::vat(vat));
+        self.bases.ended(&**self.ledger.store(), vat, &mut self.waiting.batch);
         for (key, _) in self.store().clone().scan_prefix(rows::UNITS, &rows::vat(vat), usize::MAX) {
             self.waiting.batch.delete(rows::UNITS, &key);
         }
@@ -346,13 +382,15 @@ impl Journal {
             files.bytes(&hash);
         }
         self.waiting.batch.put(rows::META, rows::META_PROGRAM, &files.done());
-        self.waiting.batch.put(rows::META, rows::META_BASE, &sha256(shared.base_bytes()));
+        let store = self.ledger.store().clone();
+        self.bases.begin(&*store, shared, &mut self.waiting.batch, &mut self.known_code);
     }
 
     /// The store is a REPL's from now on, and of this base.
     pub fn mark_repl(&mut self, shared: &Shared) {
         self.waiting.batch.put(rows::META, rows::META_KIND, b"repl");
-        self.waiting.batch.put(rows::META, rows::META_BASE, &sha256(shared.base_bytes()));
+        let store = self.ledger.store().clone();
+        self.bases.begin(&*store, shared, &mut self.waiting.batch, &mut self.known_code);
     }
 
     /// The store is a REPL's.
@@ -383,11 +421,7 @@ impl Journal {
 
     /// Links the stored programs, in the place of those that are there.
     pub fn restore_programs(&self, shared: &Shared) -> Result<(), Misfit> {
-        let base = self.store().get(rows::META, rows::META_BASE);
-        if base.is_some_and(|b| b != sha256(shared.base_bytes())) {
-            let what = "the store was written by a build of drses with other built-in objects";
-            return Err(misfit("E-BASE", what, "open it with the build that wrote it"));
-        }
+        bases::check(&**self.store(), shared)?;
         let mut programs = Vec::new();
         for (_, row) in self.store().scan(rows::PROGRAMS, &[], None, usize::MAX) {
             let mut g = Get::new(&row);
@@ -425,7 +459,11 @@ fn code(store: &dyn Store, shared: &Shared, hash: &[u8]) -> Result<Arc<vat::Load
     if sha256(&bytes)[..] != *hash {
         return Err(misfit("E-STATE", "a code unit in the store is damaged", DAMAGED));
     }
-    shared.unit_of(&bytes).map_err(|e| misfit("E-STATE", format!("a code unit in the store cannot be used: {e}"), DAMAGED))
+    // its bytes are what was stored
+    shared.unit_of(&bytes).map_err(|e| {
+        let help = "open it with the build that wrote it, or with a later one";
+        misfit(NEWER, format!("a code unit in the store is not one that this build knows: {e}"), help)
+    })
 }
 
 /// The turn and text of the last error of a vat that nobody handled.
@@ -440,6 +478,8 @@ pub struct Sleeping {
     id: VatId,
     space: Vec<u8>,
     units: Vec<Arc<vat::LoadedUnit>>,
+    /// What it is stored over, if not this build's base.
+    older: Option<Arc<vat::Older>>,
 }
 
 /// Reads a vat; `None`: nothing of it is there.
@@ -452,18 +492,25 @@ pub fn read(store: &dyn Store, shared: &Shared, id: VatId) -> Result<Option<Slee
     for (_, hash) in store.scan_prefix(rows::UNITS, &rows::vat(id), usize::MAX) {
         units.push(code(store, shared, &hash)?);
     }
-    Ok(Some(Sleeping { id, space, units }))
+    let older = bases::older(store, shared, id)?;
+    Ok(Some(Sleeping { id, space, units, older }))
 }
 
 impl Sleeping {
     pub fn wake(self, shared: &Shared, quota: vat::Quota) -> Result<Vat, Misfit> {
-        let Sleeping { id, space, units } = self;
+        let Sleeping { id, space, units, older } = self;
+        if let Some(older) = older {
+            if space.len() > MAX_RELAID_BYTES {
+                return Err(bases::too_large(id, space.len()));
+            }
+            return Vat::wake_over(shared, &older, id, space, units, quota).map_err(|why| bases::unmoved(id, &why));
+        }
         let damaged = |e| misfit("E-STATE", format!("the heap of vat {} is damaged: {e}", id.0), DAMAGED);
         Vat::wake(shared, id, space, units, quota).map_err(damaged)
     }
 }
 
-/// A vat as it stands in the store; `None`: nothing of it is there.
+/// A vat as it stands in the store; `None`: nothing of it is there. If its turns are to be stored, tell the journal (`Journal::woke`).
 pub fn wake(store: &dyn Store, shared: &Shared, id: VatId, quota: vat::Quota) -> Result<Option<Vat>, Misfit> {
     read(store, shared, id)?.map(|s| s.wake(shared, quota)).transpose()
 }

@@ -15,11 +15,13 @@
 //! UNITS      vat | index                        hash of a code unit of the vat
 //! ATTEMPTS   vat                                number of a delivery, how often it was begun after an unclean stop
 //! ERRORS     vat                                turn and text of the last error that nobody handled
+//! BASES      hash of a base's image             its number, how long it is, hashes of its code units
+//! VAT_BASES  vat                                hash of the base that its heap is stored over, if not META_BASE's
 //! STURDYREFS keyed hash of a swissnum           the object, a number, whether the swissnum was chosen
-//! IMPORTS    promise: vat | n                   the URI of a sturdyref that is being imported
 //! ```
 //! Numbers in keys are big-endian, so that rows of one vat are together and in order. The heap of vat `v` is space `v`: its
-//! image as bytes exclusive-or the base's (so that what equals the base is zero, and takes no room).
+//! image as bytes exclusive-or the base's (so that what equals the base is zero, and takes no room). The image of base number n is
+//! space 2^32 + n: with it a build whose base is another one finds by name what a heap refers to (`engine::relocate`).
 //!
 //! Table numbers are a durable format: append-only.
 use passable::{ObjectId, PromiseId, VatId};
@@ -37,8 +39,9 @@ pub const CODE: u8 = 10;
 pub const UNITS: u8 = 11;
 pub const ATTEMPTS: u8 = 12;
 pub const ERRORS: u8 = 13;
+pub const BASES: u8 = 14;
+pub const VAT_BASES: u8 = 15;
 pub const STURDYREFS: u8 = 16;
-pub const IMPORTS: u8 = 17;
 
 /// Names in META.
 pub const META_NODE: &[u8] = b"node";
@@ -88,6 +91,14 @@ pub fn read_waiting(key: &[u8]) -> Option<(PromiseId, u64)> {
     let (vat, n) = read_pair(key)?;
     let seq = u64::from_be_bytes(key.get(12..20)?.try_into().ok()?);
     Some((PromiseId { vat, n }, seq))
+}
+/// The space of a base's image.
+pub fn base_space(n: u64) -> u64 {
+    (1 << 32) + n
+}
+/// The base whose image a space is.
+pub fn base_of_space(space: u64) -> Option<u64> {
+    space.checked_sub(1 << 32)
 }
 /// The space of a vat's heap.
 pub fn space(v: VatId) -> u64 {

@@ -3,7 +3,7 @@
 //! Invariants
 //! - bounded: `KEEP` turns are remembered, older ones are forgotten;
 //! - nothing depends on it but what the operator is told.
-use passable::{Item, Reader, TurnId, What};
+use passable::{TurnId, What};
 use std::collections::VecDeque;
 
 /// Turns remembered.
@@ -60,15 +60,9 @@ fn cause_of(what: &What) -> Cause {
 }
 
 fn message_cause(m: &passable::Message) -> Cause {
-    let mut r = Reader::new(&m.body.body);
-    let form = r.byte().unwrap_or(2);
-    let (mut name, mut len) = ([0; NAME_BYTES], 0);
-    if form < 2
-        && let Ok(Item::String(passable::Text::Latin1(b))) = r.item()
-    {
-        len = b.len().min(NAME_BYTES);
-        name[..len].copy_from_slice(&b[..len]);
-    }
+    let (form, text) = passable::verb(&m.body.body);
+    let (mut name, len) = ([0; NAME_BYTES], text.len().min(NAME_BYTES));
+    name[..len].copy_from_slice(&text[..len]);
     Cause::Message { form, len: len as u8, name }
 }
 

@@ -7,13 +7,14 @@
 use crate::refs::{NOBODY, Promise, State};
 use crate::{Current, Effect, Node, Report, Trouble};
 use passable::{
-    Aborted, Data, Delivery, Ending, HOST, Limits, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source, Target,
-    TurnId,
+    Aborted, Data, Delivery, Ending, HOST, Limits, MakeVat, Message, ObjectId, Op, Place, PromiseId, Ref, Resolution, Source,
+    Target, TurnId,
 };
 use passable::{TurnOutcome, VatId, What};
+use std::collections::hash_map::Entry;
 
 impl Node {
-    pub(crate) fn turn_done(&mut self, vat: VatId, delivery: Delivery, outcome: TurnOutcome) {
+    pub(crate) fn turn_done(&mut self, vat: VatId, delivery: Box<Delivery>, outcome: &mut TurnOutcome) {
         let Some(v) = self.vat_mut(vat) else {
             // it was ended meanwhile: what the delivery named is let go
             return self.release_all(&delivery.what);
@@ -24,42 +25,44 @@ impl Node {
         if current.stored {
             self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
         }
-        if !current.dropped.is_empty() || !current.retired.is_empty() {
+        if !current.dropped().is_empty() || !current.retired().is_empty() {
             // its row may say that the vat is to be told what it has been told
             self.dirty.vat(vat);
         }
         self.causes.set_running(id);
-        let lines = outcome.output;
-        self.traces = outcome.traces;
+        self.traces = std::mem::take(&mut outcome.traces);
+        let aborted = matches!(outcome.ending, Ending::Aborted(_));
+        if !outcome.output.is_empty() {
+            self.out.push(Effect::Output { vat, aborted, lines: std::mem::take(&mut outcome.output) });
+        }
         if let Ending::Aborted(why) = &outcome.ending {
-            if !lines.is_empty() {
-                self.out.push(Effect::Output { vat, aborted: true, lines });
-            }
-            self.aborted(vat, id, delivery, current, why);
+            self.aborted(vat, id, *delivery, current, why);
         } else {
-            if !lines.is_empty() {
-                self.out.push(Effect::Output { vat, aborted: false, lines });
-            }
-            if matches!(outcome.ending, Ending::NoStart) && self.main == current.start {
-                self.nothing_to_start = true;
-                self.dirty.meta = true;
-            }
-            self.consumed(vat, &delivery.what);
-            for op in outcome.ops {
-                self.carry_out(vat, id, op);
-            }
-            if let Ending::Threw(text) = outcome.ending {
-                self.report(Trouble::Uncaught, vat, text, id);
-            }
-            for text in outcome.unhandled {
-                self.report(Trouble::Unhandled, vat, text, id);
-            }
-            self.release_all(&delivery.what);
-            self.ended_start(vat, current.start);
+            self.committed(vat, id, &delivery.what, current.start, outcome);
+            self.recycle(delivery);
         }
         self.traces.clear();
         self.causes.set_running(TurnId::default());
         self.schedule(vat);
+    }
+
+    fn committed(&mut self, vat: VatId, id: TurnId, what: &What, start: Option<PromiseId>, outcome: &mut TurnOutcome) {
+        if matches!(outcome.ending, Ending::NoStart) && self.main == start {
+            self.nothing_to_start = true;
+            self.dirty.meta = true;
+        }
+        self.consumed(vat, what);
+        for op in outcome.ops.drain(..) {
+            self.carry_out(vat, id, op);
+        }
+        if let Ending::Threw(text) = std::mem::replace(&mut outcome.ending, Ending::Done) {
+            self.report(Trouble::Uncaught, vat, text, id);
+        }
+        for text in outcome.unhandled.drain(..) {
+            self.report(Trouble::Unhandled, vat, text, id);
+        }
+        self.release_all(what);
+        self.ended_start(vat, start);
     }
 
     /// Where the error with this text came from, if the turn that ends told so.
@@ -85,7 +88,9 @@ impl Node {
         {
             e.holders.remove(vat);
             e.listeners.remove(vat);
-            self.look_at_promise(*promise);
+            if !e.is_needed() {
+                self.look_at_promise(*promise);
+            }
         }
     }
 
@@ -235,7 +240,7 @@ impl Node {
             Op::Delay { ms, answer } => self.request(vat, answer, Effect::Delay { ms, answer }),
             Op::Random { bytes, answer } => self.request(vat, answer, Effect::Random { bytes, answer }),
             Op::Net { ask, answer } => self.op_net(vat, id, ask, answer),
-            Op::MakeVat { source, powers, limits, answer } => self.op_make(vat, id, source, powers, limits, answer),
+            Op::MakeVat(asked) => self.op_make(vat, id, *asked),
         }
     }
 
@@ -287,17 +292,21 @@ impl Node {
         if p.vat != vat {
             return false;
         }
-        match self.promise_mut(p) {
-            None => {
-                self.insert_promise(p, Promise::new(NOBODY, vat));
+        self.dirty.promise(p);
+        match self.promises.entry(p) {
+            Entry::Vacant(place) => {
+                place.insert(Promise::new(NOBODY, vat));
                 true
             }
-            Some(e) if e.decider == vat && matches!(e.state, State::Pending) => {
-                e.decider = NOBODY;
-                e.holders.insert(vat);
-                true
+            Entry::Occupied(mut e) => {
+                let e = e.get_mut();
+                let fine = e.decider == vat && matches!(e.state, State::Pending);
+                if fine {
+                    e.decider = NOBODY;
+                    e.holders.insert(vat);
+                }
+                fine
             }
-            Some(_) => false,
         }
     }
 
@@ -335,7 +344,8 @@ impl Node {
         }
     }
 
-    fn op_make(&mut self, vat: VatId, id: TurnId, source: Source, powers: Data, limits: Limits, answer: PromiseId) {
+    fn op_make(&mut self, vat: VatId, id: TurnId, asked: MakeVat) {
+        let MakeVat { source, powers, limits, answer } = asked;
         if !self.all_named(vat, id, &powers.slots) || answer.vat != vat || self.promises.contains_key(&answer) {
             return;
         }

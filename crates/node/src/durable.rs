@@ -7,7 +7,7 @@
 //! - a delivery in flight is stored as waiting: after a crash it runs again, and nothing of its first run was seen;
 //! - counts of what is in transit are not stored; they follow from the queues and from what promises became.
 use crate::refs::{Export, Holders, NOBODY, Promise, State};
-use crate::{Config, Node, Programs, Queued, Vat};
+use crate::{Config, Current, Node, Programs, Queued, Vat};
 use ken::codec::{Get, Put};
 use ken::rows;
 use passable::{Bad, ObjectId, PromiseId, Ref, VatId};
@@ -116,13 +116,13 @@ fn vat_row(v: &Vat) -> Vec<u8> {
     p.flag(v.paused);
     p.maybe_promise(v.root);
     // what a turn in flight was told it is told again
-    let told = v.current.iter().flat_map(|c| c.dropped.iter().map(|d| d.0));
+    let told = v.current.iter().flat_map(|c| c.dropped().iter().map(|d| d.0));
     let mut loose: Vec<u64> = told.chain(v.loose.iter().copied()).collect();
     loose.sort_unstable();
     loose.dedup();
     p.number(loose.len() as u64);
     loose.into_iter().for_each(|n| p.number(n));
-    let retired: Vec<Ref> = v.current.iter().flat_map(|c| c.retired.iter().copied()).chain(v.retired.iter().copied()).collect();
+    let retired: Vec<Ref> = v.current.iter().flat_map(|c| c.retired().iter().copied()).chain(v.retired.iter().copied()).collect();
     refs(&mut p, &retired);
     if v.session {
         p.flag(true);
@@ -271,7 +271,7 @@ impl Node {
         let Some(v) = self.vat_mut(vat) else { return };
         let key = rows::pair(vat, seq);
         if let Some(c) = v.current.as_mut().filter(|c| c.seq == seq) {
-            if let Some(row) = c.row.take() {
+            if let Some(row) = c.kept.as_mut().and_then(|k| k.row.take()) {
                 c.stored = true;
                 batch.put(rows::INBOX, &key, &row);
             }
@@ -416,7 +416,7 @@ impl Node {
             let current = v.current.as_ref();
             let mut inbox: Vec<u64> = v.inbox.iter().map(|q| q.seq).chain(current.map(|c| c.seq)).collect();
             inbox.sort_unstable();
-            let told = current.map_or(&[][..], |c| &c.dropped);
+            let told = current.map_or(&[][..], Current::dropped);
             let mut loose: Vec<u64> = told.iter().map(|d| d.0).chain(v.loose.iter().copied()).collect();
             loose.sort_unstable();
             loose.dedup();

@@ -16,6 +16,7 @@
 //! - every queue is bounded: a full one rejects the new message.
 //!
 //! Must never know: clocks, threads, files, engines. It runs no JavaScript.
+mod begin;
 mod causes;
 mod done;
 mod durable;
@@ -27,6 +28,7 @@ mod refs;
 mod route;
 mod tracing;
 
+use begin::Current;
 pub use causes::{Cause, TurnRecord};
 pub use names::{MAX_STURDYREFS, Sturdy};
 use passable::{Data, Delivery, Limits, Line, Place, PromiseId, Ref, Trace, TurnId, TurnOutcome, VatId, What};
@@ -74,7 +76,7 @@ pub enum Event {
     /// The turn that was asked for is over; with the delivery as it was given.
     TurnDone {
         vat: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
         outcome: TurnOutcome,
     },
     /// A vat could not be made.
@@ -103,12 +105,12 @@ pub enum Event {
     /// A delivery is given up: processes have died of it.
     Park {
         vat: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
     },
     /// The turn that was asked for did not begin: the vat is paused and keeps the delivery. With a reason that is an error.
     NotRun {
         vat: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
         why: Option<String>,
     },
     /// The operator stops a vat, lets it go on, ends it, changes its limits.
@@ -141,7 +143,7 @@ pub enum Effect {
     },
     RunTurn {
         vat: VatId,
-        delivery: Delivery,
+        delivery: Box<Delivery>,
     },
     /// The vat is no more.
     EndVat {
@@ -262,20 +264,6 @@ pub struct Queued {
     stored: bool,
 }
 
-/// What a vat is now working on.
-struct Current {
-    last_chance: bool,
-    /// The promise of a start's answer.
-    start: Option<PromiseId>,
-    seq: u64,
-    stored: bool,
-    /// As a row, if it has none yet.
-    row: Option<Vec<u8>>,
-    /// Told with the delivery; kept for the store alone.
-    dropped: Vec<(u64, bool)>,
-    retired: Vec<Ref>,
-}
-
 struct Vat {
     inbox: VecDeque<Queued>,
     inbox_bytes: u64,
@@ -323,6 +311,10 @@ pub struct Node {
     next_waiting: u64,
     /// Who waits for the answers of the operator's calls.
     replies: IdMap<PromiseId, u64>,
+    /// Deliveries that hold nothing, kept for their memory.
+    // as they are handed out
+    #[allow(clippy::vec_box)]
+    spare: Vec<Box<Delivery>>,
     peers: peers::Peers,
     /// Messages that waited on promises and go on: of one promise after another, the last first.
     onward: Vec<(PromiseId, std::vec::IntoIter<(VatId, Queued)>)>,
@@ -349,6 +341,7 @@ impl Node {
             told: tracing::Told::new(config.trace),
             next_waiting: 1,
             replies: IdMap::default(),
+            spare: Vec::new(),
             peers: peers::Peers::default(),
             onward: Vec::new(),
             sending_on: false,
@@ -361,14 +354,16 @@ impl Node {
         std::mem::swap(&mut self.out, out);
         match event {
             Event::Start { program, powers, limits, imports } => {
-                self.first_imports(imports);
+                let imports = self.first_imports(imports);
+                // the program's vat is the first, sessions come after it
                 self.start(program, powers, limits);
+                imports.into_iter().for_each(|(uri, answer)| self.import(uri, answer));
             }
             Event::Online { here, secret, may_choose } => self.online(here, secret, may_choose),
             Event::Peer(what) => self.captp(what),
             Event::Swissnum { answer, swiss } => self.swissnum(answer, swiss),
             Event::Revoke { number } => self.revoke(number),
-            Event::TurnDone { vat, delivery, outcome } => self.turn_done(vat, delivery, outcome),
+            Event::TurnDone { vat, delivery, mut outcome } => self.turn_done(vat, delivery, &mut outcome),
             Event::VatFailed { vat, why } => self.vat_failed(vat, &why),
             Event::Answer { promise, rejected, value } => self.power_answer(promise, rejected, value),
             Event::Idle { vat } => self.idle(vat),
@@ -395,6 +390,14 @@ impl Node {
                 }
             }
         }
+        self.serve_sessions();
+        std::mem::swap(&mut self.out, out);
+    }
+
+    /// Takes an `Event::TurnDone`; what memory `outcome` has stays with the caller, for the next one.
+    pub fn step_turn_done(&mut self, vat: VatId, delivery: Box<Delivery>, outcome: &mut TurnOutcome, out: &mut Vec<Effect>) {
+        std::mem::swap(&mut self.out, out);
+        self.turn_done(vat, delivery, outcome);
         self.serve_sessions();
         std::mem::swap(&mut self.out, out);
     }
@@ -553,67 +556,5 @@ impl Node {
         })));
         self.told.made(self.causes.running(), vat, self.name(vat).to_owned());
         vat
-    }
-
-    /// Puts a delivery into an inbox; the references in it are held until it is consumed.
-    fn enqueue(&mut self, to: VatId, what: What, origin: TurnId) {
-        let bytes = route::size(&what);
-        if !matches!(what, What::Trace { .. } | What::Collect) {
-            self.disturb();
-        }
-        self.retain_all(&what);
-        let Some(v) = self.vat_mut(to) else { return };
-        let seq = v.next_seq;
-        v.next_seq += 1;
-        v.inbox.push_back(Queued { what, origin, last_chance: false, bytes, seq, stored: false });
-        v.inbox_bytes += bytes;
-        self.dirty.inbox(to, seq);
-        self.pending += 1;
-        self.schedule(to);
-    }
-
-    /// Begins the next turn of a vat, if there is one to begin.
-    fn schedule(&mut self, vat: VatId) {
-        if !self.config.manual || self.is_session(vat) {
-            self.run_at(vat, 0);
-        }
-    }
-
-    fn run_at(&mut self, vat: VatId, index: usize) {
-        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return };
-        if v.current.is_some() || v.paused {
-            return;
-        }
-        let Some(queued) = (if index == 0 { v.inbox.pop_front() } else { v.inbox.remove(index) }) else { return };
-        v.inbox_bytes -= queued.bytes;
-        v.turns += 1;
-        let session = v.session;
-        let turn = v.turns;
-        // a session is told when it is handed the delivery: until then what it has asked for may name it again
-        let (dropped, retired) = if session { Default::default() } else { self.take_news(vat) };
-        let id = TurnId { vat, turn };
-        self.causes.begin(id, queued.origin, &queued.what);
-        self.told.began(id, &queued.what);
-        let row = (self.config.durable && !queued.stored).then(|| durable::delivery(&queued));
-        let current = Current {
-            last_chance: queued.last_chance,
-            start: done::start_answer(&queued.what),
-            seq: queued.seq,
-            stored: queued.stored,
-            row,
-            dropped: if self.config.durable { dropped.clone() } else { Vec::new() },
-            retired: if self.config.durable { retired.clone() } else { Vec::new() },
-        };
-        if let Some(v) = self.vat_mut(vat) {
-            v.current = Some(current);
-        }
-        self.dirty.vat(vat);
-        dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
-        let delivery = Delivery { what: queued.what, dropped, retired };
-        if session {
-            self.for_session(vat, delivery);
-        } else {
-            self.out.push(Effect::RunTurn { vat, delivery });
-        }
     }
 }

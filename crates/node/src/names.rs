@@ -5,7 +5,7 @@
 //! Invariants
 //! - an object with a sturdyref is held by the host until the last one is revoked, or its vat ends;
 //! - a swissnum is kept as its keyed hash alone: no look-up takes longer the more of a guess is right, and rows tell none;
-//! - sturdyrefs, and imports that are not over, survive restarts.
+//! - sturdyrefs survive restarts; an import that is under way is a promise of a session, and ends with it.
 use crate::refs::{Promise, State};
 use crate::{Effect, Node};
 use ken::codec::{Get, Put};
@@ -55,9 +55,7 @@ pub(crate) struct Names {
     refs: BTreeMap<Hash, Named>,
     /// Exports whose swissnums are being drawn.
     drawing: BTreeMap<PromiseId, Ref>,
-    imports: BTreeMap<PromiseId, String>,
     changed_refs: BTreeSet<Hash>,
-    changed_imports: BTreeSet<PromiseId>,
 }
 
 impl Names {
@@ -92,9 +90,6 @@ impl Node {
             self.dirty.meta = true;
         }
         self.end_old_sessions();
-        for (answer, uri) in self.peers.names.imports.clone() {
-            self.import(uri, answer);
-        }
         self.name_root();
     }
 
@@ -155,11 +150,7 @@ impl Node {
                 Err(e) => self.settle(answer, true, e),
             },
             NetAsk::ExportAs(r, swiss) => self.export_as(r, &swiss, answer),
-            NetAsk::Import(uri) => {
-                self.peers.names.imports.insert(answer, uri.clone());
-                self.peers.names.changed_imports.insert(answer);
-                self.import(uri, answer);
-            }
+            NetAsk::Import(uri) => self.import(uri, answer),
             NetAsk::Revoke(uri) => {
                 let done = match Sturdyref::from_uri(&uri) {
                     Err(e) => Err(Data::error("TypeError", &format!("net.revoke: {e}"))),
@@ -288,44 +279,33 @@ impl Node {
     /// Brings the promise of an import on its way.
     pub(crate) fn import(&mut self, uri: String, answer: PromiseId) {
         if !self.peers.online {
-            self.import_over(answer);
             let why = "net.import: this host has no network";
             return self.settle(answer, true, Data::error("Error", why));
         }
         match Sturdyref::from_uri(&uri) {
             Err(e) => {
-                self.import_over(answer);
                 self.settle(answer, true, Data::error("TypeError", &format!("net.import: {e}")));
             }
-            Ok(s) if self.is_here(&s.peer) => {
-                self.import_over(answer);
-                match self.named(&s.swiss) {
-                    Some(r) => self.settle(answer, false, Data::reference(r)),
-                    None => self.settle(answer, true, Data::error("Error", "the sturdyref names nothing on this host")),
-                }
-            }
+            Ok(s) if self.is_here(&s.peer) => match self.named(&s.swiss) {
+                Some(r) => self.settle(answer, false, Data::reference(r)),
+                None => self.settle(answer, true, Data::error("Error", "the sturdyref names nothing on this host")),
+            },
             Ok(_) => self.captp(In::Import { uri, answer }),
         }
     }
 
-    pub(crate) fn import_over(&mut self, answer: PromiseId) {
-        if self.peers.names.imports.remove(&answer).is_some() {
-            self.peers.names.changed_imports.insert(answer);
-        }
-    }
-
     /// References that the program is to have from its start: promises under numbers 1, 2, … of the host.
-    pub(crate) fn first_imports(&mut self, uris: Vec<String>) {
+    pub(crate) fn first_imports(&mut self, uris: Vec<String>) -> Vec<(String, PromiseId)> {
+        let mut all = Vec::new();
         for uri in uris {
             let answer = self.new_promise_id();
             let mut e = Promise::new(HOST, HOST);
             e.handled = true;
             self.insert_promise(answer, e);
             self.open_requests += 1;
-            self.peers.names.imports.insert(answer, uri.clone());
-            self.peers.names.changed_imports.insert(answer);
-            self.import(uri, answer);
+            all.push((uri, answer));
         }
+        all
     }
 
     /// Sturdyrefs of this host, in the order in which they were made.
@@ -377,16 +357,6 @@ impl Node {
                 }
             }
         }
-        for answer in std::mem::take(&mut names.changed_imports) {
-            match names.imports.get(&answer) {
-                Some(uri) => {
-                    batch.put(rows::IMPORTS, &rows::promise(answer), uri.as_bytes());
-                }
-                None => {
-                    batch.delete(rows::IMPORTS, &rows::promise(answer));
-                }
-            }
-        }
         if let Some(secret) = names.secret.filter(|_| counters) {
             let mut p = Put::new();
             p.bytes(&secret);
@@ -408,10 +378,6 @@ impl Node {
             let mut g = Get::new(&row);
             let named = Named { object: g.object()?, number: g.number()?, chosen: g.flag()? };
             names.refs.insert(key.try_into().map_err(|_| Bad)?, named);
-        }
-        for (key, uri) in store.scan(rows::IMPORTS, &[], None, usize::MAX) {
-            let (vat, n) = rows::read_pair(&key).ok_or(Bad)?;
-            names.imports.insert(PromiseId { vat, n }, String::from_utf8(uri).map_err(|_| Bad)?);
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ pub(crate) struct Peers {
     /// Absent while it steps.
     captp: Option<Box<Captp>>,
     /// Deliveries that sessions are to take in this step.
-    work: VecDeque<(VatId, Delivery)>,
+    work: VecDeque<(VatId, Box<Delivery>)>,
     /// Sessions that are to be told that something is held no longer.
     news: BTreeSet<VatId>,
     /// Living sessions.
@@ -90,7 +90,7 @@ impl Node {
 
     /// A session's next delivery, to be taken before the step ends. A message to a promise that has been resolved meanwhile goes
     /// where that leads.
-    pub(crate) fn for_session(&mut self, vat: VatId, delivery: Delivery) {
+    pub(crate) fn for_session(&mut self, vat: VatId, delivery: Box<Delivery>) {
         self.peers.work.push_back((vat, delivery));
     }
 
@@ -123,7 +123,7 @@ impl Node {
     }
 
     /// One delivery to a session.
-    fn session_turn(&mut self, vat: VatId, delivery: Delivery) {
+    fn session_turn(&mut self, vat: VatId, delivery: Box<Delivery>) {
         let Some(v) = self.vat_mut(vat) else {
             return self.release_all(&delivery.what);
         };
@@ -148,10 +148,10 @@ impl Node {
             }
             false => {
                 self.consumed(vat, &delivery.what);
-                let (dropped, retired) = self.take_news(vat);
-                dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
-                let delivery = Delivery { dropped, retired, ..delivery };
-                self.captp(In::Deliver { session: vat, delivery });
+                let mut delivery = delivery;
+                self.take_news(vat, &mut delivery);
+                delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
+                self.captp(In::Deliver { session: vat, delivery: *delivery });
             }
         }
         named.into_iter().for_each(|r| self.release(r));
@@ -182,7 +182,6 @@ impl Node {
             Out::Hold { session, what } => self.hold_for(session, what),
             Out::Ops { session, ops } => self.session_ops(session, ops),
             Out::Settle { promise, to } => {
-                self.import_over(promise);
                 if let Resolution::Forwarded(q) = to {
                     self.know(q);
                 }

@@ -4,8 +4,9 @@
 //! - `transit` counts queued deliveries and settled promises that name a reference; holders are vats;
 //! - an entry goes when neither is left (an export: when its vat has been told so).
 use crate::{Node, Queued};
-use passable::{Data, ObjectId, PromiseId, Ref, Target, VatId, What};
+use passable::{Data, ObjectId, PromiseId, Ref, VatId, What};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map whose order nobody sees: looked up by ids only.
@@ -75,6 +76,10 @@ impl Holders {
     }
     pub fn is_empty(&self) -> bool {
         self.first == NOBODY
+    }
+    /// The vat in it, if there is one and no other.
+    pub fn only(&self) -> Option<VatId> {
+        (self.first != NOBODY && self.more.is_empty()).then_some(self.first)
     }
     pub fn iter(&self) -> impl Iterator<Item = VatId> + '_ {
         (self.first != NOBODY).then_some(self.first).into_iter().chain(self.more.iter().copied())
@@ -155,7 +160,7 @@ impl Promise {
 }
 
 impl Promise {
-    fn is_needed(&self) -> bool {
+    pub fn is_needed(&self) -> bool {
         !self.holders.is_empty()
             || self.transit > 0
             || !self.waiting.is_empty()
@@ -223,13 +228,17 @@ impl Node {
             Ref::Object(o) => {
                 if let Some(e) = self.vat_mut(o.vat).and_then(|v| v.exports.get_mut(&o.n)) {
                     e.transit = e.transit.saturating_sub(1);
-                    self.look_at_export(o);
+                    if e.is_loose() {
+                        self.look_at_export(o);
+                    }
                 }
             }
             Ref::Promise(p) => {
                 if let Some(e) = self.promises.get_mut(&p) {
                     e.transit = e.transit.saturating_sub(1);
-                    self.look_at_promise(p);
+                    if !e.is_needed() {
+                        self.look_at_promise(p);
+                    }
                 }
             }
             Ref::Power(_) => {}
@@ -239,12 +248,9 @@ impl Node {
     /// Calls `f` for each reference in a delivery, its target included.
     pub(crate) fn each_ref(what: &What, mut f: impl FnMut(Ref)) {
         let (a, b, target) = what.refs();
-        a.iter().chain(b).for_each(|r| f(*r));
-        match target {
-            Some(Target::Object(o)) => f(Ref::Object(o)),
-            Some(Target::Promise(p)) => f(Ref::Promise(p)),
-            _ => {}
-        }
+        a.iter().for_each(|r| f(*r));
+        b.iter().for_each(|r| f(*r));
+        target.into_iter().for_each(f);
     }
 
     pub(crate) fn retain_all(&mut self, what: &What) {
@@ -273,12 +279,11 @@ impl Node {
     }
 
     /// What a vat is to be told with a delivery: exports that nothing holds, references that are no more.
-    pub(crate) fn take_news(&mut self, vat: VatId) -> (Vec<(u64, bool)>, Vec<Ref>) {
-        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return Default::default() };
-        let mut retired = std::mem::take(&mut v.retired);
+    pub(crate) fn take_news(&mut self, vat: VatId, delivery: &mut passable::Delivery) {
+        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return };
+        delivery.retired = std::mem::take(&mut v.retired);
         // a promise of a session may have been named again
-        retired.retain(|r| !matches!(r, Ref::Promise(p) if self.promises.contains_key(p)));
-        let mut dropped = Vec::new();
+        delivery.retired.retain(|r| !matches!(r, Ref::Promise(p) if self.promises.contains_key(p)));
         for n in std::mem::take(&mut v.loose) {
             if let Some(e) = v.exports.get(&n)
                 && e.is_loose()
@@ -290,10 +295,9 @@ impl Node {
                 {
                     self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
                 }
-                dropped.push((n, recognised));
+                delivery.dropped.push((n, recognised));
             }
         }
-        (dropped, retired)
     }
 
     /// An export that nothing holds is told to its vat with the next delivery.
@@ -308,15 +312,13 @@ impl Node {
 
     /// Forgets a promise that nothing needs.
     pub(crate) fn look_at_promise(&mut self, p: PromiseId) {
-        if self.promises.get(&p).is_none_or(Promise::is_needed) {
-            return;
-        }
         let (mut next, mut todo) = (Some(p), Vec::new());
         while let Some(p) = next.take().or_else(|| todo.pop()) {
-            if self.promises.get(&p).is_none_or(Promise::is_needed) {
+            let Entry::Occupied(e) = self.promises.entry(p) else { continue };
+            if e.get().is_needed() {
                 continue;
             }
-            let Some(e) = self.promises.remove(&p) else { continue };
+            let e = e.remove();
             if e.stored {
                 self.dirty.gone(ken::rows::PROMISES, &ken::rows::promise(p));
             }
@@ -329,7 +331,6 @@ impl Node {
             }
             match e.state {
                 State::Pending if e.decider == passable::HOST => {
-                    self.import_over(p);
                     self.open_requests = self.open_requests.saturating_sub(1);
                     self.out.push(crate::Effect::Cancel { answer: p });
                 }

@@ -163,11 +163,16 @@ impl Node {
 
     /// `vat` resolves a promise that it decides.
     pub(crate) fn resolve(&mut self, vat: VatId, p: PromiseId, to: Resolution) {
-        match self.promises.get(&p) {
-            Some(e) if e.decider == vat && matches!(e.state, State::Pending) => {}
+        let alone = match self.promises.get(&p) {
+            Some(e) if e.decider == vat && matches!(e.state, State::Pending) => e.followers.is_empty(),
             _ => return,
-        }
+        };
         match to {
+            // the usual case, without another look-up
+            Resolution::Fulfilled(d) if alone => {
+                self.dirty.promise(p);
+                self.settle_one(p, false, d);
+            }
             Resolution::Fulfilled(d) => self.settle(p, false, d),
             Resolution::Rejected(d) => self.settle(p, true, d),
             Resolution::Forwarded(q) => self.forward(p, q),
@@ -300,7 +305,12 @@ impl Node {
             self.no_longer_waiting(p, &waiting);
             self.send_on(waiting, p);
         }
-        let origin = self.causes.running();
+        // the usual case, without another copy
+        let (origin, one) = (self.causes.running(), told.only());
+        if let Some(vat) = one.filter(|vat| *vat != HOST) {
+            self.enqueue(vat, What::Notify { promise: p, rejected, value }, origin);
+            return self.release(Ref::Promise(p));
+        }
         for vat in told.iter() {
             if vat != HOST {
                 self.enqueue(vat, What::Notify { promise: p, rejected, value: value.clone() }, origin);

@@ -82,6 +82,11 @@ fn of_promise(p: PromiseId) -> u64 {
 }
 
 impl Node {
+    /// Something happened since the last `take_trace`.
+    pub fn has_trace(&self) -> bool {
+        !self.told.entries.is_empty()
+    }
+
     /// What happened since the last call, in order.
     pub fn take_trace(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.told.entries)

@@ -345,7 +345,7 @@ impl World {
         self.hosts[host].node.step(event, &mut out);
         for effect in out {
             match effect {
-                Effect::RunTurn { vat, delivery } => self.hosts[host].turns.push_back((vat, delivery)),
+                Effect::RunTurn { vat, delivery } => self.hosts[host].turns.push_back((vat, *delivery)),
                 Effect::Peer(Out::Dial { session, peer }) => self.dial(host, session, &peer),
                 Effect::Peer(Out::Write { conn, bytes }) => {
                     if let Some(to) = self.ends.get(&(host, conn)) {
@@ -402,7 +402,7 @@ impl World {
         let ops = h.vat.turn(&delivery, &mut self.random, &self.peers);
         self.clock = h.vat.next;
         let outcome = TurnOutcome { ending: Ending::Done, ops, ..TurnOutcome::aborted("", "") };
-        self.step(host, Event::TurnDone { vat, delivery, outcome });
+        self.step(host, Event::TurnDone { vat, delivery: Box::new(delivery), outcome });
     }
 
     fn quiet(&mut self) {

@@ -52,16 +52,18 @@ fn own(n: u64) -> PromiseId {
 }
 
 #[test]
-fn a_chain_of_sends_goes_out_as_soon_as_there_is_a_connection() {
+fn a_chain_of_sends_goes_out_at_once() {
+    let sends = 40;
     let (mut log, mut next, mut heard) = (Vec::new(), 1, Vec::new());
     let mut vat = |i: usize, _: VatId, d: &Delivery| match (i, &d.what) {
         (0, _) => server(&mut log, d, &mut next),
-        (_, What::Start { .. }) => vec![
-            call(to(import(1)), "make", &[], Some(own(1))),
-            call(to(Ref::Promise(own(1))), "make", &[], Some(own(2))),
-            call(to(Ref::Promise(own(2))), "last", &[], Some(own(3))),
-            Op::Listen(own(3)),
-        ],
+        (_, What::Start { .. }) => {
+            let mut ops = vec![call(to(import(1)), "make", &[], Some(own(1)))];
+            ops.extend((1..sends).map(|n| call(to(Ref::Promise(own(n))), "make", &[], Some(own(n + 1)))));
+            ops.push(call(to(Ref::Promise(own(sends))), "last", &[], Some(own(sends + 1))));
+            ops.push(Op::Listen(own(sends + 1)));
+            ops
+        }
         (_, What::Notify { promise, rejected, value }) => {
             heard.push((*promise, *rejected, value.clone()));
             Vec::new()
@@ -70,11 +72,12 @@ fn a_chain_of_sends_goes_out_as_soon_as_there_is_a_connection() {
     };
     let mut w = two(&mut vat);
     w.run(0, &mut vat);
-    assert_eq!(log, ["make", "make", "last"]);
-    assert_eq!(heard, [(own(3), false, Data::string("last"))]);
-    // each side says hello, one goes to ask, one answers, and then what is let go is told
-    assert!(w.chunks <= 6, "{} chunks", w.chunks);
+    assert_eq!((log.len() as u64, log.last().map(String::as_str)), (sends + 1, Some("last")));
+    assert_eq!(heard, [(own(sends + 1), false, Data::string("last"))]);
     assert!(w.hosts.iter().all(|h| h.reports.is_empty() && h.notes.is_empty()));
+    let count = |bytes: &[u8], word: &str| bytes.windows(word.len()).filter(|w| *w == word.as_bytes()).count() as u64;
+    let makes: Vec<u64> = w.written.iter().filter(|b| b.0 == 1).map(|b| count(&b.1, "make")).filter(|n| *n > 0).collect();
+    assert_eq!(makes, [sends], "one write holds all messages");
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn what_a_peer_owes_is_rejected_when_the_host_restarts() {
 }
 
 #[test]
-fn an_import_that_is_not_over_survives_a_restart() {
+fn an_import_that_is_under_way_is_rejected_when_the_host_restarts() {
     let mut heard = Vec::new();
     let mut vat = |i: usize, _: VatId, d: &Delivery| match (i, &d.what) {
         (0, _) => serve_root(d).unwrap_or_default(),
@@ -150,7 +153,7 @@ fn an_import_that_is_not_over_survives_a_restart() {
     // the connection is being made when the process dies
     w.restart(1);
     w.run(0, &mut vat);
-    assert_eq!(heard, [false]);
+    assert!(!heard.is_empty() && heard.iter().all(|rejected| *rejected), "{heard:?}");
 }
 
 #[test]
@@ -176,7 +179,10 @@ fn sturdyrefs_survive_and_are_revoked() {
             }
             (0, What::Message(_)) => {
                 n += 1;
-                asks(NetAsk::Revoke(uris[0].2.clone()), n)
+                {
+                    let drawn: Option<&(u64, bool, String)> = uris.iter().find(|u| u.0 == 1);
+                    asks(NetAsk::Revoke(drawn.expect("exported").2.clone()), n)
+                }
             }
             _ => Vec::new(),
         }
@@ -191,15 +197,17 @@ fn sturdyrefs_survive_and_are_revoked() {
     let body = ken::codec::method_call("revoke", |_| 0);
     w.step(0, Event::Call { vat: MAIN, body, reply: 1 });
     w.run(0, &mut vat);
-    let settled: Vec<(u64, bool)> = uris.iter().map(|u| (u.0, u.1)).collect();
-    assert_eq!(settled, [(4, true), (1, false), (2, false), (3, true), (11, false)].map(|e| e), "{uris:?}");
+    let settled: std::collections::BTreeSet<(u64, bool)> = uris.iter().map(|u| (u.0, u.1)).collect();
+    assert_eq!(settled, [(1, false), (2, false), (3, true), (4, true), (11, false)].into(), "{uris:?}");
     assert_eq!(w.hosts[0].node.sturdyrefs().len(), 2);
     // the chosen one still holds the object; the operator revokes it
     assert_eq!(w.hosts[0].node.held(MAIN), 2);
-    w.step(0, Event::Revoke { number: 2 });
-    w.run(0, &mut vat);
+    let mut quiet = |_: usize, _: VatId, _: &Delivery| Vec::new();
+    // the chosen name was given first: the other had to be drawn
+    w.step(0, Event::Revoke { number: 1 });
+    w.run(0, &mut quiet);
     w.step(0, Event::Idle { vat: MAIN });
-    w.run(0, &mut vat);
+    w.run(0, &mut quiet);
     assert_eq!(w.hosts[0].node.held(MAIN), 1, "{:?}", w.hosts[0].node.describe());
 }
 
@@ -264,7 +272,7 @@ fn a_dial_that_fails_rejects_what_waited() {
     let mut w = World::new(1);
     w.start(0, vec!["ocapn://nobody.memory/s/YQ".to_owned()]);
     w.run(0, &mut vat);
-    assert!(matches!(&heard[..], [(true, why)] if why.contains("nobody is there")), "{heard:?}");
+    assert!(!heard.is_empty() && heard.iter().all(|h| h.0 && h.1.contains("nobody is there")), "{heard:?}");
     assert_eq!(w.hosts[0].node.sessions().count(), 0);
     assert!(w.hosts[0].node.is_done());
 }

@@ -20,6 +20,7 @@ impl Body {
     pub const fn new() -> Body {
         Body(Repr::Few { len: 0, bytes: [0; FEW] })
     }
+    #[inline]
     pub fn push(&mut self, b: u8) {
         match &mut self.0 {
             Repr::Few { len, bytes } if (*len as usize) < FEW => {
@@ -30,6 +31,7 @@ impl Body {
             Repr::Many(v) => v.push(b),
         }
     }
+    #[inline]
     pub fn extend_from_slice(&mut self, more: &[u8]) {
         match &mut self.0 {
             Repr::Few { len, bytes } if more.len() <= FEW - *len as usize => {

@@ -58,6 +58,9 @@ impl Writer {
         Data { body: self.body, slots: self.slots }
     }
     pub fn varint(&mut self, mut n: u64) {
+        if (0x80..0x4000).contains(&n) {
+            return self.body.extend_from_slice(&[n as u8 | 0x80, (n >> 7) as u8]);
+        }
         while n >= 0x80 {
             self.body.push(n as u8 | 0x80);
             n >>= 7;
@@ -78,8 +81,13 @@ impl Writer {
         self.body.push(2 + b as u8);
     }
     pub fn integer(&mut self, i: i32) {
-        self.body.push(4);
-        self.varint(((i << 1) ^ (i >> 31)) as u32 as u64);
+        match ((i << 1) ^ (i >> 31)) as u32 {
+            z @ 0..0x80 => self.body.extend_from_slice(&[4, z as u8]),
+            z => {
+                self.body.push(4);
+                self.varint(z as u64);
+            }
+        }
     }
     /// A number; a whole one that fits is written as integer.
     pub fn number(&mut self, n: f64) {
@@ -93,8 +101,12 @@ impl Writer {
         self.body.extend_from_slice(&n.to_le_bytes());
     }
     pub fn latin1(&mut self, b: &[u8]) {
-        self.body.push(6);
-        self.varint(b.len() as u64);
+        if b.len() < 0x80 {
+            self.body.extend_from_slice(&[6, b.len() as u8]);
+        } else {
+            self.body.push(6);
+            self.varint(b.len() as u64);
+        }
         self.body.extend_from_slice(b);
     }
     pub fn utf16(&mut self, u: &[u16]) {
@@ -213,6 +225,25 @@ pub enum Item<'a> {
     },
 }
 
+/// A message's form, and its name if that is Latin-1: of the bytes of its body.
+#[inline]
+pub fn verb(body: &[u8]) -> (u8, &[u8]) {
+    match body {
+        [form, 6, n, rest @ ..] if *form < 2 && *n < 0x80 => (*form, &rest[..rest.len().min(*n as usize)]),
+        _ => long_verb(body),
+    }
+}
+
+#[cold]
+fn long_verb(body: &[u8]) -> (u8, &[u8]) {
+    let mut r = Reader::new(body);
+    let form = r.byte().unwrap_or(2);
+    match r.item() {
+        Ok(Item::String(Text::Latin1(b))) if form < 2 => (form, b),
+        _ => (form, &[]),
+    }
+}
+
 /// Reads values in preorder.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -230,22 +261,35 @@ impl<'a> Reader<'a> {
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, Bad> {
         let (b, rest) = self.rest.split_first().ok_or(Bad)?;
         self.rest = rest;
         Ok(*b)
     }
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, Bad> {
+        match self.rest {
+            [b, rest @ ..] if *b < 0x80 => {
+                self.rest = rest;
+                Ok(*b as u64)
+            }
+            _ => self.long_varint(),
+        }
+    }
+    #[cold]
+    fn long_varint(&mut self) -> Result<u64, Bad> {
         let mut n = 0u64;
-        for i in 0..10 {
-            let b = self.byte()?;
-            n |= ((b & 0x7F) as u64).checked_shl(7 * i).ok_or(Bad)?;
-            if b < 0x80 {
+        for (i, b) in self.rest.iter().take(10).enumerate() {
+            n |= ((b & 0x7F) as u64) << (7 * i);
+            if *b < 0x80 {
+                self.rest = &self.rest[i + 1..];
                 return Ok(n);
             }
         }
         Err(Bad)
     }
+    #[inline]
     fn take(&mut self, n: usize) -> Result<&'a [u8], Bad> {
         if n > self.rest.len() {
             return Err(Bad);
@@ -255,6 +299,7 @@ impl<'a> Reader<'a> {
         Ok(a)
     }
     /// How many parts follow: never more than there are bytes left (each takes one at least).
+    #[inline]
     pub fn count(&mut self) -> Result<usize, Bad> {
         let n = usize::try_from(self.varint()?).map_err(|_| Bad)?;
         if n > self.rest.len() { Err(Bad) } else { Ok(n) }

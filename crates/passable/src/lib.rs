@@ -16,7 +16,7 @@ pub mod syrup;
 pub mod turn;
 
 pub use body::Body;
-pub use data::{Bad, Item, MAX_DEPTH, Reader, Text, Writer};
+pub use data::{Bad, Item, MAX_DEPTH, Reader, Text, Writer, verb};
 pub use turn::*;
 
 /// A vat of this host; 0 is the host itself.

@@ -88,12 +88,16 @@ pub enum Op {
         answer: PromiseId,
     },
     /// `vats.make…(…)`
-    MakeVat {
-        source: Source,
-        powers: Data,
-        limits: Limits,
-        answer: PromiseId,
-    },
+    MakeVat(Box<MakeVat>),
+}
+
+/// A vat that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MakeVat {
+    pub source: Source,
+    pub powers: Data,
+    pub limits: Limits,
+    pub answer: PromiseId,
 }
 
 /// What a vat asks of the network.
@@ -184,12 +188,11 @@ pub struct TurnOutcome {
     pub heap_bytes: u64,
 }
 
-impl TurnOutcome {
-    /// A turn that came to nothing.
-    pub fn aborted(name: &str, message: &str) -> TurnOutcome {
-        let why = Aborted { limit: false, name: name.to_owned(), message: message.to_owned() };
+impl Default for TurnOutcome {
+    /// A turn that brought nothing.
+    fn default() -> TurnOutcome {
         TurnOutcome {
-            ending: Ending::Aborted(why),
+            ending: Ending::Done,
             ops: Vec::new(),
             output: Vec::new(),
             unhandled: Vec::new(),
@@ -197,6 +200,14 @@ impl TurnOutcome {
             instructions: 0,
             heap_bytes: 0,
         }
+    }
+}
+
+impl TurnOutcome {
+    /// A turn that came to nothing.
+    pub fn aborted(name: &str, message: &str) -> TurnOutcome {
+        let why = Aborted { limit: false, name: name.to_owned(), message: message.to_owned() };
+        TurnOutcome { ending: Ending::Aborted(why), ..TurnOutcome::default() }
     }
 }
 
@@ -234,12 +245,13 @@ pub enum What {
 
 impl What {
     /// References in it, with the target.
-    pub fn refs(&self) -> (&[Ref], &[Ref], Option<Target>) {
+    pub fn refs(&self) -> (&[Ref], &[Ref], Option<Ref>) {
         match self {
             What::Start { powers, .. } | What::StartText { powers, .. } => (&powers.slots, &[], None),
             What::Message(m) => match &m.target {
                 Target::Value(d) => (&m.body.slots, &d.slots, None),
-                t => (&m.body.slots, &[], Some(t.clone())),
+                Target::Object(o) => (&m.body.slots, &[], Some(Ref::Object(*o))),
+                Target::Promise(p) => (&m.body.slots, &[], Some(Ref::Promise(*p))),
             },
             What::Notify { value, .. } => (&value.slots, &[], None),
             What::Collect | What::Trace { .. } => (&[], &[], None),

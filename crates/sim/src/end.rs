@@ -77,7 +77,14 @@ impl World {
                 }
             }
         }
-        if let Some(s) = store.spaces().into_iter().find(|s| !of(VatId(*s as u32))) {
+        for (key, _) in store.scan(rows::VAT_BASES, &[], None, usize::MAX) {
+            let vat = key.as_slice().try_into().map(|k| VatId(u32::from_be_bytes(k)));
+            if !vat.is_ok_and(of) {
+                return Err(Stop::Broken(format!("the base of a vat that has ended is still noted: {key:?}")));
+            }
+        }
+        let heaps = store.spaces().into_iter().filter(|s| rows::base_of_space(*s).is_none());
+        if let Some(s) = heaps.into_iter().find(|s| !of(VatId(*s as u32))) {
             return Err(Stop::Broken(format!("the heap of vat {s}, which has ended, is still stored")));
         }
         for table in [rows::OUTPUT, rows::ATTEMPTS] {

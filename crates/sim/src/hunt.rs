@@ -20,6 +20,8 @@ pub const STACK_BYTES: usize = 64 << 20;
 /// A program, linked, to be run with many seeds.
 pub struct Stage {
     shared: Arc<Shared>,
+    /// The same program under a build with another base.
+    other_build: Arc<Shared>,
     entry: u64,
     args: Vec<String>,
     pause: Option<String>,
@@ -56,9 +58,14 @@ impl Stage {
 
     /// Any program; it prints `ok` in the end, or what `prints` says.
     pub fn new(entry: &str, texts: &mut dyn Texts) -> Result<Stage, String> {
-        let shared = Arc::new(Shared::new(false).map_err(|e| format!("no memory for a base: {e}"))?);
-        let entry = shared.install(entry, None, texts).map_err(|faults| format!("{faults:?}"))?;
-        Ok(Stage { shared, entry, args: Vec::new(), pause: None, reports: false, expected: None, mistake: None })
+        let mut build = |arrangement| {
+            let shared = Shared::arranged(false, arrangement).map_err(|e| format!("no memory for a base: {e}"))?;
+            let entry = shared.install(entry, None, texts).map_err(|faults| format!("{faults:?}"))?;
+            Ok::<_, String>((Arc::new(shared), entry))
+        };
+        let (other_build, _) = build(vat::Arrangement::Moved)?;
+        let (shared, entry) = build(vat::Arrangement::Usual)?;
+        Ok(Stage { shared, other_build, entry, args: Vec::new(), pause: None, reports: false, expected: None, mistake: None })
     }
 
     pub fn prints(mut self, args: &[&str], lines: &[&str]) -> Stage {
@@ -86,6 +93,7 @@ impl Stage {
             let (program, args, plan) = (self.entry, &self.args, plan.clone());
             let mut w = World::durable_with(&self.shared, program, args, LIMITS, seed, plan, self.mistake);
             w.pause.clone_from(&self.pause);
+            w.other_build = seed.is_multiple_of(2).then(|| self.other_build.clone());
             w.tell = tell;
             w.run(MAX_TURNS)
         }));

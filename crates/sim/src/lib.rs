@@ -75,6 +75,8 @@ pub struct Run {
 /// A world in which one program runs.
 pub struct World {
     shared: Arc<Shared>,
+    /// Another build, with another base: by chance the next process is of it.
+    pub other_build: Option<Arc<Shared>>,
     node: Node,
     vats: BTreeMap<VatId, Vat>,
     limits: BTreeMap<VatId, Limits>,
@@ -85,7 +87,9 @@ pub struct World {
     asked: u64,
     clocks: Clocks,
     /// Turns in flight, as the node gave them out.
-    running: Vec<(VatId, Delivery)>,
+    // as the node hands them out
+    #[allow(clippy::vec_box)]
+    running: Vec<(VatId, Box<Delivery>)>,
     lines: Vec<String>,
     reports: Vec<Report>,
     ended: Option<Outcome>,
@@ -147,6 +151,7 @@ impl World {
         let config = Config { manual: true, durable, ..Config::default() };
         World {
             shared: shared.clone(),
+            other_build: None,
             node: Node::new(config, Box::new(Named(shared.clone()))),
             vats: BTreeMap::new(),
             limits: BTreeMap::new(),
@@ -262,7 +267,7 @@ impl World {
         Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions }
     }
 
-    fn turn(&mut self, vat: VatId, delivery: Delivery) {
+    fn turn(&mut self, vat: VatId, delivery: Box<Delivery>) {
         self.turns += 1;
         let quota = self.quota(vat);
         let v = match self.vats.entry(vat) {

@@ -6,7 +6,8 @@
 //! - a death loses node, vats, journal and clocks; the store alone is opened again, and the world goes on from there;
 //! - faults end before the run does: a run that makes no progress then is a failure;
 //! - each opening and, by chance, each batch is compared: the store with what was appended, a restored node with the living one, a
-//!   woken heap with the one that fell asleep.
+//!   woken heap with the one that fell asleep;
+//! - in half of the runs each process may be of another build than the one before.
 use crate::disk::{Durable, Stop};
 use crate::mistakes::Mistake;
 use crate::plan::{FULL_STEPS, Plan, Trouble};
@@ -236,7 +237,7 @@ impl World {
     }
 
     /// A turn in flight ends.
-    fn durable_turn(&mut self, id: VatId, delivery: Delivery) -> Step<()> {
+    fn durable_turn(&mut self, id: VatId, delivery: Box<Delivery>) -> Step<()> {
         if !self.node.vats().any(|v| v == id) {
             return Ok(());
         }
@@ -329,6 +330,9 @@ impl World {
             }
         };
         v.record();
+        if let Some(j) = self.journal() {
+            j.woke(id, &mut v, &shared);
+        }
         self.vats.insert(id, v);
         Ok(())
     }
@@ -421,6 +425,10 @@ impl World {
                 }
             }
             self.now_ms += fault.map_or(0, |f| f.down_ms);
+            if let Some(other) = self.other_build.as_mut().filter(|_| fault.is_some_and(|f| f.seed >> 16 & 1 == 1)) {
+                std::mem::swap(&mut self.shared, other);
+                self.note(|_| "the next process is of another build".to_owned());
+            }
             if let Err(stop) = self.faults_of_opening().and_then(|()| self.reopen()) {
                 match stop {
                     Stop::Dead(again) if self.current.is_some() => why = again,

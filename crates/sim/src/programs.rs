@@ -27,6 +27,7 @@ pub const ALL: &[Program] = &[
     plain("timers"),
     plain("garbage"),
     plain("many"),
+    plain("builds"),
     Program { reports: true, ..plain("limits") },
     Program { pause: Some("stuck-one.js"), reports: true, ..plain("stuck") },
 ];
@@ -38,7 +39,7 @@ macro_rules! texts {
 }
 
 texts! {
-    "garbage-vat.js", "garbage.js", "grant-alice.js", "grant-bob.js", "grant.js", "heap-echo.js", "heap-keeper.js", "heap.js",
+    "builds-vat.js", "builds.js", "garbage-vat.js", "garbage.js", "grant-alice.js", "grant-bob.js", "grant.js", "heap-echo.js", "heap-keeper.js", "heap.js",
     "limits-vat.js", "limits.js", "many.js", "once-counter.js", "once-relay.js", "once.js", "order-log.js", "order-sender.js",
     "order.js", "stuck-one.js", "stuck.js", "timers-vat.js", "timers.js", "trade-bank.js", "trade-trader.js", "trade.js",
 }

@@ -71,8 +71,28 @@ pub fn text(cx: &mut Cx, m: Mem, t: Text<'_>) -> Res {
 
 /// Reads one value.
 pub fn value(cx: &mut Cx, m: Mem, d: &mut In<'_>, recent: &mut Vec<Ref>) -> Res {
-    let mut stack: Vec<Frame> = Vec::new();
+    cx.charge(2)?;
+    let item = d.r.item();
+    let item = ok(cx, item)?;
+    match begin(cx, m, item)? {
+        None => atom(cx, m, d, item, recent),
+        Some(f) => container(cx, m, d, f, recent),
+    }
+}
+
+/// Reads what is in a container that was begun.
+fn container(cx: &mut Cx, m: Mem, d: &mut In<'_>, outer: Frame, recent: &mut Vec<Ref>) -> Res {
+    let whole = outer.object();
+    d.begun.push(whole);
+    let mut stack = vec![outer];
     loop {
+        while let Some(f) = stack.pop_if(|f| *f.left() == 0) {
+            // all that is in it is hardened
+            harden::mark(cx, m, f.object());
+        }
+        if stack.is_empty() {
+            return Ok(whole);
+        }
         cx.charge(2)?;
         let key = match stack.last() {
             Some(Frame::Record { .. }) => {
@@ -93,22 +113,24 @@ pub fn value(cx: &mut Cx, m: Mem, d: &mut In<'_>, recent: &mut Vec<Ref>) -> Res 
             *f.left() -= 1;
             put(cx, m, f, key, v)?;
         }
-        match begun {
-            Some(f) => {
-                d.begun.push(v);
-                stack.push(f);
-            }
-            None if stack.is_empty() => return Ok(v),
-            None => {}
-        }
-        while let Some(f) = stack.pop_if(|f| *f.left() == 0) {
-            // all that is in it is hardened
-            harden::mark(cx, m, f.object());
-            if stack.is_empty() {
-                return Ok(f.object());
-            }
+        if let Some(f) = begun {
+            d.begun.push(v);
+            stack.push(f);
         }
     }
+}
+
+/// Reads a message's key.
+pub fn key(cx: &mut Cx, m: Mem, d: &mut In<'_>, recent: &mut Vec<Ref>) -> Res {
+    let from = d.r.clone();
+    if let Ok(Item::String(Text::Latin1(b))) = d.r.item()
+        && let Some(k) = string::interned_name(cx, m, b)?
+    {
+        return Ok(k);
+    }
+    d.r = from;
+    let k = value(cx, m, d, recent)?;
+    object::to_key(cx, m, k)
 }
 
 /// Puts a value into a container.

@@ -12,12 +12,12 @@ use engine::cx::{Abort, Cx, ErrorKind, Res, Value};
 use engine::machine::Leave;
 use engine::roots::{self, R_EXPORTS, R_SELF, T_OUTGOING};
 use engine::{array, cage::Mem, harden, pass, promise, send, string, table};
-use passable::{Data, Delivery, Limits, Message, NetAsk, Op, PromiseId, Ref, Resolution, Source, Target, VatId, Writer};
+use passable::{Data, Delivery, Limits, MakeVat, Message, NetAsk, Op, PromiseId, Ref, Resolution, Source, Target, VatId, Writer};
 use std::cell::RefCell;
 
 /// What one turn gathers.
 pub struct Edge<'a> {
-    pub ops: Vec<Op>,
+    ops: Vec<Op>,
     /// References that this turn named.
     recent: Vec<Ref>,
     /// References that came with the delivery and were not known.
@@ -32,7 +32,7 @@ fn promise_id(m: Mem, t: Value) -> PromiseId {
 
 /// The answer TUPLE of a promise.
 pub fn answer(cx: &mut Cx, m: Mem, p: PromiseId) -> Res {
-    promise::tuple(cx, m, &[from_num(p.vat.0 as f64), from_num(p.n as f64)])
+    promise::tuple(cx, m, [from_num(p.vat.0 as f64), from_num(p.n as f64)])
 }
 
 /// What others did with references, before the delivery itself.
@@ -57,8 +57,6 @@ pub fn gone(cx: &mut Cx, m: Mem, d: &Delivery) -> Res<()> {
     Ok(())
 }
 
-/// Room made for what leaves in a turn.
-const USUAL_OPS: usize = 4;
 /// Arguments that are laid out without an allocation.
 const FEW: usize = 8;
 
@@ -76,12 +74,7 @@ pub fn message(cx: &mut Cx, m: Mem, msg: &Message, recent: &mut Vec<Ref>) -> Res
         return Err(cx.stop(Abort::Corrupt));
     }
     let only = if msg.answer.is_none() { send::ONLY } else { 0 };
-    let key = if form >= send::APPLY {
-        UNDEF
-    } else {
-        let k = decode::value(cx, m, &mut d, recent)?;
-        engine::object::to_key(cx, m, k)?
-    };
+    let key = if form >= send::APPLY { UNDEF } else { decode::key(cx, m, &mut d, recent)? };
     let n = d.r.count();
     let n = decode::ok(cx, n)?;
     let head = [int((form | only) as i32), key];
@@ -121,35 +114,45 @@ pub fn notify(cx: &mut Cx, m: Mem, id: PromiseId, rejected: bool, value: &Data, 
 }
 
 impl Edge<'_> {
-    pub fn new(marks: u64, arrived: &RefCell<Vec<Ref>>) -> Edge<'_> {
-        Edge { ops: Vec::with_capacity(USUAL_OPS), recent: Vec::new(), arrived, marks }
+    /// `ops` and `recent` are empty, given for their memory.
+    pub fn new(marks: u64, arrived: &RefCell<Vec<Ref>>, ops: Vec<Op>, recent: Vec<Ref>) -> Edge<'_> {
+        Edge { ops, recent, arrived, marks }
+    }
+    /// What the turn asks for, and a list to be used again.
+    pub fn done(self) -> (Vec<Op>, Vec<Ref>) {
+        (self.ops, self.recent)
     }
 }
 
 impl Leave for Edge<'_> {
     fn leave(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
-        let mut done = 0;
+        let mut last = None;
         // reading one may put others
-        while let Some(e) = send::outgoing(m, done) {
-            done += 1;
+        while let Some(e) = send::outgoing(m, last) {
+            cx.charge(1)?;
             self.entry(cx, m, e)?;
+            last = Some(e);
         }
-        if done > 0 {
-            roots::set_of_turn(m, T_OUTGOING, UNDEF);
-        }
+        roots::set_of_turn(m, T_OUTGOING, UNDEF);
         Ok(())
     }
 
     fn collected(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
         let all = cx.heap.marks() != self.marks;
-        self.recent.append(&mut self.arrived.borrow_mut());
+        let mut arrived = self.arrived.borrow_mut();
+        if !arrived.is_empty() {
+            self.recent.append(&mut arrived);
+        }
+        if !all && self.recent.is_empty() {
+            return Ok(());
+        }
         known::sweep(cx, m, all, &self.recent, &mut self.ops)
     }
 }
 
 impl Edge<'_> {
     fn entry(&mut self, cx: &mut Cx, m: Mem, e: Value) -> Res<()> {
-        let w = |i: u32| m.r64((e as u32).wrapping_add(i * 8), 0);
+        let w = |i: u32| m.r64((e as u32).wrapping_add(8 + i * 8), 0);
         match as_int(w(1)) {
             send::OUT_SEND => self.send(cx, m, w(2), w(3), w(4)),
             send::OUT_RESOLVE => self.resolve(cx, m, w(2), as_int(w(3)), w(4)),
@@ -248,7 +251,7 @@ impl Edge<'_> {
                 encode::powers(cx, m, &mut out, arg(1))?;
                 let limit = |v: Value| if is_number(v) { num(v).min(1e18) as u64 } else { 0 };
                 let limits = Limits { heap_bytes: limit(arg(2)), instructions: limit(arg(3)) };
-                Op::MakeVat { source, powers: out.w.done(), limits, answer }
+                Op::MakeVat(Box::new(MakeVat { source, powers: out.w.done(), limits, answer }))
             }
             power::EXPORT | power::EXPORT_AS => {
                 let what = encode::reference(cx, m, arg(0))?;

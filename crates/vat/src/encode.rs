@@ -21,14 +21,14 @@ use std::collections::btree_map::Entry;
 pub struct Out<'a> {
     pub w: Writer,
     /// Arrays, records and settled promises by address, numbered in the order they were begun.
-    seen: BTreeMap<u32, u64>,
+    seen: Option<BTreeMap<u32, u64>>,
     /// References named in this turn (their objects may be young).
     pub recent: &'a mut Vec<Ref>,
 }
 
 impl<'a> Out<'a> {
     pub fn new(recent: &'a mut Vec<Ref>) -> Out<'a> {
-        Out { w: Writer::new(), seen: BTreeMap::new(), recent }
+        Out { w: Writer::new(), seen: None, recent }
     }
 }
 
@@ -130,8 +130,9 @@ fn symbol(cx: &mut Cx, m: Mem, out: &mut Out<'_>, v: Value) -> Res<()> {
 /// Writes what was written before as a reference to it. False: it is new, and noted.
 fn again(cx: &mut Cx, out: &mut Out<'_>, v: Value) -> Res<bool> {
     cx.charge(2)?;
-    let n = out.seen.len() as u64;
-    match out.seen.entry(v as u32) {
+    let seen = out.seen.get_or_insert_default();
+    let n = seen.len() as u64;
+    match seen.entry(v as u32) {
         Entry::Occupied(e) => {
             out.w.again(*e.get());
             Ok(true)
@@ -243,7 +244,7 @@ pub fn pending(cx: &mut Cx, m: Mem, recent: &mut Vec<Ref>, p: Value) -> Res<Ref>
     // decided here: from now on somebody elsewhere waits on it
     let n = send::next_number(cx, m, R_NEXT_PROMISE);
     set_number(cx, m, p, n)?;
-    let answer = promise::tuple(cx, m, &[roots::get(m, R_SELF), n])?;
+    let answer = promise::tuple(cx, m, [roots::get(m, R_SELF), n])?;
     promise::add_reaction(cx, m, p, promise::ANSWER, answer, UNDEF, UNDEF)?;
     let r = Ref::Promise(PromiseId { vat: this_vat(m), n: num(n) as u64 });
     let t = known::tuple(cx, m, r)?;
@@ -258,10 +259,7 @@ pub fn named(cx: &mut Cx, m: Mem, recent: &mut Vec<Ref>, p: Value, h: Value) -> 
     if f & send::FRESH == 0 {
         return Ok(known::of_tuple(m, h));
     }
-    known::set_flags(cx, m, h, f & !send::FRESH);
-    known::mark_promise(cx, m, h);
-    known::insert(cx, m, h, p)?;
-    let r = known::of_tuple(m, h);
+    let r = known::insert_fresh(cx, m, h, p, f & !send::FRESH)?;
     recent.push(r);
     Ok(r)
 }

@@ -43,12 +43,23 @@ pub fn set_flags(cx: &mut Cx, m: Mem, r: Value, f: i32) {
 
 /// A new TUPLE for a reference that is no power.
 pub fn tuple(cx: &mut Cx, m: Mem, r: Ref) -> Res {
+    let Some((vat, n, f)) = words(r) else { return Err(cx.stop(Abort::Corrupt)) };
+    send::reference(cx, m, vat, n, f)
+}
+
+/// What the TUPLE of a reference that is no power says: vat, number, flag.
+fn words(r: Ref) -> Option<(Value, Value, i32)> {
     let (vat, n, f) = match r {
         Ref::Object(o) => (o.vat, o.n, 0),
         Ref::Promise(p) => (p.vat, p.n, PROMISE),
-        Ref::Power(_) => return Err(cx.stop(Abort::Corrupt)),
+        Ref::Power(_) => return None,
     };
-    send::reference(cx, m, from_num(vat.0 as f64), from_num(n as f64), f)
+    Some((whole(vat.0 as u64), whole(n), f))
+}
+
+/// As `from_num`, of what a counter gave.
+fn whole(n: u64) -> Value {
+    if n <= i32::MAX as u64 { int(n as i32) } else { from_num(n as f64) }
 }
 
 /// Notes that the TUPLE, made by `send` without saying so, names a promise.
@@ -80,6 +91,11 @@ fn at(t: u32, i: u32) -> u32 {
 /// The place of a reference.
 fn find(cx: &mut Cx, m: Mem, r: Ref) -> Res<Option<u32>> {
     let Some((t, refs, cap)) = tables(m) else { return Ok(None) };
+    let Some((vat, n, f)) = words(r) else { return Ok(None) };
+    let is_it = |tuple: Value| {
+        let word = |i: u16| m.r64(tuple as u32, i * 8);
+        word(2) == n && word(1) == vat && as_int(word(4)) & PROMISE == f
+    };
     let mut i = hash(r) & cap.wrapping_sub(1);
     for probes in 0..cap {
         if probes % 16 == 15 {
@@ -89,7 +105,7 @@ fn find(cx: &mut Cx, m: Mem, r: Ref) -> Res<Option<u32>> {
             return Ok(None);
         }
         let tuple = m.r64(at(refs, i), 0);
-        if is_cell(tuple) && of_tuple(m, tuple) == r {
+        if is_cell(tuple) && is_it(tuple) {
             return Ok(Some(i));
         }
         i = (i + 1) & cap.wrapping_sub(1);
@@ -121,6 +137,18 @@ pub fn insert(cx: &mut Cx, m: Mem, tuple: Value, v: Value) -> Res<()> {
         cx.heap.write(m, at(refs, i), tuple);
         return Ok(());
     }
+    add(cx, m, r, tuple, v)
+}
+
+/// Likewise of a promise under a number that was drawn in this turn: it is in no table. `f` are its flags but for that it is a promise.
+pub fn insert_fresh(cx: &mut Cx, m: Mem, tuple: Value, p: Value, f: i32) -> Res<Ref> {
+    set_flags(cx, m, tuple, (f & !DROPPED) | PROMISE);
+    let r = of_tuple(m, tuple);
+    add(cx, m, r, tuple, p)?;
+    Ok(r)
+}
+
+fn add(cx: &mut Cx, m: Mem, r: Ref, tuple: Value, v: Value) -> Res<()> {
     let (t, refs, cap) = room(cx, m)?;
     let mut i = hash(r) & (cap - 1);
     for _ in 0..cap {
@@ -180,9 +208,30 @@ fn room(cx: &mut Cx, m: Mem) -> Res<(u32, u32, u32)> {
 pub fn take(cx: &mut Cx, m: Mem, r: Ref) -> Res<Option<Value>> {
     let (Some(i), Some((t, refs, _))) = (find(cx, m, r)?, tables(m)) else { return Ok(None) };
     let v = m.r64(at(t, i), 0);
-    cx.heap.write(m, at(t, i), TOMB);
     cx.heap.write(m, at(refs, i), UNDEF);
+    free(cx, m, i);
     Ok(is_obj(v).then_some(v))
+}
+
+/// Forgotten places in a row that are given back at once.
+const ROW: u32 = 8;
+
+/// Gives place `i` back, whose reference is forgotten. Where no search goes on behind it, it and the forgotten ones before it need not
+/// be passed any more: so a table whose entries come and go need not be renewed.
+fn free(cx: &mut Cx, m: Mem, mut i: u32) {
+    let Some((t, refs, cap)) = tables(m) else { return };
+    let next = (i + 1) & cap.wrapping_sub(1);
+    if m.r64(at(t, next), 0) != HOLE {
+        return cx.heap.write(m, at(t, i), TOMB);
+    }
+    let mut freed = 0;
+    while freed == 0 || (freed < ROW && m.r64(at(t, i), 0) == TOMB && !is_cell(m.r64(at(refs, i), 0))) {
+        cx.heap.write(m, at(t, i), HOLE);
+        freed += 1;
+        i = i.wrapping_sub(1) & cap.wrapping_sub(1);
+    }
+    let used = as_int(roots::get(m, R_KNOWN_USED)).wrapping_sub(freed as i32);
+    roots::set(cx, m, R_KNOWN_USED, int(used.max(0)));
 }
 
 /// Forgets a reference.

@@ -22,10 +22,10 @@ mod stored;
 use edge::Edge;
 use engine::cage::{Mem, value};
 use engine::cx::{Abort, Cx, Res, Value};
-use engine::machine::{Machine, Outcome, Saved, Turn};
+use engine::machine::{Machine, Outcome, Said, Saved, Turn};
 use engine::module;
 use engine::{interp, roots};
-use passable::{Aborted, Delivery, Line, TurnOutcome, VatId, What};
+use passable::{Aborted, Delivery, Line, Ref, TurnOutcome, VatId, What};
 use std::cell::RefCell;
 
 pub use edge::powers as powers_data;
@@ -33,9 +33,10 @@ pub use engine::code::CodeUnit;
 pub use engine::engine::LoadedUnit;
 pub use engine::machine::Quota;
 pub use engine::module::ModuleIn;
+pub use engine::realm::Arrangement;
 pub use passable::Ending;
 pub use program::{Program, Shared};
-pub use stored::Changes;
+pub use stored::{Changes, Older, Unmoved, Whole, pieces};
 
 /// One vat.
 pub struct Vat {
@@ -45,10 +46,14 @@ pub struct Vat {
     /// Units of the base, and those that `take_changes` has told of.
     base_units: usize,
     told_units: usize,
-    /// What the last turn changed, until it is taken.
-    delta: Vec<u8>,
+    /// What the last turn changed, until it is taken; the rest is empty, kept for its memory.
+    said: Said,
     /// The key of string hashes, to be set in the first turn.
     hash_key: Option<u128>,
+    /// It was laid anew over another base, and nobody was told yet.
+    relaid: Option<Box<stored::Whole>>,
+    /// Empty: kept for its memory.
+    recent: Vec<Ref>,
 }
 
 /// Code that is delivered without a start: for scripts, REPLs and tests.
@@ -68,7 +73,17 @@ impl Vat {
 
     fn of(machine: Machine, id: VatId, quota: Quota, shared: &Shared) -> Vat {
         let told_units = machine.units().len();
-        Vat { machine, id, quota, base_units: Machine::base_units(shared.base()), told_units, delta: Vec::new(), hash_key: None }
+        Vat {
+            machine,
+            id,
+            quota,
+            base_units: Machine::base_units(shared.base()),
+            told_units,
+            said: Said::default(),
+            hash_key: None,
+            relaid: None,
+            recent: Vec::new(),
+        }
     }
 
     /// The vat at rest as bytes.
@@ -149,77 +164,106 @@ impl Vat {
                 t.map(|()| Ending::Done)
             }
         };
-        self.outcome(t, Vec::new())
+        let Turn { outcome, output, unhandled, traces, instructions, delta, .. } = t;
+        let (mut out, mut ending) = (TurnOutcome::default(), Ending::Done);
+        let outcome = match outcome {
+            Outcome::Done(e) => {
+                ending = e;
+                Outcome::Done(())
+            }
+            Outcome::Threw(text) => Outcome::Threw(text),
+            Outcome::Aborted(why) => Outcome::Aborted(why),
+            _ => Outcome::Aborted(Abort::Corrupt),
+        };
+        self.said = Said { output, unhandled, traces, instructions, delta };
+        self.outcome(outcome, ending, &mut out);
+        out
     }
 
     /// One turn.
     pub fn deliver(&mut self, shared: &Shared, d: &Delivery) -> TurnOutcome {
+        let mut outcome = TurnOutcome::default();
+        self.deliver_to(shared, d, &mut outcome);
+        outcome
+    }
+
+    /// One turn. `out` becomes its outcome; of what it was before the memory is used again.
+    pub fn deliver_to(&mut self, shared: &Shared, d: &Delivery, out: &mut TurnOutcome) {
         if let What::Trace { exports } = &d.what {
             let mut reached = Vec::new();
             self.machine.look(|cx, m| reached = reach::refs(cx, m, exports));
             self.machine.rest();
-            let t = Turn {
-                outcome: Outcome::Done(Ending::Done),
-                output: Vec::new(),
-                unhandled: Vec::new(),
-                traces: Vec::new(),
-                instructions: 0,
-                delta: Vec::new(),
-            };
-            return self.outcome(t, vec![passable::Op::Reached(reached)]);
+            *out = TurnOutcome::default();
+            out.ops.push(passable::Op::Reached(reached));
+            out.heap_bytes = self.machine.heap_bytes();
+            self.said.delta.clear();
+            return;
         }
         let arrived = RefCell::new(Vec::new());
-        let mut edge = Edge::new(self.machine.heap_marks(), &arrived);
-        let (id, key) = (self.id, self.hash_key);
+        out.ops.clear();
+        let (ops, recent) = (std::mem::take(&mut out.ops), std::mem::take(&mut self.recent));
+        let mut edge = Edge::new(self.machine.heap_marks(), &arrived, ops, recent);
+        let (id, key, mut ending) = (self.id, self.hash_key, Ending::Done);
+        self.said.delta.clear();
         let body = |cx: &mut Cx, m: Mem| {
             begin(cx, m, id, key);
             edge::gone(cx, m, d)?;
             let recent = &mut *arrived.borrow_mut();
             match &d.what {
-                What::Message(msg) => edge::message(cx, m, msg, recent).map(|()| Ending::Done),
-                What::Notify { promise, rejected, value } => {
-                    edge::notify(cx, m, *promise, *rejected, value, recent).map(|()| Ending::Done)
-                }
+                What::Message(msg) => edge::message(cx, m, msg, recent)?,
+                What::Notify { promise, rejected, value } => edge::notify(cx, m, *promise, *rejected, value, recent)?,
                 What::Start { program, powers, answer } => match shared.program(*program) {
-                    Some(p) => start::program(cx, m, p.graph(), powers, *answer, recent),
-                    None => Err(cx.error(m, engine::cx::ErrorKind::Error, "the program is not known")),
+                    Some(p) => ending = start::program(cx, m, p.graph(), powers, *answer, recent)?,
+                    None => return Err(cx.error(m, engine::cx::ErrorKind::Error, "the program is not known")),
                 },
-                What::StartText { text, powers, answer } => start::text(cx, m, shared, text, powers, *answer, recent),
-                What::Collect | What::Trace { .. } => Ok(Ending::Done),
+                What::StartText { text, powers, answer } => {
+                    ending = start::text(cx, m, shared, text, powers, *answer, recent)?;
+                }
+                What::Collect | What::Trace { .. } => {}
             }
+            Ok(())
         };
-        let t = self.machine.turn_with(body, &mut edge, matches!(d.what, What::Collect));
-        let ops = edge.ops;
+        let outcome = self.machine.turn_to(body, &mut edge, matches!(d.what, What::Collect), &mut self.said);
+        (out.ops, self.recent) = edge.done();
+        self.recent.clear();
         if matches!(d.what, What::Collect) {
             self.machine.rest();
         }
         // a vat that filled its heap must still be able to hear of it, and to let go of what it holds
-        match &t.outcome {
+        match &outcome {
             Outcome::Aborted(Abort::Heap) => self.machine.set_reserve(true),
-            Outcome::Done(_) if !self.machine.near_limit() => self.machine.set_reserve(false),
+            Outcome::Done(()) if !self.machine.near_limit() => self.machine.set_reserve(false),
             _ => {}
         }
-        self.outcome(t, ops)
+        self.outcome(outcome, ending, out);
     }
 
-    fn outcome(&mut self, mut t: Turn<Ending>, ops: Vec<passable::Op>) -> TurnOutcome {
-        let ending = match t.outcome {
-            Outcome::Done(e) => e,
+    #[inline]
+    fn outcome(&mut self, outcome: Outcome<()>, ending: Ending, out: &mut TurnOutcome) {
+        out.ending = match outcome {
+            Outcome::Done(()) => ending,
             Outcome::Threw(text) => Ending::Threw(text),
             Outcome::Aborted(why) => Ending::Aborted(aborted(why)),
             _ => Ending::Aborted(aborted(Abort::Corrupt)),
         };
-        self.delta = std::mem::take(&mut t.delta);
-        let ops = if matches!(ending, Ending::Aborted(_)) { Vec::new() } else { ops };
-        TurnOutcome {
-            ending,
-            ops,
-            output: t.output.into_iter().map(|l| Line { error: l.error, text: l.text }).collect(),
-            unhandled: t.unhandled,
-            traces: t.traces.into_iter().map(trace).collect(),
-            instructions: t.instructions,
-            heap_bytes: self.machine.heap_bytes(),
+        if matches!(out.ending, Ending::Aborted(_)) {
+            out.ops.clear();
         }
+        let said = &mut self.said;
+        out.output.clear();
+        if !said.output.is_empty() {
+            out.output.extend(said.output.drain(..).map(|l| Line { error: l.error, text: l.text }));
+        }
+        out.traces.clear();
+        if !said.traces.is_empty() {
+            out.traces.extend(said.traces.drain(..).map(trace));
+        }
+        out.unhandled.clear();
+        if !said.unhandled.is_empty() {
+            out.unhandled.append(&mut said.unhandled);
+        }
+        out.instructions = said.instructions;
+        out.heap_bytes = self.machine.heap_bytes();
     }
 }
 

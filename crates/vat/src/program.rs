@@ -11,13 +11,15 @@
 use engine::engine::{Engine, LoadedUnit};
 use engine::machine::{Base, compile_source};
 use engine::module::ModuleIn;
+use engine::realm::Arrangement;
+use engine::relocate::{Older, Unmoved};
 use engine::syntax::{
     self,
     ast::{Goal, Span},
     diagnostic::{Diagnostic, Level, Severity},
 };
 use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 /// Modules of one program at most.
 pub const MAX_MODULES: usize = 10_000;
@@ -27,6 +29,9 @@ pub struct Shared {
     engine: Arc<Engine>,
     base: Base,
     programs: RwLock<Vec<Arc<Program>>>,
+    base_hash: OnceLock<[u8; 32]>,
+    /// Bases of other builds, by the hash under which a store has them.
+    older: RwLock<BTreeMap<[u8; 32], Arc<Older>>>,
 }
 
 /// A program, linked.
@@ -84,14 +89,40 @@ pub trait Texts {
 impl Shared {
     /// Builds the base of locked (or unlocked) realms.
     pub fn new(unlocked: bool) -> std::io::Result<Shared> {
+        Shared::arranged(unlocked, Arrangement::BUILT)
+    }
+
+    /// Likewise, as another build might.
+    #[doc(hidden)]
+    pub fn arranged(unlocked: bool, arrangement: Arrangement) -> std::io::Result<Shared> {
         let engine = Arc::new(Engine::new()?);
-        let base = Base::build(&engine, unlocked)?;
-        Ok(Shared { engine, base, programs: RwLock::default() })
+        let base = Base::arranged(&engine, unlocked, arrangement)?;
+        Ok(Shared { engine, base, programs: RwLock::default(), base_hash: OnceLock::new(), older: RwLock::default() })
+    }
+
+    /// The code units of the base, in the order of their numbers.
+    pub fn base_units(&self) -> &[Arc<LoadedUnit>] {
+        self.base.units()
+    }
+
+    /// The base of another build with this hash, if it was asked for before.
+    pub fn older(&self, hash: &[u8; 32]) -> Option<Arc<Older>> {
+        self.older.read().unwrap_or_else(|e| e.into_inner()).get(hash).cloned()
+    }
+
+    /// The base of another build, from its image and its units in the order of their numbers; those that this build cannot read are absent.
+    pub fn add_older(&self, hash: [u8; 32], image: Vec<u8>, units: Vec<Option<Arc<LoadedUnit>>>) -> Result<Arc<Older>, Unmoved> {
+        let made = Arc::new(Older::new(&self.engine, &self.base, image, units)?);
+        Ok(self.older.write().unwrap_or_else(|e| e.into_inner()).entry(hash).or_insert(made).clone())
     }
 
     /// The stored bytes of the base.
     pub fn base_bytes(&self) -> &[u8] {
         &self.base.bytes
+    }
+    /// Their hash; `hash` makes it, once.
+    pub fn base_hash(&self, hash: impl FnOnce(&[u8]) -> [u8; 32]) -> [u8; 32] {
+        *self.base_hash.get_or_init(|| hash(&self.base.bytes))
     }
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine

@@ -17,7 +17,7 @@ pub fn program(cx: &mut Cx, m: Mem, graph: &[ModuleIn], powers: &Data, answer: P
     let powers = decode::value(cx, m, &mut decode::In::new(powers), recent)?;
     // while modules run the powers hang on the answer: a collection may move them
     let answer = edge::answer(cx, m, answer)?;
-    let kept = promise::tuple(cx, m, &[powers, answer])?;
+    let kept = promise::tuple(cx, m, [powers, answer])?;
     engine::roots::set(cx, m, engine::roots::R_MAIN, kept);
     let r = begin(cx, m, graph);
     let kept = engine::roots::get(m, engine::roots::R_MAIN);

@@ -5,6 +5,8 @@
 //! ```
 //! Invariants
 //! - patches of all turns, applied in order to an empty space, give the image after the last one;
+//! - a vat that was stored over the base of another build is laid anew over this build's when it is woken, and says so: its space and its
+//!   units are others then, and must be stored before anything that it does afterwards;
 //! - units of a vat are numbered as in its heap: the base's first, then its own in the order they were added.
 use crate::program::Shared;
 use crate::{Quota, Vat};
@@ -12,6 +14,8 @@ use engine::cage::heap::{ImageError, image_len, image_patches, seal};
 use engine::code::CodeUnit;
 use engine::engine::LoadedUnit;
 use engine::machine::Machine;
+use engine::relocate::relocate;
+pub use engine::relocate::{Older, Unmoved};
 use passable::VatId;
 use std::sync::Arc;
 
@@ -45,6 +49,36 @@ impl Changes {
     }
 }
 
+/// All that is stored of a vat: its space, and its units.
+pub struct Whole {
+    pub space: Vec<u8>,
+    pub units: Vec<Arc<LoadedUnit>>,
+}
+
+/// Bytes of a piece of a space that is zero or not.
+const PIECE: usize = 1024;
+
+impl Whole {
+    /// Bytes of the space.
+    pub fn length(&self) -> u64 {
+        self.space.len() as u64
+    }
+
+    /// Calls `each(offset, bytes)` for all of the space that is not zero.
+    pub fn patches(&self, mut each: impl FnMut(u64, &[u8])) {
+        for (i, piece) in self.space.chunks(PIECE).enumerate() {
+            if piece.iter().any(|b| *b != 0) {
+                each((i * PIECE) as u64, piece);
+            }
+        }
+    }
+}
+
+/// The bytes of a base that differ from nothing: what a store keeps of it.
+pub fn pieces(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    bytes.chunks(PIECE).enumerate().map(|(i, piece)| ((i * PIECE) as u64, piece)).filter(|p| p.1.iter().any(|b| *b != 0))
+}
+
 /// Exclusive-or with the base's bytes from `offset` on.
 fn mix(bytes: &mut [u8], base: &[u8], offset: u64) {
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(base.len());
@@ -66,7 +100,7 @@ impl Vat {
         let first = self.told_units.min(count);
         self.told_units = count;
         Changes {
-            delta: std::mem::take(&mut self.delta),
+            delta: std::mem::take(&mut self.said.delta),
             first_unit: first.saturating_sub(base),
             units: self.machine.units()[first..].to_vec(),
         }
@@ -80,15 +114,47 @@ impl Vat {
         units: Vec<Arc<LoadedUnit>>,
         quota: Quota,
     ) -> Result<Vat, ImageError> {
-        let base = shared.base_bytes();
-        if space.len() < base.len() {
-            space.resize(base.len(), 0);
-        }
-        mix(&mut space, base, 0);
-        seal(&mut space);
+        unmix(&mut space, shared.base_bytes());
         let machine = Machine::wake(shared.engine(), shared.base(), &space, units, quota)?;
         Ok(Vat::of(machine, id, quota, shared))
     }
+
+    /// Likewise one that was stored over the base of another build; it is laid anew over this build's (see `take_relaid`).
+    pub fn wake_over(
+        shared: &Shared,
+        older: &Older,
+        id: VatId,
+        mut space: Vec<u8>,
+        units: Vec<Arc<LoadedUnit>>,
+        quota: Quota,
+    ) -> Result<Vat, Unmoved> {
+        unmix(&mut space, older.bytes());
+        let machine = relocate(shared.engine(), shared.base(), older, &space, units, quota)?;
+        let mut vat = Vat::of(machine, id, quota, shared);
+        vat.relaid = Some(Box::new(vat.whole(shared)));
+        Ok(vat)
+    }
+
+    /// All of the vat as it is stored, between turns.
+    pub fn whole(&self, shared: &Shared) -> Whole {
+        let mut space = self.machine.save().image;
+        mix(&mut space, shared.base_bytes(), 0);
+        Whole { space, units: self.machine.units()[self.base_units..].to_vec() }
+    }
+
+    /// If the vat was laid anew and nobody was told: what is to be stored in the place of what stood there, before its next turn.
+    pub fn take_relaid(&mut self) -> Option<Box<Whole>> {
+        self.relaid.take()
+    }
+}
+
+/// The image from the bytes of a space.
+fn unmix(space: &mut Vec<u8>, base: &[u8]) {
+    if space.len() < base.len() {
+        space.resize(base.len(), 0);
+    }
+    mix(space, base, 0);
+    seal(space);
 }
 
 impl Shared {

@@ -3,16 +3,18 @@
 //! In: the chapters (their format is in `tests/lang/README.md`). Out: one test for each chapter's case and way.
 //!
 //! Ways: `plain` (threaded handlers), `match` (the match loop), `stress` (a collection at every safepoint), `restart`
-//! (the vat saved and loaded in another cage between every two turns).
+//! (the vat saved and loaded in another cage between every two turns), `moved` (between every two turns it goes over to the base of another
+//! build, and back).
 use engine::machine::compile_source;
 use engine::module::ModuleIn;
+use engine::realm::Arrangement;
 use engine::syntax::ast::Goal;
 use engine::syntax::diagnostic::Level;
 use libtest_mimic::{Arguments, Failed, Trial};
 use passable::{TurnOutcome, VatId};
 use std::path::Path;
 use std::sync::OnceLock;
-use vat::{Code, Ending, Quota, Shared, Vat};
+use vat::{Code, Ending, LoadedUnit, Quota, Shared, Vat};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
@@ -20,6 +22,7 @@ enum Way {
     Match,
     Stress,
     Restart,
+    Moved,
 }
 
 #[derive(Clone, Default)]
@@ -78,11 +81,28 @@ fn cases(text: &str) -> Vec<Case> {
     cases
 }
 
-fn shared(unlocked: bool) -> &'static Shared {
-    static LOCKED: OnceLock<Shared> = OnceLock::new();
-    static UNLOCKED: OnceLock<Shared> = OnceLock::new();
-    let cell = if unlocked { &UNLOCKED } else { &LOCKED };
-    cell.get_or_init(|| Shared::new(unlocked).expect("a base"))
+/// What vats share that run over one of two bases.
+fn shared(unlocked: bool, arrangement: Arrangement) -> &'static Shared {
+    static ALL: [OnceLock<Shared>; 4] = [const { OnceLock::new() }; 4];
+    let cell = &ALL[usize::from(unlocked) + 2 * usize::from(arrangement.is_moved())];
+    cell.get_or_init(|| Shared::arranged(unlocked, arrangement).expect("a base"))
+}
+
+/// The vat over the other base.
+fn cross(vat: &Vat, unlocked: bool, from: Arrangement, quota: Quota) -> Result<(Vat, Arrangement), Failed> {
+    let to = if from.is_moved() { Arrangement::Usual } else { Arrangement::Moved };
+    let (here, there) = (shared(unlocked, from), shared(unlocked, to));
+    let whole = vat.whole(here);
+    let link = |u: &std::sync::Arc<LoadedUnit>| there.unit_of(&u.unit.to_bytes());
+    let units = |all: &[std::sync::Arc<LoadedUnit>]| all.iter().map(link).collect::<Result<Vec<_>, _>>();
+    let older = match there.older(&[0; 32]) {
+        Some(o) => o,
+        None => {
+            there.add_older([0; 32], here.base_bytes().to_vec(), units(here.base_units())?.into_iter().map(Some).collect())?
+        }
+    };
+    let moved = Vat::wake_over(there, &older, VatId(1), whole.space, units(&whole.units)?, quota);
+    Ok((moved.map_err(|why| format!("going over to {to:?}: {why}"))?, to))
 }
 
 /// The lines a turn shows, as chapters write them.
@@ -112,9 +132,9 @@ fn matches(block: &Block, got: &[String]) -> bool {
 }
 
 /// Runs one block; `None`: it did not parse.
-fn run_block(vat: &mut Vat, case: &Case, block: &Block) -> Option<TurnOutcome> {
+fn run_block(vat: &mut Vat, shared: &Shared, case: &Case, block: &Block) -> Option<TurnOutcome> {
     if block.is("module") {
-        let graph = graph(case, block)?;
+        let graph = graph(shared, case, block)?;
         return Some(vat.run(Code::Modules(graph)));
     }
     let unit = compile_source(&block.code, "block", Goal::Script, Level::Ses, false).ok()?;
@@ -122,14 +142,14 @@ fn run_block(vat: &mut Vat, case: &Case, block: &Block) -> Option<TurnOutcome> {
 }
 
 /// The module graph of a block: other modules of the case by their names.
-fn graph(case: &Case, block: &Block) -> Option<Vec<ModuleIn>> {
+fn graph(shared: &Shared, case: &Case, block: &Block) -> Option<Vec<ModuleIn>> {
     let mut names = vec!["main.js".to_owned()];
     let mut sources = vec![block.code.clone()];
     let mut out = Vec::new();
     let mut next = 0;
     while next < sources.len() {
         let unit = compile_source(&sources[next], &names[next], Goal::Module, Level::Ses, false).ok()?;
-        let unit = shared(false).link(unit).ok()?;
+        let unit = shared.link(unit).ok()?;
         let mut requests = Vec::new();
         for r in &unit.unit.module.requests {
             let name = r.strip_prefix("./")?;
@@ -158,12 +178,13 @@ fn run_case(case: &Case, way: Way) -> Result<(), Failed> {
     } else {
         Quota { instructions: 1_000_000_000, ..Quota::default() }
     };
-    let mut vat = Vat::new(shared(unlocked), VatId(1), quota)?;
+    let mut over = Arrangement::Usual;
+    let mut vat = Vat::new(shared(unlocked, over), VatId(1), quota)?;
     for block in case.blocks.iter().filter(|b| b.file().is_none()) {
         vat.machine().set_match_loop(way == Way::Match);
         // a heap that is filled on purpose, collected at every step, would take hours
         vat.machine().set_stress(way == Way::Stress && !limited);
-        let got = match run_block(&mut vat, case, block) {
+        let got = match run_block(&mut vat, shared(unlocked, over), case, block) {
             Some(t) => shown(&t),
             None => vec!["! SyntaxError".to_owned()],
         };
@@ -177,7 +198,10 @@ fn run_case(case: &Case, way: Way) -> Result<(), Failed> {
         }
         if way == Way::Restart {
             let saved = vat.save();
-            vat = Vat::load(shared(unlocked), VatId(1), &saved, quota)?;
+            vat = Vat::load(shared(unlocked, over), VatId(1), &saved, quota)?;
+        }
+        if way == Way::Moved {
+            (vat, over) = cross(&vat, unlocked, over, quota)?;
         }
     }
     Ok(())
@@ -197,7 +221,8 @@ fn main() {
         let text = std::fs::read_to_string(&file).expect("a chapter");
         for case in cases(&text) {
             let case = std::sync::Arc::new(case);
-            for (way, tag) in [(Way::Plain, "plain"), (Way::Match, "match"), (Way::Stress, "stress"), (Way::Restart, "restart")] {
+            let ways = [Way::Plain, Way::Match, Way::Stress, Way::Restart, Way::Moved];
+            for (way, tag) in ways.into_iter().zip(["plain", "match", "stress", "restart", "moved"]) {
                 let case = case.clone();
                 let name = format!("{stem}: {} [{tag}]", case.name);
                 // natives nest on the Rust stack

@@ -15,7 +15,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tidy", Step::Tidy),
     ("tests", Step::Cargo(&["test", "--workspace", "--no-fail-fast"])),
     ("book", Step::Book),
-    ("kills", Step::Kills(&["--rounds", "20"])),
+    ("kills", Step::Kills(&["--rounds", "20", "--builds"])),
 ];
 
 enum Step {

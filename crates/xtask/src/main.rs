@@ -31,8 +31,9 @@ cargo xtask COMMAND
                        CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
   figures [--only A,B] [--images N] [--special DIR]
                        what one vat promises of time and memory, kept in bench/RESULTS.md
-  kills [--rounds N] [--seed S] [--release]
-                       `drses run --state`, killed N times at random instants: nothing is lost
+  kills [--rounds N] [--seed S] [--release] [--builds]
+                       `drses run --state`, killed N times at random instants: nothing is lost; with --builds each life is of
+                       one of two builds with different built-in objects
   node-examples --node-modules DIR
                        each example without `~.` under Node, with the npm packages in DIR
   ocapn-suite --suite DIR [--python PROGRAM]

@@ -36,7 +36,9 @@ pub fn run(root: &Path, suite: &str, python: &str) -> Result<bool> {
 fn serve(root: &Path, program: &Path, state: &Path, port: u16) -> Result<Child> {
     let listen = format!("tcp-testing-only://127.0.0.1:{port}");
     let mut host = Command::new(program);
-    host.args(["serve", "--allow-chosen-swissnums", "--listen", &listen, "--state"]).arg(state).arg("examples/ocapn-peer/main.js");
+    host.args(["serve", "--allow-chosen-swissnums", "--listen", &listen, "--state"])
+        .arg(state)
+        .arg("examples/ocapn-peer/main.js");
     host.current_dir(root).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     host.spawn().context("starting drses serve")
 }

@@ -6,7 +6,7 @@
 //! emptied when the mark ends at a turn's end or in `collect_full`; a mark that ends within a turn moves nothing.
 //!
 //! Invariants
-//! - pinned and large objects never move, and nothing is laid into a region that will be emptied;
+//! - pinned and large objects never move, objects of the base neither, and nothing is laid into a region that will be emptied;
 //! - moved objects leave no trace in stored bytes: where they went is kept outside, sorted by where they were;
 //! - every word that named a moved object names it again: listed slots, the objects' own, the roots.
 //!
@@ -32,7 +32,8 @@ impl Heap {
         let fits = |heap: &Heap, r: usize| {
             let reg = &heap.regions[r];
             let n = reg.used.count_ones();
-            (n > 0 && n <= most && reg.meta.flags & (R_PINNED | R_LARGE) == 0 && !heap.reserved(r)).then_some(n)
+            (r >= heap.base_lines.len() && n > 0 && n <= most && reg.meta.flags & (R_PINNED | R_LARGE) == 0 && !heap.reserved(r))
+                .then_some(n)
         };
         let waste: u64 = (0..self.regions.len()).filter_map(|r| fits(self, r)).map(|n| (REGION_LINES - n) as u64).sum();
         let worth = self.book.live / 8 + self.tuning.min_since / 4;

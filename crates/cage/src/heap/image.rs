@@ -145,6 +145,11 @@ impl Base {
         self.pages.is_empty()
     }
 
+    /// The lines of each region that are in use.
+    fn lines(&self) -> Vec<u128> {
+        self.regions.iter().map(|r| r.used).collect()
+    }
+
     fn map(&self, cage: &mut Cage) -> io::Result<()> {
         debug_assert!(self.pages.len().is_multiple_of(PAGE));
         if self.is_empty() { Ok(()) } else { cage.map_base(OLD, &self.pages) }
@@ -154,7 +159,7 @@ impl Base {
 impl Heap {
     /// The heap as bytes: call it after a commit.
     pub fn save(&self, mem: Mem) -> Vec<u8> {
-        debug_assert!(self.changed.is_empty() && self.undo.is_empty(), "an image is made between turns");
+        debug_assert!(self.changed.is_empty() && self.undo.len() == 0, "an image is made between turns");
         let mut out = header_bytes(&self.book);
         out.reserve(self.regions.len() * CHUNK_BYTES);
         for (r, reg) in self.regions.iter().enumerate() {
@@ -210,7 +215,7 @@ impl Heap {
             }
         }
         let mut heap = Heap::with(kinds, limits, regions, book);
-        heap.base_regions = base.regions.len();
+        heap.base_lines = base.lines();
         Ok(heap)
     }
 
@@ -218,7 +223,7 @@ impl Heap {
     pub fn on_base(cage: &mut Cage, base: &Base, kinds: &'static Kinds, limits: Limits) -> io::Result<Heap> {
         base.map(cage)?;
         let mut heap = Heap::with(kinds, limits, base.regions.clone(), base.book);
-        heap.base_regions = base.regions.len();
+        heap.base_lines = base.lines();
         Ok(heap)
     }
 

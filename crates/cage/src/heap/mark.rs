@@ -263,8 +263,8 @@ impl Heap {
 
     fn begin_mark(&mut self, mem: Mem) {
         debug_assert!(!self.mark.on && self.mark.gray.is_empty());
-        for undo in &self.undo {
-            mem.w8(DIRTY + undo.block, 0, 0);
+        for (block, _) in &self.undo.blocks {
+            mem.w8(DIRTY + block, 0, 0);
         }
         for &r in &self.changed {
             mem.zero(DIRTY + r * REGION_LINES, REGION_LINES);

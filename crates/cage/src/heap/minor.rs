@@ -105,6 +105,11 @@ impl Heap {
         self.full = false;
         self.begin_evacuation(promote);
         self.flag_direct(mem);
+        if stack_end == STACK && extra.is_empty() && self.remembered.is_empty() {
+            // no roots: nothing survives
+            self.clear_stack(mem, stack_end);
+            return self.end_evacuation(mem);
+        }
         self.forward_remembered(mem);
         let mut at = STACK;
         while at < stack_end {
@@ -120,7 +125,7 @@ impl Heap {
         self.drain(mem);
         self.ephemerons(mem);
         self.clear_weak(mem);
-        clear_stack(mem, stack_end);
+        self.clear_stack(mem, stack_end);
         self.end_evacuation(mem)
     }
 
@@ -185,7 +190,7 @@ impl Heap {
     }
 
     /// The reference to where the young object that `v` names now is.
-    #[inline]
+    #[inline(always)]
     fn forward(&mut self, mem: Mem, v: u64) -> u64 {
         let off = v as u32;
         let h = mem.r64(off, 0);
@@ -202,6 +207,7 @@ impl Heap {
     }
 
     /// Copies one object; `None` (and `failed`) if it is none or there is no room.
+    #[inline(never)]
     fn copy_out(&mut self, mem: Mem, off: u32, h: u64) -> Option<u32> {
         let y = &mut self.young;
         let half = y.half != 0 && off >= y.half && off < y.half_end;
@@ -300,6 +306,12 @@ impl Heap {
                 }
             }
             let Some(pair) = self.young.ready.pop() else { break };
+            // an old pair whose key and value are both young was remembered twice: the second time it is done already
+            let key = mem.r64(pair, 0);
+            let moved = (self.young.to..self.young.to_end).contains(&(key as u32));
+            if !young_ref(key) || moved {
+                continue;
+            }
             self.forward_slot(mem, pair);
             self.forward_slot(mem, pair + 8);
         }
@@ -375,7 +387,17 @@ impl Heap {
             mem.discard(NURSERY2, used);
         }
         self.reset_nursery();
-        clear_stack(mem, STACK);
+        self.clear_stack(mem, STACK);
+    }
+
+    /// Zeroes the stack from `from` on as far as it was used.
+    fn clear_stack(&mut self, mem: Mem, from: u32) {
+        let used = self.stack_used.min(STACK_END);
+        if from < used {
+            mem.zero(from, used - from);
+        }
+        self.stack_used = from.max(FRAMES);
+        self.frames_below = self.stack_used.saturating_sub(WINDOW);
     }
 
     /// After tracing: a young reference that was forwarded points into the new half; one that was not is dead.
@@ -409,20 +431,3 @@ impl Heap {
         }
     }
 }
-
-/// Zeroes the stack above `from` as far as it was ever used: each frame writes its return word and is shorter than
-/// 4 KiB, so 4 KiB of zeros end it.
-pub fn clear_stack(mem: Mem, from: u32) {
-    let mut at = from;
-    while at < STACK_END && !mem.is_zero(at, (STACK_END - at).min(FRAME_MAX)) {
-        let end = ((at / CLEAR_STEP + 1) * CLEAR_STEP).min(STACK_END);
-        mem.zero(at, end - at);
-        at = end;
-    }
-    debug_assert!(at <= STACK_END);
-}
-
-/// No frame takes more.
-const FRAME_MAX: u32 = 4096;
-/// Bytes of the stack that are zeroed at once: few frames are deeper.
-const CLEAR_STEP: u32 = 512;

@@ -15,7 +15,9 @@
 //! Invariants
 //! - a block of old space whose `DIRTY` byte is not zero has been seen by `write_slow` in this turn (or was laid out in it),
 //!   and by the marker's list of blocks to look at again if it is at work: a store into it needs no more;
-//! - every old slot that holds a young reference is in `remembered`, once.
+//! - every old slot that holds a young reference is in `remembered`, once;
+//! - what lies in a line of the base stays there: it is never moved, and its place never given to another object, so that an offset
+//!   tells an object of the base from all others for as long as the heap lives.
 //!
 //! Must never know: what a kind means beyond its table row.
 mod compact;
@@ -81,12 +83,28 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeapFull;
 
-/// What a block of old space held when the turn began.
-#[derive(Clone, Debug)]
+/// What blocks of old space held when the turn began.
+#[derive(Debug, Default)]
 struct Undo {
-    block: u32,
-    first: u8,
-    copy: [u8; BLOCK as usize],
+    /// Each block and what its line's `first` was, in the order in which they were first changed.
+    blocks: Vec<(u32, u8)>,
+    /// Their bytes, one block after another.
+    bytes: Vec<u8>,
+}
+
+impl Undo {
+    fn len(&self) -> usize {
+        self.blocks.len()
+    }
+    /// Block, `first`, bytes.
+    fn iter(&self) -> impl DoubleEndedIterator<Item = (u32, u8, &[u8; BLOCK as usize])> {
+        let copies = self.bytes.as_chunks::<{ BLOCK as usize }>().0;
+        self.blocks.iter().zip(copies).map(|((block, first), copy)| (*block, *first, copy))
+    }
+    fn clear(&mut self) {
+        self.blocks.clear();
+        self.bytes.clear();
+    }
 }
 
 /// Bookkeeping of one cage; all of it can be made anew from an image.
@@ -95,6 +113,10 @@ pub struct Heap {
     /// Next free byte of the nursery, and its end.
     pub nur: u32,
     pub nur_end: u32,
+    /// No word of the stack from here on was written since it was last zeroed (see `use_stack`).
+    stack_used: u32,
+    /// A frame that begins below may write all its window without asking.
+    pub frames_below: u32,
     kinds: &'static Kinds,
     limits: Limits,
     regions: Vec<Region>,
@@ -106,9 +128,10 @@ pub struct Heap {
     first_free: usize,
     /// Regions beyond were never written to.
     touched: usize,
-    undo: Vec<Undo>,
+    undo: Undo,
     remembered: Vec<u32>,
     young: minor::Young,
+    met: weak::Met,
     mark: mark::Marker,
     collections: u64,
     moved: u64,
@@ -118,8 +141,8 @@ pub struct Heap {
     stress: bool,
     reserve: bool,
     moved_bytes: u64,
-    /// Regions that are mapped from a base.
-    base_regions: usize,
+    /// The lines that objects of the base take, for each region that is mapped from it.
+    base_lines: Vec<u128>,
     /// Regions below may have pages to be given back; some wait for a commit; bytes of free regions with pages.
     discard_left: usize,
     discard_again: bool,
@@ -143,6 +166,8 @@ impl Heap {
         Heap {
             nur: NURSERY,
             nur_end: EDEN_END,
+            stack_used: FRAMES,
+            frames_below: 0,
             kinds,
             limits,
             regions: Vec::new(),
@@ -151,9 +176,10 @@ impl Heap {
             book_before: Book::default(),
             first_free: 0,
             touched: 0,
-            undo: Vec::new(),
+            undo: Undo::default(),
             remembered: Vec::new(),
             young: minor::Young::new(),
+            met: weak::Met::default(),
             mark: mark::Marker::default(),
             collections: 0,
             moved: 0,
@@ -163,7 +189,7 @@ impl Heap {
             stress: false,
             reserve: false,
             moved_bytes: 0,
-            base_regions: 0,
+            base_lines: Vec::new(),
             discard_left: 0,
             discard_again: false,
             free_bytes: 0,
@@ -210,6 +236,15 @@ impl Heap {
         self.young.end += CHUNK;
         debug_assert!(self.young.end <= NURSERY2_END);
         Ok(())
+    }
+
+    /// The stack will be written up to `end`: to be called before, so that what stands there is zeroed when it is dead.
+    #[inline]
+    pub fn use_stack(&mut self, end: u32) {
+        if end > self.stack_used {
+            self.stack_used = end.min(STACK_END);
+            self.frames_below = self.stack_used.saturating_sub(WINDOW);
+        }
     }
 
     /// Has the next `alloc` ask for a collection: much was laid into old space since the last.
@@ -291,6 +326,25 @@ impl Heap {
             }
         }
         mem.w64(addr, 0, v);
+    }
+
+    /// Stores the `n` words from `from` on at `to`, barrier included: as `write` one by one, for less.
+    pub fn write_words(&mut self, mem: Mem, from: u32, to: u32, n: u32) {
+        let words = (0..n).map(|i| (from.wrapping_add(i * 8), to.wrapping_add(i * 8)));
+        if to < OLD || !to.is_multiple_of(8) || to as u64 + n as u64 * 8 > self.old_end() as u64 {
+            return words.for_each(|(from, to)| self.write(mem, to, mem.r64(from, 0)));
+        }
+        for (from, to) in words {
+            let (v, young) = (mem.r64(from, 0), minor::young_ref(mem.r64(from, 0)));
+            if mem.r64(to, 0) == v && !young {
+                continue;
+            }
+            self.touch(mem, (to - OLD) >> 8);
+            if young {
+                self.remember(mem, to);
+            }
+            mem.w64(to, 0, v);
+        }
     }
 
     /// Puts an old slot into the remembered set, once.

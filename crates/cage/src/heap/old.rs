@@ -10,8 +10,8 @@
 //! - a line that was in use when the turn began is copied before its first change in the turn.
 //!
 //! Must never know: what objects hold.
-use super::region::{NO_START, R_LARGE, R_PINNED, Region, runs, span};
-use super::{Heap, Undo};
+use super::Heap;
+use super::region::{NO_START, R_LARGE, R_PINNED, Region, has, put, runs, span};
 use crate::layout::*;
 use crate::mem::Mem;
 
@@ -151,7 +151,7 @@ impl Heap {
     fn find_hole(&mut self, bytes: u32, class: Class) -> Option<Hole> {
         self.book.holes[class as usize] = Hole::default();
         // gaps of the base are left alone: whoever fills one takes a page of its own
-        let mut line = self.book.next[class as usize].max(self.base_regions as u32 * REGION_LINES);
+        let mut line = self.book.next[class as usize].max(self.base_lines.len() as u32 * REGION_LINES);
         let pinned = if class == Class::Pinned { R_PINNED } else { 0 };
         while class != Class::Medium && ((line / REGION_LINES) as usize) < self.regions.len() {
             let r = (line / REGION_LINES) as usize;
@@ -183,10 +183,12 @@ impl Heap {
         let mut run = 0;
         let mut r = self.first_free;
         if n > 1 {
-            // Each region is looked at once between two sweeps.
+            // Each region is looked at once between two sweeps. What the turn freed is left alone: a rollback wants its bytes, and to
+            // copy all that a large object covers at one go takes long.
             r = r.max((self.book.next[Class::Medium as usize] / REGION_LINES) as usize);
             while run < n && r < self.regions.len() {
-                run = if self.regions[r].used != 0 || self.reserved(r) { 0 } else { run + 1 };
+                let reg = &self.regions[r];
+                run = if reg.used != 0 || reg.before != 0 || self.reserved(r) { 0 } else { run + 1 };
                 r += 1;
             }
         } else {
@@ -219,8 +221,9 @@ impl Heap {
         let r = self.take_regions(n)?;
         let at = OLD + r as u32 * REGION;
         let flags = R_LARGE | if class == Class::Pinned { R_PINNED } else { 0 };
+        debug_assert!(n == 1 || self.regions[r..r + n].iter().all(|reg| reg.before == 0));
         // Zeroing very much at one go takes longer than giving the pages back; what a rollback needs must stay.
-        let free = r >= self.base_regions && self.regions[r..r + n].iter().all(|reg| reg.before == 0);
+        let free = r >= self.base_lines.len() && self.regions[r..r + n].iter().all(|reg| reg.before == 0);
         if n >= DISCARD_REGIONS && free && self.regions[r..r + n].iter().any(|reg| !reg.clean) {
             mem.discard(at, n as u32 * REGION);
             self.regions[r..r + n].iter_mut().for_each(|reg| reg.clean = true);
@@ -253,6 +256,16 @@ impl Heap {
     fn place(&mut self, mem: Mem, at: u32, bytes: u32) {
         let (r, a) = line_of(at);
         let (_, b) = line_of(at + (bytes - 1));
+        let reg = &self.regions[r];
+        if a == b && has(reg.used, a) && reg.first[a as usize] != NO_START && (!has(reg.before, a) || has(reg.saved, a)) {
+            return; // behind another object, where the line is known to change
+        }
+        self.place_slow(mem, at, r, a, b);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn place_slow(&mut self, mem: Mem, at: u32, r: usize, a: u32, b: u32) {
         let reg = &self.regions[r];
         let new = span(a, b) & !reg.used;
         if new >> a & 1 == 0 && reg.before & !reg.saved & (1 << a) != 0 {
@@ -298,14 +311,15 @@ impl Heap {
 
     /// Keeps a copy of a block for rollback, unless there is one or nothing was stored in it.
     pub(super) fn keep(&mut self, mem: Mem, block: u32) {
-        if self.undo.capacity() == 0 {
+        if self.undo.blocks.capacity() == 0 {
             self.take_undo();
         }
         let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) else { return };
         let line = block % REGION_LINES;
-        if reg.before & !reg.saved & (1 << line) != 0 {
-            reg.saved |= 1 << line;
-            self.undo.push(Undo { block, first: reg.first[line as usize], copy: mem.block(OLD + block * BLOCK) });
+        if has(reg.before, line) && !has(reg.saved, line) {
+            put(&mut reg.saved, line);
+            self.undo.blocks.push((block, reg.first[line as usize]));
+            mem.push_block(OLD + block * BLOCK, &mut self.undo.bytes);
         }
     }
 }

@@ -80,6 +80,20 @@ impl Region {
     }
 }
 
+/// Is bit `line` set? Of one half of the word alone.
+#[inline(always)]
+pub fn has(bits: u128, line: u32) -> bool {
+    let half = if line & 64 == 0 { bits as u64 } else { (bits >> 64) as u64 };
+    half >> (line & 63) & 1 == 1
+}
+
+/// Sets bit `line`, likewise.
+#[inline(always)]
+pub fn put(bits: &mut u128, line: u32) {
+    let bit = 1u64 << (line & 63);
+    *bits |= if line & 64 == 0 { bit as u128 } else { (bit as u128) << 64 };
+}
+
 /// Bits `a..=b`.
 #[inline]
 pub fn span(a: u32, b: u32) -> u128 {
@@ -116,5 +130,10 @@ mod tests {
         seen.clear();
         runs(u128::MAX, |a, n| seen.push((a, n)));
         assert_eq!(seen, [(0, 128)]);
+        for line in 0..REGION_LINES {
+            let mut bits = 0;
+            put(&mut bits, line);
+            assert!(bits == 1 << line && has(bits, line) && !has(!bits, line));
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! Invariants
 //! - no byte of old space is written; lines that were in use when the turn began keep their bytes until they are reused
 //!   behind an undo copy or the turn ends;
+//! - lines of the base stay in use;
 //! - the work is a few words for each region.
 //!
 //! Must never know: objects.
@@ -27,7 +28,7 @@ impl Heap {
         for r in 0..self.regions.len() {
             let reg = &self.regions[r];
             let meta = self.meta_after(r);
-            let live = reg.used & reg.marked;
+            let live = reg.used & (reg.marked | self.base_lines.get(r).copied().unwrap_or(0));
             if live != reg.used || meta != reg.meta {
                 self.change(r);
                 let reg = &mut self.regions[r];
@@ -65,6 +66,9 @@ impl Heap {
     /// Flags of a region after this sweep.
     fn meta_after(&self, r: usize) -> super::region::Meta {
         let mut meta = self.regions[r].meta;
+        if self.base_lines.get(r).is_some_and(|lines| *lines != 0) {
+            return meta; // what lies there stays
+        }
         if meta.flags & R_LARGE != 0 && !self.mark.is_marked(meta.head.max(OLD)) {
             meta.flags &= !R_LARGE;
             meta.head = 0;
@@ -73,6 +77,26 @@ impl Heap {
             meta = super::region::Meta::default();
         }
         meta
+    }
+
+    /// Gives back pages of free regions from region `from` on, all of which read as zero after: at most `GIVE_MAX` regions; where to go
+    /// on, if there are more. For who is about to ask for a large object, and can be asked to wait in between.
+    pub fn clean_free(&mut self, mem: Mem, from: u32) -> Option<u32> {
+        let (mut looked, mut given) = (0, 0);
+        for r in (from as usize).max(self.base_lines.len())..self.regions.len() {
+            if looked == LOOK_MAX || given == GIVE_MAX {
+                return Some(r as u32);
+            }
+            looked += 1;
+            let reg = &self.regions[r];
+            if reg.used == 0 && reg.before == 0 && !reg.clean && !self.reserved(r) {
+                mem.discard(OLD + r as u32 * REGION, REGION);
+                self.regions[r].clean = true;
+                self.free_bytes = self.free_bytes.saturating_sub(REGION as u64);
+                given += 1;
+            }
+        }
+        None
     }
 
     /// Gives back the pages of some free regions beyond those kept. A region with bytes that rollback may want waits for a
@@ -91,7 +115,7 @@ impl Heap {
                 self.discard_again = true;
             } else if self.free_bytes > KEEP_FREE + self.book.live / 4 {
                 mem.discard(OLD + r as u32 * REGION, REGION);
-                reg.clean = r >= self.base_regions;
+                reg.clean = r >= self.base_lines.len();
                 self.free_bytes -= REGION as u64;
                 given += 1;
             }

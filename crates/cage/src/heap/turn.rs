@@ -37,7 +37,7 @@ pub const SAME: u8 = 0xFF;
 const KEEP_UNDO: usize = 1 << 12;
 thread_local! {
     /// An empty list with room; it holds nothing of any heap.
-    static SPARE: RefCell<Vec<Undo>> = const { RefCell::new(Vec::new()) };
+    static SPARE: RefCell<Undo> = const { RefCell::new(Undo { blocks: Vec::new(), bytes: Vec::new() }) };
 }
 
 /// Memory past the end of the heap that an aborted turn may leave behind.
@@ -85,10 +85,10 @@ impl Heap {
             out.extend_from_slice(&(D_BOOK as u32).to_le_bytes());
             out.extend_from_slice(&self.book.to_bytes());
         }
-        for undo in &self.undo {
-            let (r, line) = ((undo.block / REGION_LINES) as usize, undo.block % REGION_LINES);
+        for (block, first, copy) in self.undo.iter() {
+            let (r, line) = ((block / REGION_LINES) as usize, block % REGION_LINES);
             if self.regions.get(r).is_some_and(|reg| reg.used >> line & 1 == 1) {
-                st.blocks += block_record(mem, undo.block, &undo.copy, undo.first, self.regions[r].first[line as usize], out);
+                st.blocks += block_record(mem, block, copy, first, self.regions[r].first[line as usize], out);
             }
         }
         for &r in &self.changed {
@@ -113,9 +113,9 @@ impl Heap {
 
     /// Ends the turn: what the heap is now, rollback will come back to.
     pub fn commit(&mut self, mem: Mem) {
-        for undo in self.undo.drain(..) {
-            mem.w8(DIRTY + undo.block, 0, 0);
-            if let Some(reg) = self.regions.get_mut((undo.block / REGION_LINES) as usize) {
+        for (block, _) in &self.undo.blocks {
+            mem.w8(DIRTY + block, 0, 0);
+            if let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) {
                 reg.saved = 0;
             }
         }
@@ -127,7 +127,7 @@ impl Heap {
             reg.meta_before = reg.meta;
             reg.changed = false;
         }
-        self.shrink_undo();
+        self.drop_undo();
         self.book_before = self.book;
         if std::mem::take(&mut self.discard_again) {
             self.discard_left = self.regions.len();
@@ -138,19 +138,22 @@ impl Heap {
     /// Between turns: gives the pages of the volatile ranges from `from` on back, which are empty but for caches. What they held reads as
     /// zero afterwards. No effect while a mark goes on.
     pub fn rest(&mut self, mem: Mem, from: u32) {
-        debug_assert!(self.undo.is_empty() && self.remembered.is_empty() && self.nur == NURSERY);
+        debug_assert!(self.undo.len() == 0 && self.remembered.is_empty() && self.nur == NURSERY);
         if !self.mark.active() && from < OLD {
             mem.discard(from, OLD - from);
         }
     }
 
-    /// The list of undo copies, empty now, serves the next turn on this thread: a heap at rest keeps none.
-    fn shrink_undo(&mut self) {
-        debug_assert!(self.undo.is_empty());
-        let undo = std::mem::take(&mut self.undo);
-        if undo.capacity() <= KEEP_UNDO {
+    /// Forgets the undo copies. Their memory serves the next turn on this thread: a heap at rest keeps none.
+    fn drop_undo(&mut self) {
+        if self.undo.blocks.capacity() == 0 {
+            return;
+        }
+        let mut undo = std::mem::take(&mut self.undo);
+        undo.clear();
+        if undo.blocks.capacity() <= KEEP_UNDO {
             SPARE.with_borrow_mut(|spare| {
-                if spare.capacity() < undo.capacity() {
+                if spare.blocks.capacity() < undo.blocks.capacity() {
                     *spare = undo;
                 }
             });
@@ -159,18 +162,18 @@ impl Heap {
 
     /// Where a turn's first undo copy goes.
     pub(super) fn take_undo(&mut self) {
-        debug_assert!(self.undo.is_empty());
+        debug_assert!(self.undo.len() == 0);
         self.undo = SPARE.take();
     }
 
     /// The turn was aborted: all stored bytes become again what they were when it began.
     pub fn rollback(&mut self, mem: Mem) {
-        for undo in self.undo.drain(..).rev() {
-            let _ = mem.bytes_in(OLD + undo.block * BLOCK, &undo.copy);
-            mem.w8(DIRTY + undo.block, 0, 0);
-            if let Some(reg) = self.regions.get_mut((undo.block / REGION_LINES) as usize) {
+        for (block, first, copy) in self.undo.iter().rev() {
+            let _ = mem.bytes_in(OLD + block * BLOCK, copy);
+            mem.w8(DIRTY + block, 0, 0);
+            if let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) {
                 reg.saved = 0;
-                reg.first[(undo.block % REGION_LINES) as usize] = undo.first;
+                reg.first[(block % REGION_LINES) as usize] = first;
             }
         }
         for r in self.changed.drain(..) {
@@ -183,7 +186,7 @@ impl Heap {
             reg.clean = false;
             self.first_free = self.first_free.min(r as usize);
         }
-        self.shrink_undo();
+        self.drop_undo();
         self.stop_mark();
         self.moved += 1;
         self.book = self.book_before;

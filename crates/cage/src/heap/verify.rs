@@ -7,11 +7,12 @@
 //! - what the root reaches, weakly or not: every reference names the beginning of an object (or a word of a large one), whose lines are in use; no two
 //!   of these objects share a byte; an object is pinned exactly if its region is; a shape is old and pinned;
 //! - an old slot that names something young is in the remembered set, and nothing is young between turns;
-//! - the counts and holes of the allocator agree with the line map.
+//! - the counts and holes of the allocator agree with the line map;
+//! - the stack reads as zero beyond what is said to be used.
 //!
 //! What is dead and not yet swept is not followed. The work is bounded by the bytes in use, whatever they say.
 //!
-//! Must never know: stacks. Young objects are looked at only where old ones name them.
+//! Must never know: what is on the stack. Young objects are looked at only where old ones name them.
 use super::image::check;
 use super::minor::{first_value, young_ref};
 use super::old::line_of;
@@ -81,6 +82,10 @@ impl Heap {
             Err(ImageError::Bookkeeping { what, region }) => return fault(what, OLD + region.min(MAX_REGIONS) * REGION, 0),
             Err(_) => return fault("the bookkeeping contradicts itself", OLD, 0),
             Ok(()) => {}
+        }
+        if let Some(at) = (0..16).map(|i| self.stack_used + i * 4096).find(|at| !mem.is_zero(*at, STACK_END.saturating_sub(*at)))
+        {
+            return fault("the stack was written further than was said", at, 0);
         }
         if self.regions.is_empty() {
             return Ok(());

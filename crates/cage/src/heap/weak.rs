@@ -27,6 +27,18 @@ pub enum Weakness {
     Pair(u32),
 }
 
+/// Where the objects lie that were met last among those whose slots were asked for: `[start, end)`, of some that hold strongly and of
+/// a weak one. Turns that follow each other change the same ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Met {
+    /// `Heap::moved` meanwhile: an object stays where it is until that changes.
+    moved: u64,
+    strong: [(u32, u32); 4],
+    weak: (u32, u32),
+    /// The next of `strong` to be replaced.
+    next: usize,
+}
+
 impl Heap {
     /// A weak object or a table lies at `at`.
     pub(super) fn flag_weak(&mut self, at: u32, bytes: u32) {
@@ -52,20 +64,42 @@ impl Heap {
 
     /// How an old slot holds what it names.
     #[inline]
-    pub(super) fn weakness(&self, mem: Mem, slot: u32) -> Weakness {
+    pub(super) fn weakness(&mut self, mem: Mem, slot: u32) -> Weakness {
         let (r, _) = line_of(slot);
         if self.regions.get(r).is_none_or(|reg| reg.meta.flags & R_WEAK == 0) {
             return Weakness::Strong;
         }
+        let within = |span: (u32, u32)| slot >= span.0 && slot < span.1;
+        if self.met.moved != self.moved {
+            self.met = Met { moved: self.moved, ..Met::default() };
+        } else if self.met.strong.iter().any(|s| within(*s)) {
+            return Weakness::Strong;
+        } else if within(self.met.weak) {
+            return Weakness::Slot;
+        }
+        self.weakness_slow(mem, slot)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn weakness_slow(&mut self, mem: Mem, slot: u32) -> Weakness {
         let Some(at) = self.holder(mem, slot) else { return Weakness::Strong };
+        let span = (at, at.saturating_add(size_of(self.kinds, mem.r64(at, 0)).unwrap_or(8)));
         match self.kinds[mem.r8(at, H_KIND) as usize].trace {
-            Trace::Weak(_) => Weakness::Slot,
+            Trace::Weak(_) => {
+                self.met.weak = span;
+                Weakness::Slot
+            }
             Trace::Ephemerons(_) => {
                 let (first, end) = self.slots_of(mem, at);
                 let pair = first.saturating_add(slot.saturating_sub(first) / 16 * 16);
                 if slot < first || end.saturating_sub(pair) < 16 { Weakness::Strong } else { Weakness::Pair(pair) }
             }
-            _ => Weakness::Strong,
+            _ => {
+                self.met.strong[self.met.next % 4] = span;
+                self.met.next += 1;
+                Weakness::Strong
+            }
         }
     }
 

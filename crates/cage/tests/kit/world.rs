@@ -90,6 +90,7 @@ impl World {
     }
 
     fn clear_regs(&mut self) {
+        self.heap.use_stack(END);
         for r in 0..REGS {
             self.cage.mem().w64(STACK + 8 * r, 0, UNDEF);
         }
@@ -101,6 +102,7 @@ impl World {
     }
 
     fn set_reg(&mut self, r: usize, v: u64, m: V) {
+        self.heap.use_stack(END);
         self.cage.mem().w64(STACK + 8 * r as u32, 0, v);
         self.regs[r] = m;
     }

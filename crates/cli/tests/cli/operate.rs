@@ -212,6 +212,24 @@ fn the_control_socket_answers_whatever_it_is_told() {
 }
 
 #[test]
+fn who_does_not_read_its_answers_is_cut_off_and_nobody_else_waits() {
+    let folder = bank();
+    let host = folder.serve(SERVE);
+    let mut deaf = UnixStream::connect(folder.path().join("s/control.sock")).expect("the host listens");
+    deaf.set_write_timeout(Some(std::time::Duration::from_secs(20))).expect("a timeout");
+    // more answers than a socket holds
+    for _ in 0..2000 {
+        deaf.write_all(b"{\"do\":\"call\",\"vat\":1,\"method\":\"total\"}\n").expect("asked");
+    }
+    for _ in 0..20 {
+        assert_eq!(call(&folder, "total", &[]), 100);
+    }
+    let cut = (0..5000).any(|_| deaf.write_all(b"{\"do\":\"ls\"}\n").is_err());
+    assert!(cut, "it is cut off");
+    assert_eq!(host.term().0, Some(0));
+}
+
+#[test]
 fn what_a_repl_made_is_there_next_time() {
     let folder = Folder::new(&[]);
     let entries = |text: &str| drses(folder.path(), &["repl", "--state", "r"], text.as_bytes());

@@ -9,10 +9,12 @@ use super::array::*;
 use super::text::Builder;
 use super::{Native, f, iterator};
 use crate::array;
+use crate::aside::Aside;
 use crate::convert::{relative_index, same_value_zero, strict_equals, to_integer, to_object, to_string, truthy};
 use crate::cx::{Abort, Args, Cx, Res, Value};
 use crate::function;
 use crate::kinds::*;
+use crate::met::Met;
 use crate::object::{self, Desc, Prop};
 use crate::realm::Realm;
 use crate::roots::{self, *};
@@ -20,7 +22,6 @@ use crate::shape::{C, WC};
 use crate::string;
 use cage::Mem;
 use cage::value::*;
-use std::collections::BTreeSet;
 
 const AT: u16 = 0x0D0;
 const CONCAT: u16 = 0x0D1;
@@ -164,7 +165,7 @@ fn flat(cx: &mut Cx, m: Mem, a: Args) -> Res {
 /// FlattenIntoArray, without a mapper, with a stack of (source, next index, length).
 fn flatten(cx: &mut Cx, m: Mem, made: Value, (o, len): (Value, f64), depth: f64) -> Res {
     let mut target = 0.0;
-    let mut stack = vec![(o, 0.0, len)];
+    let mut stack = Aside::from(vec![(o, 0.0, len)]);
     while let Some(top) = stack.last_mut() {
         let (source, k, len) = *top;
         if k >= len {
@@ -385,6 +386,7 @@ fn join_is_builtin(cx: &mut Cx, m: Mem) -> Res<bool> {
     Ok(builtin && !object::has(cx, m, p, roots::get(m, R_SYM_TO_PRIMITIVE))?)
 }
 
+#[derive(Clone, Copy)]
 struct Joining {
     array: Value,
     next: f64,
@@ -399,14 +401,15 @@ fn join(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let sep = if a.get(m, 0) == UNDEF { comma } else { to_string(cx, m, a.get(m, 0))? };
     let sep = string::flat(cx, m, sep)?;
     let mut out = Builder::new();
-    let mut stack = vec![Joining { array: o, next: 0.0, len }];
-    let mut open = BTreeSet::from([o]);
+    let mut stack = Aside::from(vec![Joining { array: o, next: 0.0, len }]);
+    let mut open = Met::new();
+    open.set(cx, o, 0)?;
     let nested = join_is_builtin(cx, m)?;
     while let Some(top) = stack.last_mut() {
         let (array, k) = (top.array, top.next);
         if k >= top.len {
             stack.pop();
-            open.remove(&array);
+            open.remove(array);
             continue;
         }
         top.next += 1.0;
@@ -417,14 +420,14 @@ fn join(cx: &mut Cx, m: Mem, a: Args) -> Res {
         cx.charge(1)?;
         let v = if plain_len(m, array).is_some() { array::element(m, array, k as u32) } else { HOLE };
         let v = if v == HOLE { get_at(cx, m, array, k)? } else { v };
-        if is_nullish(v) || open.contains(&v) {
+        if is_nullish(v) || open.get(v).is_some() {
             continue;
         }
         if nested && joins_plainly(m, v) {
             if stack.len() >= MAX_NESTING {
                 return Err(cx.stop(Abort::Depth));
             }
-            open.insert(v);
+            open.set(cx, v, 0)?;
             stack.push(Joining { array: v, next: 0.0, len: array::length(m, v) });
             continue;
         }
@@ -438,7 +441,7 @@ fn append_text(cx: &mut Cx, m: Mem, out: &mut Builder, v: Value) -> Res<()> {
         cx.charge(1)?;
         let mut b = [0; 11];
         out.bytes(decimal(&mut b, as_int(v)));
-        return Ok(());
+        return out.check(cx, m);
     }
     let s = to_string(cx, m, v)?;
     out.string(cx, m, s)

@@ -3,6 +3,7 @@
 //! A details or quoted object carries its parts under an internal symbol that no program can name.
 use super::console::inspect;
 use super::{Native, f};
+use crate::aside::Aside;
 use crate::cx::{Args, Cx, ErrorKind, Res, Value};
 use crate::kinds::WEAKMAP;
 use crate::object::{self, Desc};
@@ -57,9 +58,10 @@ fn with_parts(cx: &mut Cx, m: Mem, proto: u16, list: &[Value]) -> Res {
 /// A tagged template's object and substitutions, copied.
 fn details(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let template = a.get(m, 0);
-    let pieces = if is_obj(template) { interp::iterate_to_vec(cx, m, template)? } else { vec![template] };
-    let mut list = Vec::new();
+    let pieces = if is_obj(template) { interp::iterate_to_vec(cx, m, template)? } else { vec![template].into() };
+    let mut list = Aside::new();
     for (i, p) in pieces.iter().enumerate() {
+        cx.charge(1)?;
         list.push(*p);
         if i + 1 < pieces.len() {
             list.push(a.get(m, 1 + i as u32));
@@ -87,7 +89,7 @@ fn quoted(cx: &mut Cx, m: Mem, q: Value) -> Res<String> {
     let list = parts(m, q);
     let (v, bare) = (array::element(m, list, 0), array::element(m, list, 1) == int(1));
     if bare && is_str(v) {
-        let t = string::to_rust(cx, m, v)?;
+        let t = string::to_short(cx, m, v, convert::MAX_SHOWN)?;
         if t.split([' ', '-']).all(|w| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || c == '_')) {
             return Ok(t);
         }
@@ -106,11 +108,8 @@ fn redacted(cx: &mut Cx, m: Mem, v: Value) -> Res<String> {
     Ok(format!("({article} {t})"))
 }
 
-/// The message that details make: a string as it is, a details object with what is not quoted hidden.
+/// The message that a details object makes, with what is not quoted hidden.
 fn message(cx: &mut Cx, m: Mem, d: Value) -> Res<String> {
-    if is_str(d) {
-        return string::to_rust(cx, m, d);
-    }
     if d == UNDEF {
         return Ok("Check failed".to_owned());
     }
@@ -120,21 +119,29 @@ fn message(cx: &mut Cx, m: Mem, d: Value) -> Res<String> {
     }
     let mut text = String::new();
     for (i, v) in array::values(cx, m, list)?.into_iter().enumerate() {
-        text += &if i % 2 == 0 { convert::to_rust_string(cx, m, v)? } else { redacted(cx, m, v)? };
+        text += &if i % 2 == 0 { convert::to_shown(cx, m, v)? } else { redacted(cx, m, v)? };
+        if text.len() > convert::MAX_SHOWN as usize * 8 {
+            text.push('…');
+            break;
+        }
     }
     Ok(text)
 }
 
 /// An error of the constructor given, or of the standard one.
 fn error_of(cx: &mut Cx, m: Mem, d: Value, ctor: Value, kind: ErrorKind) -> Res {
-    let text = message(cx, m, d)?;
+    let text = if is_str(d) {
+        d
+    } else {
+        let text = message(cx, m, d)?;
+        cx.str(m, &text)?
+    };
     if ctor == UNDEF {
-        return super::error::make(cx, m, kind, &text);
+        return super::error::with_message(cx, m, kind, text);
     }
     if !function::is_constructor(cx, m, ctor) {
         return Err(cx.type_error(m, "assert: the error constructor is not a constructor"));
     }
-    let text = cx.str(m, &text)?;
     interp::construct(cx, m, ctor, &[text], ctor)
 }
 
@@ -187,7 +194,7 @@ fn require_type(cx: &mut Cx, m: Mem, v: Value, name: u16, d: Value) -> Res {
 
 fn wrong_type(cx: &mut Cx, m: Mem, v: Value, name: Value, d: Value) -> Res {
     let d = if d == UNDEF {
-        let (v, t) = (redacted(cx, m, v)?, string::to_rust(cx, m, name)?);
+        let (v, t) = (redacted(cx, m, v)?, string::to_short(cx, m, name, convert::MAX_SHOWN)?);
         let article = if t.starts_with(['o', 'u']) { "an" } else { "a" };
         cx.str(m, &format!("{v} must be {article} {t}"))?
     } else {

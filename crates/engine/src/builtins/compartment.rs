@@ -104,10 +104,14 @@ fn evaluate(cx: &mut Cx, m: Mem, a: Args) -> Res {
 
 /// A source as Rust text. A lone surrogate is no source character.
 fn source_text(cx: &mut Cx, m: Mem, s: Value) -> Res<String> {
-    let units = string::units(cx, m, s)?;
-    match String::from_utf16(&units) {
-        Ok(t) => Ok(t),
-        Err(_) => Err(cx.error(m, ErrorKind::Syntax, "the source holds a lone surrogate")),
+    if string::len(m, s) as usize > syntax::limits::MAX_SOURCE_BYTES {
+        return Err(cx.error(m, ErrorKind::Syntax, "the source is too long"));
+    }
+    let mut text = String::new();
+    if string::append_rust(cx, m, s, &mut text)? {
+        Ok(text)
+    } else {
+        Err(cx.error(m, ErrorKind::Syntax, "the source holds a lone surrogate"))
     }
 }
 

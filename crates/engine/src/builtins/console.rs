@@ -22,6 +22,8 @@ pub const TABLE: &[Native] = &[
     f(0x465, "error", 0, |cx, m, a| write(cx, m, a, true)),
 ];
 
+/// Units of the longest string whose directives are looked for.
+const MAX_PATTERN: u32 = 1 << 16;
 /// Bytes of output a turn may hold for each instruction unit charged: output is charged as work.
 const BYTES_PER_UNIT: u64 = 4;
 
@@ -32,12 +34,16 @@ fn emit(cx: &mut Cx, text: String, error: bool) -> Res {
 }
 
 fn print(cx: &mut Cx, m: Mem, a: Args) -> Res {
-    let mut parts = Vec::new();
+    let mut text = String::new();
     for i in 0..a.argc {
+        if i > 0 {
+            text.push(' ');
+        }
         let v = a.get(m, i);
-        parts.push(if is_sym(v) { object::key_text(cx, m, v)? } else { convert::to_rust_string(cx, m, v)? });
+        let s = if is_sym(v) { super::symbol::descriptive_string(cx, m, v)? } else { convert::to_string(cx, m, v)? };
+        string::append_rust(cx, m, s, &mut text)?;
     }
-    emit(cx, parts.join(" "), false)
+    emit(cx, text, false)
 }
 
 fn write(cx: &mut Cx, m: Mem, a: Args, error: bool) -> Res {
@@ -52,12 +58,13 @@ pub fn format(cx: &mut Cx, m: Mem, args: &[Value]) -> Res<String> {
     if let [first, more @ ..] = args
         && is_str(*first)
     {
-        let pattern = string::to_rust(cx, m, *first)?;
         rest = more;
-        if more.is_empty() {
-            return Ok(pattern);
+        if more.is_empty() || string::len(m, *first) > MAX_PATTERN {
+            string::append_rust(cx, m, *first, &mut out)?;
+        } else {
+            let pattern = string::to_rust(cx, m, *first)?;
+            out = fill(cx, m, &pattern, &mut rest)?;
         }
-        out = fill(cx, m, &pattern, &mut rest)?;
         if !rest.is_empty() {
             out.push(' ');
         }
@@ -66,7 +73,11 @@ pub fn format(cx: &mut Cx, m: Mem, args: &[Value]) -> Res<String> {
         if i > 0 {
             out.push(' ');
         }
-        out += &if is_str(*v) { string::to_rust(cx, m, *v)? } else { inspect(cx, m, *v, DEPTH)? };
+        if is_str(*v) {
+            string::append_rust(cx, m, *v, &mut out)?;
+        } else {
+            out += &inspect(cx, m, *v, DEPTH)?;
+        }
     }
     Ok(out)
 }
@@ -131,7 +142,7 @@ fn as_number(cx: &mut Cx, m: Mem, v: Value, adjust: fn(f64) -> f64) -> Res<Strin
         return inspect(cx, m, v, 0);
     }
     let n = if is_str(v) {
-        let s = string::to_rust(cx, m, v)?;
+        let s = string::to_short(cx, m, v, convert::MAX_SHOWN)?;
         leading_number(&s)
     } else if is_obj(v) || is_sym(v) {
         f64::NAN

@@ -33,9 +33,14 @@ pub const TABLE: &[Native] = &[
 
 /// An error object of the engine's own.
 pub fn make(cx: &mut Cx, m: Mem, kind: ErrorKind, message: &str) -> Res {
+    let text = cx.str(m, message)?;
+    with_message(cx, m, kind, text)
+}
+
+/// Likewise, of a string.
+pub fn with_message(cx: &mut Cx, m: Mem, kind: ErrorKind, text: Value) -> Res {
     let s = roots::get(m, R_SHAPE_ERROR + kind as u16) as u32;
     let e = object::of_kind(cx, m, ERROR, s)?;
-    let text = cx.str(m, message)?;
     let key = roots::get(m, R_STR_MESSAGE);
     object::add_property(cx, m, e, key, WC, text)?;
     Ok(e)
@@ -50,7 +55,7 @@ pub fn describe(cx: &mut Cx, m: Mem, v: Value) -> String {
                 return None;
             }
             if let Some(object::Prop::Data { value, .. }) = object::own_named(m, o, key) {
-                return if is_str(value) { string::to_rust(cx, m, value).ok() } else { None };
+                return if is_str(value) { string::to_short(cx, m, value, convert::MAX_SHOWN).ok() } else { None };
             }
             o = object::proto_of(m, o);
         }
@@ -66,7 +71,7 @@ pub fn describe(cx: &mut Cx, m: Mem, v: Value) -> String {
     } else if is_sym(v) {
         object::key_text(cx, m, v).unwrap_or_default()
     } else {
-        convert::to_rust_string(cx, m, v).unwrap_or_default()
+        convert::to_shown(cx, m, v).unwrap_or_default()
     };
     format!("Uncaught: {shown}")
 }

@@ -97,13 +97,14 @@ fn when(cx: &mut Cx, m: Mem, a: Args) -> Res {
 }
 
 fn list(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
-    match array::simple(m, v) {
-        Some(n) => {
-            cx.charge(n as u64)?;
-            Ok(array::values(cx, m, v)?.into_iter().map(|x| if x == HOLE { UNDEF } else { x }).collect())
-        }
-        None => interp::iterate_to_vec(cx, m, v),
+    if array::simple(m, v).is_some_and(|n| n as usize <= interp::MAX_ARGS) {
+        return Ok(array::values(cx, m, v)?.into_iter().map(|x| if x == HOLE { UNDEF } else { x }).collect());
     }
+    let all = interp::iterate_to_vec(cx, m, v)?;
+    if all.len() > interp::MAX_ARGS {
+        return Err(cx.range_error(m, "limit: arguments of a call"));
+    }
+    Ok(all.to_vec())
 }
 
 fn apply_function(cx: &mut Cx, m: Mem, a: Args, only: bool) -> Res {

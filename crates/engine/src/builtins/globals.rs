@@ -3,7 +3,8 @@
 //! Reentrant: arguments are converted by program code.
 //!
 //! Invariants
-//! - strings are read and written unit by unit, charged in slices; no result passes `string::MAX_LENGTH`.
+//! - strings are read and written unit by unit, charged in slices.
+use super::text::Builder;
 use super::{Native, f};
 use crate::cx::{Args, Cx, ErrorKind, Res, Stop, Value};
 use crate::realm::Realm;
@@ -58,16 +59,15 @@ fn text(cx: &mut Cx, m: Mem, a: Args) -> Res<(Value, u32)> {
     Ok((s, string::len(m, s)))
 }
 
-/// Once every `SLICE` units (the next time at `next`): the charge for them, and is the result still short enough?
-fn slice(cx: &mut Cx, m: Mem, (at, end): (u32, u32), next: &mut u32, written: usize) -> Res<()> {
-    if at >= *next {
-        *next = at + SLICE;
-        cx.charge(4 * (end - at).min(SLICE) as u64)?;
-        if written > string::MAX_LENGTH as usize {
-            return Err(cx.range_error(m, "string too long"));
-        }
+/// Once every `SLICE` units (the next time at `next`): the charge for them, and is there still room?
+#[inline]
+fn slice(cx: &mut Cx, m: Mem, (at, end): (u32, u32), next: &mut u32, out: &mut Builder) -> Res<()> {
+    if at < *next {
+        return Ok(());
     }
-    Ok(())
+    *next = at + SLICE;
+    cx.charge(4 * (end - at).min(SLICE) as u64)?;
+    out.check(cx, m)
 }
 
 #[cold]
@@ -75,24 +75,24 @@ fn malformed(cx: &mut Cx, m: Mem) -> Stop {
     cx.error(m, ErrorKind::Uri, "URI malformed")
 }
 
-fn push_hex(out: &mut Vec<u8>, v: u16, digits: u32) {
+fn push_hex(out: &mut Builder, v: u16, digits: u32) {
     for i in (0..digits).rev() {
-        out.push(b"0123456789ABCDEF"[(v >> (4 * i) & 15) as usize]);
+        out.unit(b"0123456789ABCDEF"[(v >> (4 * i) & 15) as usize] as u16);
     }
 }
 
 /// Encode
 fn encode(cx: &mut Cx, m: Mem, a: Args, unescaped: &[u8]) -> Res {
     let (s, n) = text(cx, m, a)?;
-    let (mut out, mut k, mut next) = (Vec::with_capacity(n as usize), 0, 0);
+    let (mut out, mut k, mut next) = (Builder::new(), 0, 0);
     while k < n {
-        slice(cx, m, (k, n), &mut next, out.len())?;
+        slice(cx, m, (k, n), &mut next, &mut out)?;
         let c = string::unit(m, s, k);
         k += 1;
         if let Ok(b) = u8::try_from(c)
             && (b.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&b) || unescaped.contains(&b))
         {
-            out.push(b);
+            out.unit(b as u16);
             continue;
         }
         let mut code = c as u32;
@@ -102,11 +102,11 @@ fn encode(cx: &mut Cx, m: Mem, a: Args, unescaped: &[u8]) -> Res {
         }
         let Some(code) = char::from_u32(code) else { return Err(malformed(cx, m)) };
         for b in code.encode_utf8(&mut [0; 4]).bytes() {
-            out.push(b'%');
+            out.unit(b'%' as u16);
             push_hex(&mut out, b as u16, 2);
         }
     }
-    string::from_latin1(cx, m, &out)
+    out.finish(cx, m)
 }
 
 /// `digits` hexadecimal digits from `at` on.
@@ -142,69 +142,69 @@ fn escaped_char(m: Mem, s: Value, at: u32) -> Option<(char, u32)> {
 /// Decode
 fn decode(cx: &mut Cx, m: Mem, a: Args, preserved: &[u8]) -> Res {
     let (s, n) = text(cx, m, a)?;
-    let (mut out, mut k, mut next) = (Vec::with_capacity(n as usize), 0, 0);
+    let (mut out, mut k, mut next) = (Builder::new(), 0, 0);
     while k < n {
-        slice(cx, m, (k, n), &mut next, out.len())?;
+        slice(cx, m, (k, n), &mut next, &mut out)?;
         let c = string::unit(m, s, k);
         if c != b'%' as u16 {
-            out.push(c);
+            out.unit(c);
             k += 1;
             continue;
         }
         let Some((c, escapes)) = escaped_char(m, s, k) else { return Err(malformed(cx, m)) };
         if c.is_ascii() && preserved.contains(&(c as u8)) {
-            out.extend((k..k + 3).map(|i| string::unit(m, s, i)));
+            (k..k + 3).for_each(|i| out.unit(string::unit(m, s, i)));
         } else {
-            out.extend_from_slice(c.encode_utf16(&mut [0; 2]));
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|u| out.unit(*u));
         }
         k += 3 * escapes;
     }
-    string::from_units(cx, m, &out)
+    out.finish(cx, m)
 }
 
 /// escape
 fn escape(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let (s, n) = text(cx, m, a)?;
-    let (mut out, mut next) = (Vec::with_capacity(n as usize), 0);
+    let (mut out, mut next) = (Builder::new(), 0);
     for k in 0..n {
-        slice(cx, m, (k, n), &mut next, out.len())?;
+        slice(cx, m, (k, n), &mut next, &mut out)?;
         let c = string::unit(m, s, k);
         match u8::try_from(c) {
-            Ok(b) if b.is_ascii_alphanumeric() || b"@*_+-./".contains(&b) => out.push(b),
+            Ok(b) if b.is_ascii_alphanumeric() || b"@*_+-./".contains(&b) => out.unit(c),
             Ok(_) => {
-                out.push(b'%');
+                out.unit(b'%' as u16);
                 push_hex(&mut out, c, 2);
             }
             Err(_) => {
-                out.extend(b"%u");
+                out.bytes(b"%u");
                 push_hex(&mut out, c, 4);
             }
         }
     }
-    string::from_latin1(cx, m, &out)
+    out.finish(cx, m)
 }
 
 /// unescape
 fn unescape(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let (s, n) = text(cx, m, a)?;
-    let (mut out, mut k, mut next) = (Vec::with_capacity(n as usize), 0, 0);
+    let (mut out, mut k, mut next) = (Builder::new(), 0, 0);
     while k < n {
-        slice(cx, m, (k, n), &mut next, out.len())?;
+        slice(cx, m, (k, n), &mut next, &mut out)?;
         let c = string::unit(m, s, k);
         let long = string::unit(m, s, k + 1) == b'u' as u16;
         let (skip, digits) = if long { (2, 4) } else { (1, 2) };
         match hex(m, s, k + skip, digits) {
             Some(v) if c == b'%' as u16 => {
-                out.push(v);
+                out.unit(v);
                 k += skip + digits;
             }
             _ => {
-                out.push(c);
+                out.unit(c);
                 k += 1;
             }
         }
     }
-    string::from_units(cx, m, &out)
+    out.finish(cx, m)
 }
 
 pub fn install(cx: &mut Cx, m: Mem, r: &Realm) -> Res<()> {

@@ -10,8 +10,10 @@ use super::array_more::decimal;
 use super::json_parse::{enumerable_keys, is_plain_record, parse};
 use super::text::{self, Builder};
 use super::{Native, array as arrays, f};
+use crate::aside::Aside;
 use crate::cx::{Args, Cx, Res, Value};
 use crate::kinds::{RECORD, WRAPPER};
+use crate::met::Met;
 use crate::object;
 use crate::realm::Realm;
 use crate::roots::{self, *};
@@ -19,8 +21,7 @@ use crate::shape::{self, ACC, E, WC};
 use crate::{array, convert, string};
 use cage::Mem;
 use cage::value::*;
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::BTreeMap;
 
 const PARSE: u16 = 0x2B0;
 const STRINGIFY: u16 = 0x2B1;
@@ -31,8 +32,12 @@ pub const TABLE: &[Native] = &[f(PARSE, "parse", 2, parse), f(STRINGIFY, "string
 const MAX_GAP: u32 = 10;
 /// Open values that are searched one by one for a cycle; the ones above stand in a set.
 const SCANNED: usize = 32;
+/// Bytes of a quoted key that is kept as bytes.
+const SHORT: u32 = 256;
 /// Properties of a shape whose quoted keys are kept.
 const MAX_KNOWN: u32 = 256;
+/// Properties whose quoted keys are kept.
+const MAX_NAMED: usize = 1 << 13;
 
 /// A property of a shape.
 struct Named {
@@ -42,19 +47,32 @@ struct Named {
     text: Quoted,
 }
 
-/// Text ready to be written.
+/// Text ready to be written: a few bytes, or a string.
 enum Quoted {
-    Narrow(Vec<u8>),
-    Wide(Vec<u16>),
+    Bytes(Vec<u8>),
+    Text(Value),
 }
 
 /// What of an open value is still to be written.
+#[derive(Clone, Copy)]
 enum Rest {
     Array(f64),
-    Keys(Rc<Vec<Value>>),
-    Shape(Rc<Vec<Named>>, u32),
+    /// The keys of the replacer.
+    List,
+    /// Some of `Writer::keys`.
+    Keys {
+        from: usize,
+        to: usize,
+    },
+    /// Some of `Writer::named`, while the object has this shape.
+    Shape {
+        from: usize,
+        to: usize,
+        shape: u32,
+    },
 }
 
+#[derive(Clone, Copy)]
 struct Open {
     value: Value,
     rest: Rest,
@@ -66,12 +84,16 @@ struct Open {
 struct Writer {
     out: Builder,
     replacer: Value,
-    list: Option<Rc<Vec<Value>>>,
+    list: Option<Aside<Value>>,
     gap: Value,
     colon: &'static [u8],
-    stack: Vec<Open>,
-    deep: BTreeSet<Value>,
-    shapes: BTreeMap<u32, Rc<Vec<Named>>>,
+    stack: Aside<Open>,
+    deep: Met,
+    /// Keys of what is open.
+    keys: Aside<Value>,
+    named: Vec<Named>,
+    /// Where in `named` the properties of a shape stand.
+    shapes: BTreeMap<u32, (usize, usize)>,
     scratch: Vec<u8>,
 }
 
@@ -84,13 +106,15 @@ fn stringify(cx: &mut Cx, m: Mem, a: Args) -> Res {
         list: None,
         gap: string::empty(m),
         colon: b":",
-        stack: Vec::new(),
-        deep: BTreeSet::new(),
+        stack: Aside::new(),
+        deep: Met::new(),
+        keys: Aside::new(),
+        named: Vec::new(),
         shapes: BTreeMap::new(),
         scratch: Vec::new(),
     };
     if w.replacer == UNDEF && array::is_array(m, replacer) {
-        w.list = Some(Rc::new(property_list(cx, m, replacer)?));
+        w.list = Some(property_list(cx, m, replacer)?);
     }
     w.gap = gap(cx, m, a.get(m, 2))?;
     if string::len(m, w.gap) > 0 {
@@ -112,9 +136,9 @@ fn stringify(cx: &mut Cx, m: Mem, a: Args) -> Res {
 }
 
 /// The keys an array of names selects.
-fn property_list(cx: &mut Cx, m: Mem, replacer: Value) -> Res<Vec<Value>> {
+fn property_list(cx: &mut Cx, m: Mem, replacer: Value) -> Res<Aside<Value>> {
     let len = array::length(m, replacer);
-    let (mut list, mut seen) = (Vec::new(), BTreeSet::new());
+    let (mut list, mut seen) = (Aside::new(), Met::new());
     let mut k = 0.0;
     while k < len {
         let v = arrays::get_at(cx, m, replacer, k)?;
@@ -122,7 +146,7 @@ fn property_list(cx: &mut Cx, m: Mem, replacer: Value) -> Res<Vec<Value>> {
         if is_str(wrapped) || is_number(wrapped) {
             let s = convert::to_string(cx, m, v)?;
             let key = object::key_of(cx, m, s)?;
-            if seen.insert(key) {
+            if seen.set(cx, key, 0)?.is_none() {
                 list.push(key);
             }
         }
@@ -209,11 +233,11 @@ impl Writer {
     /// SerializeJSONObject and SerializeJSONArray, up to their first member.
     fn open(&mut self, cx: &mut Cx, m: Mem, v: Value) -> Res<()> {
         let low = self.stack.len().min(SCANNED);
-        if self.stack[..low].iter().any(|o| o.value == v) || self.deep.contains(&v) {
+        if self.stack[..low].iter().any(|o| o.value == v) || self.deep.get(v).is_some() {
             return Err(cx.type_error(m, "Converting circular structure to JSON"));
         }
         if self.stack.len() >= SCANNED {
-            self.deep.insert(v);
+            self.deep.set(cx, v, 0)?;
         }
         cx.charge(2)?;
         let rest = if array::is_array(m, v) {
@@ -221,10 +245,7 @@ impl Writer {
             Rest::Array(array::length(m, v))
         } else {
             self.out.bytes(b"{");
-            match &self.list {
-                Some(list) => Rest::Keys(list.clone()),
-                None => self.keys_of(cx, m, v)?,
-            }
+            if self.list.is_some() { Rest::List } else { self.keys_of(cx, m, v)? }
         };
         self.stack.push(Open { value: v, rest, next: 0, any: false });
         Ok(())
@@ -234,34 +255,45 @@ impl Writer {
         // what has many properties is hardly one of many like it
         if is_plain_record(m, v) && shape::count(m, shape::of(m, v)) <= MAX_KNOWN {
             let s = shape::of(m, v);
-            if let Some(known) = self.shapes.get(&s) {
-                return Ok(Rest::Shape(known.clone(), s));
+            if let Some((from, to)) = self.shapes.get(&s) {
+                return Ok(Rest::Shape { from: *from, to: *to, shape: s });
             }
             let all = shape::entries(cx, m, s)?;
-            if all.iter().all(|e| !is_int(e.0) && e.2 & ACC == 0) {
-                let mut named = Vec::new();
+            let from = self.named.len();
+            if from + all.len() <= MAX_NAMED && all.iter().all(|e| !is_int(e.0) && e.2 & ACC == 0) {
                 for (key, slot, _) in all.into_iter().filter(|e| is_str(e.0) && e.2 & E != 0) {
-                    named.push(Named { key, slot, text: self.quoted_key(cx, m, key)? });
+                    let text = self.quoted_key(cx, m, key)?;
+                    self.named.push(Named { key, slot, text });
                 }
-                let named = Rc::new(named);
-                self.shapes.insert(s, named.clone());
-                return Ok(Rest::Shape(named, s));
+                let to = self.named.len();
+                self.shapes.insert(s, (from, to));
+                return Ok(Rest::Shape { from, to, shape: s });
             }
         }
-        Ok(Rest::Keys(Rc::new(enumerable_keys(cx, m, v)?)))
+        let from = self.keys.len();
+        for slice in enumerable_keys(cx, m, v)?.chunks(4096) {
+            cx.charge(slice.len() as u64 / 8)?;
+            slice.iter().for_each(|k| self.keys.push(*k));
+        }
+        Ok(Rest::Keys { from, to: self.keys.len() })
     }
 
     fn quoted_key(&mut self, cx: &mut Cx, m: Mem, key: Value) -> Res<Quoted> {
         let mut aside = std::mem::take(&mut self.out);
         let s = object::key_value(cx, m, key)?;
-        let quoted = self.quote(cx, m, s);
+        self.quote(cx, m, s)?;
         self.out.bytes(self.colon);
         std::mem::swap(&mut aside, &mut self.out);
-        quoted?;
-        Ok(match aside.into_units() {
-            Ok(b) => Quoted::Narrow(b),
-            Err(u) => Quoted::Wide(u),
-        })
+        let text = aside.finish(cx, m)?;
+        let n = string::len(m, text);
+        if n > SHORT {
+            return Ok(Quoted::Text(text));
+        }
+        let text = string::flat(cx, m, text)?;
+        if !string::is_latin1(m, text) {
+            return Ok(Quoted::Text(text));
+        }
+        Ok(Quoted::Bytes(text::bytes(cx, m, text, 0, n)?.to_vec()))
     }
 
     /// Writes the members of all that is open.
@@ -270,8 +302,8 @@ impl Writer {
             let (holder, i) = (top.value, top.next);
             top.next += 1;
             cx.charge(1)?;
-            match &top.rest {
-                Rest::Array(len) if (i as f64) < *len => {
+            let key = match top.rest {
+                Rest::Array(len) if (i as f64) < len => {
                     let v = if arrays::plain_len(m, holder).is_some() { array::element(m, holder, i as u32) } else { HOLE };
                     let v = if v == HOLE { arrays::get_at(cx, m, holder, i as f64)? } else { v };
                     // the key itself is made for those who want to see it only
@@ -279,40 +311,45 @@ impl Writer {
                     let v = self.prepare(cx, m, holder, key, v)?;
                     self.separate(cx, m)?;
                     self.write(cx, m, v.unwrap_or(NULL))?;
+                    continue;
                 }
-                Rest::Keys(keys) if i < keys.len() => {
-                    let key = keys[i];
-                    let v = object::get(cx, m, holder, key)?;
-                    if let Some(v) = self.prepare(cx, m, holder, key, v)? {
-                        self.separate(cx, m)?;
-                        let k = object::key_value(cx, m, key)?;
-                        self.quote(cx, m, k)?;
-                        self.out.bytes(self.colon);
-                        self.write(cx, m, v)?;
-                    }
+                Rest::Shape { from, to, shape } if from + i < to => {
+                    self.member(cx, m, holder, from + i, shape)?;
+                    continue;
                 }
-                Rest::Shape(named, s) if i < named.len() => {
-                    let (named, s) = (named.clone(), *s);
-                    self.member(cx, m, holder, &named[i], s)?;
-                }
-                _ => self.close(cx, m)?,
+                Rest::Keys { from, to } if from + i < to => Some(self.keys[from + i]),
+                Rest::List => self.list.as_ref().and_then(|list| list.get(i).copied()),
+                _ => None,
+            };
+            let Some(key) = key else {
+                self.close(cx, m)?;
+                continue;
+            };
+            let v = object::get(cx, m, holder, key)?;
+            if let Some(v) = self.prepare(cx, m, holder, key, v)? {
+                self.separate(cx, m)?;
+                let k = object::key_value(cx, m, key)?;
+                self.quote(cx, m, k)?;
+                self.out.bytes(self.colon);
+                self.write(cx, m, v)?;
             }
         }
         Ok(())
     }
 
-    /// A member of an object that had shape `s` when it was opened.
-    fn member(&mut self, cx: &mut Cx, m: Mem, holder: Value, p: &Named, s: u32) -> Res<()> {
+    /// Member `p` of `named` of an object that had shape `s` when it was opened.
+    fn member(&mut self, cx: &mut Cx, m: Mem, holder: Value, p: usize, s: u32) -> Res<()> {
+        let Named { key, slot, .. } = self.named[p];
         let v = if shape::of(m, holder) == s {
-            m.r64(object::slot_addr(m, holder, s, p.slot), 0)
+            m.r64(object::slot_addr(m, holder, s, slot), 0)
         } else {
-            object::get(cx, m, holder, p.key)?
+            object::get(cx, m, holder, key)?
         };
-        if let Some(v) = self.prepare(cx, m, holder, p.key, v)? {
+        if let Some(v) = self.prepare(cx, m, holder, key, v)? {
             self.separate(cx, m)?;
-            match &p.text {
-                Quoted::Narrow(b) => self.out.bytes(b),
-                Quoted::Wide(u) => u.iter().for_each(|u| self.out.unit(*u)),
+            match &self.named[p].text {
+                Quoted::Bytes(b) => self.out.bytes(b),
+                Quoted::Text(s) => self.out.string(cx, m, *s)?,
             }
             self.write(cx, m, v)?;
         }
@@ -324,6 +361,7 @@ impl Writer {
         let Some(top) = self.stack.last_mut() else { return Ok(()) };
         if std::mem::replace(&mut top.any, true) {
             self.out.bytes(b",");
+            self.out.check(cx, m)?;
         }
         self.indent(cx, m, self.stack.len())
     }
@@ -341,8 +379,11 @@ impl Writer {
 
     fn close(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
         let Some(done) = self.stack.pop() else { return Ok(()) };
+        if let Rest::Keys { from, .. } = done.rest {
+            self.keys.truncate(from);
+        }
         if self.stack.len() >= SCANNED {
-            self.deep.remove(&done.value);
+            self.deep.remove(done.value);
         }
         if done.any {
             self.indent(cx, m, self.stack.len())?;

@@ -7,6 +7,7 @@
 //! - records with the same keys in the same order get the same shape; an object is made when it is complete;
 //! - of equal keys the last one counts; `__proto__` is a key like any other.
 use super::text;
+use crate::aside::Aside;
 use crate::cx::{Args, Cx, ErrorKind, Res, Stop, Value};
 use crate::kinds::RECORD;
 use crate::roots::{self, *};
@@ -42,14 +43,10 @@ pub fn parse_text(cx: &mut Cx, m: Mem, s: Value) -> Res {
     let n = string::len(m, s);
     if string::is_latin1(m, s) {
         let text = text::bytes(cx, m, s, 0, n)?;
-        let v = Parser::new(&text).run(cx, m)?;
-        cx.release(text)?;
-        Ok(v)
+        Parser::new(&text).run(cx, m)
     } else {
         let text = text::units(cx, m, s, 0, n)?;
-        let v = Parser::new(&text).run(cx, m)?;
-        cx.release(text)?;
-        Ok(v)
+        Parser::new(&text).run(cx, m)
     }
 }
 
@@ -88,9 +85,9 @@ struct Parser<'t, U> {
     text: &'t [U],
     at: usize,
     charged: usize,
-    values: Vec<Value>,
-    keys: Vec<Value>,
-    open: Vec<Open>,
+    values: Aside<Value>,
+    keys: Aside<Value>,
+    open: Aside<Open>,
     /// Keys met lately: where their text stands, and the key.
     names: Vec<(usize, usize, Value)>,
     /// Shapes met lately.
@@ -106,9 +103,9 @@ impl<'t, U: Unit> Parser<'t, U> {
             text,
             at: 0,
             charged: 0,
-            values: Vec::new(),
-            keys: Vec::new(),
-            open: Vec::new(),
+            values: Aside::new(),
+            keys: Aside::new(),
+            open: Aside::new(),
             names: Vec::new(),
             shapes: Vec::new(),
         }
@@ -335,6 +332,7 @@ impl<'t, U: Unit> Parser<'t, U> {
             if self.at >= self.charged {
                 cx.charge(SLICE as u64 / 4)?;
                 self.charged = self.at + SLICE;
+                out.check(cx, m)?;
             }
             match u {
                 0x22 => break,
@@ -476,7 +474,7 @@ struct Reviving {
     name: Value,
     value: Value,
     /// Of an object; an array counts.
-    keys: Vec<Value>,
+    keys: Aside<Value>,
     len: f64,
     next: f64,
 }
@@ -513,7 +511,7 @@ fn internalize(cx: &mut Cx, m: Mem, holder: Value, name: Value, reviver: Value) 
 fn revive_open(cx: &mut Cx, m: Mem, holder: Value, name: Value) -> Res<Reviving> {
     cx.charge(4)?;
     let value = object::get(cx, m, holder, name)?;
-    let mut r = Reviving { holder, name, value, keys: Vec::new(), len: 0.0, next: 0.0 };
+    let mut r = Reviving { holder, name, value, keys: Aside::new(), len: 0.0, next: 0.0 };
     if array::is_array(m, value) {
         r.len = array::length(m, value);
     } else if is_obj(value) {
@@ -524,13 +522,12 @@ fn revive_open(cx: &mut Cx, m: Mem, holder: Value, name: Value) -> Res<Reviving>
 }
 
 /// EnumerableOwnProperties(o, key), as keys.
-pub fn enumerable_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
-    let mut keys = object::own_keys(cx, m, o)?;
-    keys.retain(|k| !is_sym(*k));
-    let mut shown = Vec::with_capacity(keys.len());
-    for k in keys {
+pub fn enumerable_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Aside<Value>> {
+    let keys = object::own_keys(cx, m, o)?;
+    let mut shown = Aside::with_capacity(keys.len());
+    for k in &keys {
         cx.charge(4)?;
-        if object::get_own(cx, m, o, k)?.is_some_and(|p| p.enumerable()) {
+        if !is_sym(k) && object::get_own(cx, m, o, k)?.is_some_and(|p| p.enumerable()) {
             shown.push(k);
         }
     }

@@ -24,9 +24,11 @@ pub mod iterate;
 pub mod iterator;
 pub mod json;
 pub mod json_parse;
+mod later;
 pub mod makers;
 pub mod map_set;
 pub mod math;
+pub mod normalize;
 pub mod number;
 pub mod object;
 pub mod object_proto;
@@ -135,36 +137,51 @@ pub fn native(number: u16) -> Option<&'static Native> {
     BY_NUMBER.get(number as usize).copied().flatten()
 }
 
+type Install = fn(&mut Cx, Mem, &Realm) -> Res<()>;
+
+/// These need one another in no order.
+const ANY_ORDER: &[Install] = &[
+    globals::install,
+    error::install,
+    symbol::install,
+    boolean::install,
+    number::install,
+    bigint::install,
+    math::install,
+    reflect::install,
+];
+/// These do.
+const IN_ORDER: &[Install] = &[
+    iterator::install,
+    script::install_helpers,
+    array::install,
+    string::install,
+    json::install,
+    console::install,
+    map_set::install,
+    set_ops::install,
+    weak::install,
+    promise::install,
+    async_iter::install,
+    eventual::install,
+    ses::install,
+    makers::install,
+    assert::install,
+    unlocked::install,
+];
+
 /// Fills a realm, in an order that never changes.
 pub fn install(cx: &mut Cx, m: Mem, realm: &Realm) -> Res<()> {
     crate::send::prepare(cx, m)?;
     object::install(cx, m, realm)?;
     function::install(cx, m, realm)?;
-    globals::install(cx, m, realm)?;
-    error::install(cx, m, realm)?;
-    symbol::install(cx, m, realm)?;
-    boolean::install(cx, m, realm)?;
-    number::install(cx, m, realm)?;
-    bigint::install(cx, m, realm)?;
-    math::install(cx, m, realm)?;
-    reflect::install(cx, m, realm)?;
-    iterator::install(cx, m, realm)?;
-    script::install_helpers(cx, m, realm)?;
-    array::install(cx, m, realm)?;
-    string::install(cx, m, realm)?;
-    json::install(cx, m, realm)?;
-    console::install(cx, m, realm)?;
-    map_set::install(cx, m, realm)?;
-    set_ops::install(cx, m, realm)?;
-    weak::install(cx, m, realm)?;
-    promise::install(cx, m, realm)?;
-    async_iter::install(cx, m, realm)?;
-    eventual::install(cx, m, realm)?;
-    ses::install(cx, m, realm)?;
-    makers::install(cx, m, realm)?;
-    assert::install(cx, m, realm)?;
-    unlocked::install(cx, m, realm)?;
+    for part in realm.arrangement.order(ANY_ORDER).chain(IN_ORDER) {
+        part(cx, m, realm)?;
+        crate::realm::pad(cx, m, realm.arrangement, 2)?;
+    }
+    if realm.arrangement.is_moved() {
+        later::install(cx, m, realm)?;
+    }
     // the last one: it notes what all compartments share
-    compartment::install(cx, m, realm)?;
-    Ok(())
+    compartment::install(cx, m, realm)
 }

@@ -4,6 +4,7 @@
 //! as it was afterwards.
 use super::iterate;
 use super::{Native, ctor, f, object_proto};
+use crate::aside::Aside;
 use crate::cx::{Args, Cx, Res, Value};
 use crate::kinds::{FROZEN, NAMESPACE, SEALED};
 use crate::object::{self, Desc, Prop};
@@ -326,14 +327,18 @@ fn get_own_property_descriptors(cx: &mut Cx, m: Mem, a: Args) -> Res {
 /// GetOwnPropertyKeys
 fn own_property_keys(cx: &mut Cx, m: Mem, a: Args, symbols: bool) -> Res {
     let o = convert::to_object(cx, m, a.get(m, 0))?;
-    let mut keys = object::own_keys(cx, m, o)?;
-    keys.retain(|k| is_sym(*k) == symbols);
+    let all = object::own_keys(cx, m, o)?;
+    let mut keys = Aside::new();
+    for slice in all.chunks(1024) {
+        cx.charge(slice.len() as u64 / 4)?;
+        slice.iter().filter(|k| is_sym(**k) == symbols).for_each(|k| keys.push(*k));
+    }
     key_list(cx, m, keys)
 }
 
 /// An array of keys as programs see them.
-pub fn key_list(cx: &mut Cx, m: Mem, mut keys: Vec<Value>) -> Res {
-    for k in &mut keys {
+pub fn key_list(cx: &mut Cx, m: Mem, mut keys: Aside<Value>) -> Res {
+    for k in keys.iter_mut() {
         cx.charge(PROPERTY)?;
         *k = object::key_value(cx, m, *k)?;
     }
@@ -397,8 +402,10 @@ fn add_to_group(cx: &mut Cx, m: Mem, o: Value, callback: Value, v: Value, k: f64
 /// Object.hasOwn
 fn has_own(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let o = convert::to_object(cx, m, a.get(m, 0))?;
-    let key = object::to_key(cx, m, a.get(m, 1))?;
-    Ok(bool(object::has_own(cx, m, o, key)?))
+    match object::to_known_key(cx, m, a.get(m, 1))? {
+        Some(key) => Ok(bool(object::has_own(cx, m, o, key)?)),
+        None => Ok(FALSE),
+    }
 }
 
 /// Object.is

@@ -31,9 +31,12 @@ pub const TABLE: &[Native] = &[
 
 /// Object.prototype.hasOwnProperty
 fn has_own_property(cx: &mut Cx, m: Mem, a: Args) -> Res {
-    let key = object::to_key(cx, m, a.get(m, 0))?;
+    let key = object::to_known_key(cx, m, a.get(m, 0))?;
     let o = convert::to_object(cx, m, a.this(m))?;
-    Ok(bool(object::has_own(cx, m, o, key)?))
+    match key {
+        Some(key) => Ok(bool(object::has_own(cx, m, o, key)?)),
+        None => Ok(FALSE),
+    }
 }
 
 /// Object.prototype.isPrototypeOf

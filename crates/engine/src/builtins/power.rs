@@ -53,7 +53,7 @@ fn request(cx: &mut Cx, m: Mem, what: i32, args: &[Value]) -> Res {
     let p = promise::new_promise(cx, m)?;
     harden::mark(cx, m, p);
     let list = array::from_slice(cx, m, args)?;
-    send::push_out(cx, m, &[int(send::OUT_POWER), int(what), list, p])?;
+    send::push_out(cx, m, [UNDEF, int(send::OUT_POWER), int(what), list, p])?;
     send::remote(cx, m, p)?;
     Ok(p)
 }
@@ -136,7 +136,9 @@ fn not_exportable(cx: &mut Cx, m: Mem, v: Value, method: &str) -> Res<Option<Str
             harden::harden(cx, m, v)?;
             Ok(None)
         }
-        pass::Style::Promise => Ok(Some(format!("{method}: a promise has no name of its own: await it and export what it becomes"))),
+        pass::Style::Promise => {
+            Ok(Some(format!("{method}: a promise has no name of its own: await it and export what it becomes")))
+        }
         pass::Style::Refused(why) => Ok(Some(format!("{method}: {why} does not pass by reference"))),
         _ => Ok(Some(format!(
             "{method}: data does not pass by reference: export a function, an object with a method, or one marked with Far"

@@ -258,7 +258,7 @@ fn start(cx: &mut Cx, m: Mem, c: Value, items: Value) -> Res<(Value, Iteration)>
 fn collect(cx: &mut Cx, m: Mem, c: Value, kind: Kind, cap: &mut Capability, resolve: Value, it: &mut Iteration) -> Res<()> {
     let values = array::from_slice(cx, m, &[])?;
     let (yes, no) = cap.functions(cx, m)?;
-    let state = promise::tuple(cx, m, &[values, int(1), yes, no])?;
+    let state = promise::tuple(cx, m, [values, int(1), yes, no])?;
     let mut i = 0;
     while let Some(v) = it.step(cx, m)? {
         let r = one(cx, m, c, kind, resolve, state, (v, i));

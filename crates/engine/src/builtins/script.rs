@@ -55,8 +55,10 @@ fn cut(cx: &mut Cx, m: Mem, a: Args) -> Res {
         return arrays::from_elems(cx, m, array::elems(m, made), 0, n);
     }
     let e = array::elems(m, made);
-    cx.charge(have.saturating_sub(n) as u64 / 16)?;
     for i in n..have {
+        if (i - n).is_multiple_of(4096) {
+            cx.charge(512)?;
+        }
         cx.heap.write(m, arrays::place(e, i), HOLE);
     }
     array::set_length_plain(cx, m, made, n);
@@ -64,7 +66,7 @@ fn cut(cx: &mut Cx, m: Mem, a: Args) -> Res {
 }
 
 fn error(cx: &mut Cx, m: Mem, a: Args, kind: ErrorKind) -> Res {
-    let t = convert::to_rust_string(cx, m, a.get(m, 0))?;
+    let t = convert::to_shown(cx, m, a.get(m, 0))?;
     super::error::make(cx, m, kind, &t)
 }
 
@@ -128,8 +130,10 @@ fn copy_plain(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let Some(n) = plain_len(m, v).filter(|_| iterator::iterates_plainly(m, v)) else { return Ok(UNDEF) };
     let made = arrays::from_elems(cx, m, array::elems(m, v), 0, n)?;
     let e = array::elems(m, made);
-    cx.charge(n as u64 / 16)?;
     for i in 0..n {
+        if i % 4096 == 0 {
+            cx.charge(512)?;
+        }
         if m.r64(arrays::place(e, i), 0) == HOLE {
             cx.heap.write(m, arrays::place(e, i), UNDEF);
         }
@@ -161,7 +165,15 @@ pub fn install_helpers(cx: &mut Cx, m: Mem, _r: &Realm) -> Res<()> {
 }
 
 /// Compiles and runs `source`; every method of the object it gives becomes one of `on`.
-pub fn install(cx: &mut Cx, m: Mem, _r: &Realm, on: Value, source: &str, name: &str) -> Res<()> {
+pub fn install(cx: &mut Cx, m: Mem, r: &Realm, on: Value, source: &str, name: &str) -> Res<()> {
+    // the code of some units differs from build to build
+    let later;
+    let source = if r.arrangement.is_moved() && !name.ends_with("sort") {
+        later = format!("({{ later(a) {{ return [a, 'later', 12345678901234567890n]; }} }});\n{source}");
+        &later
+    } else {
+        source
+    };
     let options = syntax::Options { goal: Goal::Script, level: Level::Strict, dialect_2013: false };
     let parsed = syntax::parse(source, &options);
     if parsed.has_errors() {

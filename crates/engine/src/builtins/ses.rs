@@ -107,7 +107,7 @@ fn check_option(cx: &mut Cx, m: Mem, key: Value, v: Value) -> Res<()> {
     if v == UNDEF || allowed.is_empty() {
         return Ok(());
     }
-    let text = convert::to_rust_string(cx, m, v)?;
+    let text = convert::to_shown(cx, m, v)?;
     if !allowed.contains(&text.as_str()) {
         let list = allowed.join(", ");
         return Err(cx.type_error(m, &format!("lockdown: option '{name}' must be one of {list}, not '{text}'")));

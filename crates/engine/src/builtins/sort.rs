@@ -6,6 +6,7 @@
 //! - stable; at most n log n comparisons, charged in slices;
 //! - nothing here runs a program, but `collect` (getters).
 use super::array::{self as arrays, get_at, has_at, place, plain_len};
+use crate::aside::Aside;
 use crate::convert::{to_string, truthy};
 use crate::cx::{Args, Cx, Res, Value};
 use crate::{array, string};
@@ -65,16 +66,25 @@ pub fn write_back(cx: &mut Cx, m: Mem, a: Args) -> Res {
 /// Sorts an array of primitives by their strings; false, and nothing done, if some are no primitives or symbols.
 pub fn sort_primitive(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let list = a.get(m, 0);
-    let values = values_of(cx, m, list)?;
-    if values.iter().any(|v| is_obj(*v) || is_sym(*v)) {
-        return Ok(FALSE);
+    let values = array::values(cx, m, list)?;
+    let mut ints = true;
+    for slice in values.chunks(SLICE) {
+        cx.charge(slice.len() as u64 / 8)?;
+        if slice.iter().any(|v| is_obj(*v) || is_sym(*v)) {
+            return Ok(FALSE);
+        }
+        ints &= slice.iter().all(|v| is_int(*v));
     }
-    if values.iter().all(|v| is_int(*v)) {
-        let mut items: Vec<([u8; 11], Value)> = values.into_iter().map(|v| (digits(v), v)).collect();
+    if ints {
+        let mut items = Aside::with_capacity(values.len());
+        for slice in values.chunks(SLICE) {
+            cx.charge(slice.len() as u64 / 2)?;
+            items.extend(slice.iter().map(|v| (digits(*v), *v)));
+        }
         merge_sort(cx, &mut items, |_, x, y| Ok(x.0.cmp(&y.0)))?;
         return store(cx, m, list, items.into_iter().map(|x| x.1)).map(|()| TRUE);
     }
-    let mut items = Vec::with_capacity(values.len());
+    let mut items = Aside::with_capacity(values.len());
     for v in values {
         let s = to_string(cx, m, v)?;
         items.push(item(cx, m, s, v)?);
@@ -85,16 +95,12 @@ pub fn sort_primitive(cx: &mut Cx, m: Mem, a: Args) -> Res {
 /// Sorts `(values, their strings)` by the strings.
 pub fn sort_by_keys(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let list = a.get(m, 0);
-    let (values, keys) = (values_of(cx, m, list)?, values_of(cx, m, a.get(m, 1))?);
-    let mut items = Vec::with_capacity(values.len());
+    let (values, keys) = (array::values(cx, m, list)?, array::values(cx, m, a.get(m, 1))?);
+    let mut items = Aside::with_capacity(values.len());
     for (v, k) in values.into_iter().zip(keys) {
         items.push(item(cx, m, k, v)?);
     }
     sort_items(cx, m, list, items).map(|()| UNDEF)
-}
-
-fn values_of(cx: &mut Cx, m: Mem, list: Value) -> Res<Vec<Value>> {
-    array::values(cx, m, list)
 }
 
 fn store(cx: &mut Cx, m: Mem, list: Value, values: impl Iterator<Item = Value>) -> Res<()> {
@@ -130,7 +136,7 @@ fn item(cx: &mut Cx, m: Mem, text: Value, value: Value) -> Res<Item> {
     Ok(Item { head, text, value })
 }
 
-fn sort_items(cx: &mut Cx, m: Mem, list: Value, mut items: Vec<Item>) -> Res<()> {
+fn sort_items(cx: &mut Cx, m: Mem, list: Value, mut items: Aside<Item>) -> Res<()> {
     merge_sort(cx, &mut items, |cx, x, y| match x.head.cmp(&y.head) {
         Ordering::Equal => string::compare(cx, m, x.text, y.text),
         other => Ok(other),
@@ -139,13 +145,14 @@ fn sort_items(cx: &mut Cx, m: Mem, list: Value, mut items: Vec<Item>) -> Res<()>
 }
 
 /// A stable merge sort that looks at the meter.
-pub(crate) fn merge_sort<T: Copy>(
+pub(crate) fn merge_sort<T: Copy + 'static>(
     cx: &mut Cx,
-    items: &mut Vec<T>,
+    items: &mut Aside<T>,
     mut order: impl FnMut(&mut Cx, &T, &T) -> Res<Ordering>,
 ) -> Res<()> {
     for run in items.chunks_mut(RUN) {
-        cx.charge(run.len() as u64 * 2)?;
+        // comparisons of strings that lie far apart
+        cx.charge(run.len() as u64 * 16)?;
         let mut stopped = None;
         run.sort_by(|x, y| {
             order(cx, x, y).unwrap_or_else(|s| {
@@ -160,13 +167,13 @@ pub(crate) fn merge_sort<T: Copy>(
     let n = items.len();
     let mut width = RUN;
     while width < n {
-        let mut out = Vec::with_capacity(n);
+        let mut out = Aside::with_capacity(n);
         for start in (0..n).step_by(2 * width) {
             let (middle, end) = ((start + width).min(n), (start + 2 * width).min(n));
             let (mut i, mut j) = (start, middle);
             while i < middle && j < end {
                 if out.len() % SLICE == 0 {
-                    cx.charge(SLICE as u64 / 2)?;
+                    cx.charge(SLICE as u64 * 2)?;
                 }
                 if order(cx, &items[i], &items[j])? == Ordering::Greater {
                     out.push(items[j]);
@@ -176,8 +183,10 @@ pub(crate) fn merge_sort<T: Copy>(
                     i += 1;
                 }
             }
-            out.extend_from_slice(&items[i..middle]);
-            out.extend_from_slice(&items[j..end]);
+            for slice in items[i..middle].chunks(SLICE).chain(items[j..end].chunks(SLICE)) {
+                cx.charge(slice.len() as u64 / 8)?;
+                out.extend_from_slice(slice);
+            }
         }
         *items = out;
         width *= 2;

@@ -109,8 +109,7 @@ fn construct(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let s = if a.argc == 0 {
         string::empty(m)
     } else if !a.is_construct() && is_sym(v) {
-        let t = object::key_text(cx, m, v)?;
-        return cx.str(m, &t);
+        return super::symbol::descriptive_string(cx, m, v);
     } else {
         to_string(cx, m, v)?
     };
@@ -131,6 +130,7 @@ fn from_char_code(cx: &mut Cx, m: Mem, a: Args) -> Res {
             return string::of_unit(cx, m, u);
         }
         out.unit(u);
+        out.check(cx, m)?;
     }
     out.finish(cx, m)
 }
@@ -150,6 +150,7 @@ fn from_code_point(cx: &mut Cx, m: Mem, a: Args) -> Res {
             out.unit((0xD800 + ((c - 0x10000) >> 10)) as u16);
             out.unit((0xDC00 + (c & 0x3FF)) as u16);
         }
+        out.check(cx, m)?;
     }
     out.finish(cx, m)
 }
@@ -218,15 +219,11 @@ fn code_point_at(cx: &mut Cx, m: Mem, a: Args) -> Res {
     Ok(int(if pair { 0x10000 + ((u - 0xD800) << 10) + (v - 0xDC00) } else { u }))
 }
 
-/// Calls `f` with the place of every lone surrogate, until it gives false.
-fn lone_surrogates(cx: &mut Cx, m: Mem, s: Value, mut f: impl FnMut(u32) -> bool) -> Res<()> {
-    if string::is_latin1(m, s) {
-        return Ok(());
-    }
+/// The first lone surrogate from `i` on of a flat string.
+fn lone_surrogate(cx: &mut Cx, m: Mem, s: Value, mut i: u32) -> Res<Option<u32>> {
     let n = string::len(m, s);
-    let mut i = 0;
-    let mut charged = 0;
-    while i < n {
+    let mut charged = i;
+    while i < n && !string::is_latin1(m, s) {
         if i >= charged {
             cx.charge(1024)?;
             charged = i + 4096;
@@ -234,41 +231,36 @@ fn lone_surrogates(cx: &mut Cx, m: Mem, s: Value, mut f: impl FnMut(u32) -> bool
         let u = string::unit(m, s, i);
         if (0xD800..0xDC00).contains(&u) && (0xDC00..0xE000).contains(&string::unit(m, s, i + 1)) {
             i += 1;
-        } else if (0xD800..0xE000).contains(&u) && !f(i) {
-            return Ok(());
+        } else if (0xD800..0xE000).contains(&u) {
+            return Ok(Some(i));
         }
         i += 1;
     }
-    Ok(())
+    Ok(None)
 }
 
 fn is_well_formed(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let s = this_string(cx, m, a, "isWellFormed")?;
     let s = string::flat(cx, m, s)?;
-    let mut well = true;
-    lone_surrogates(cx, m, s, |_| {
-        well = false;
-        false
-    })?;
-    Ok(cage::value::bool(well))
+    Ok(cage::value::bool(lone_surrogate(cx, m, s, 0)?.is_none()))
 }
 
 fn to_well_formed(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let s = this_string(cx, m, a, "toWellFormed")?;
     let s = string::flat(cx, m, s)?;
-    let mut lone = Vec::new();
-    lone_surrogates(cx, m, s, |i| {
-        lone.push(i);
-        true
-    })?;
-    if lone.is_empty() {
-        return Ok(s);
+    let Some(mut lone) = lone_surrogate(cx, m, s, 0)? else { return Ok(s) };
+    let (mut out, mut done) = (Builder::new(), 0);
+    loop {
+        out.part(cx, m, s, done, lone)?;
+        out.unit(0xFFFD);
+        done = lone + 1;
+        match lone_surrogate(cx, m, s, done)? {
+            Some(i) => lone = i,
+            None => break,
+        }
     }
-    let mut u = string::units(cx, m, s)?;
-    for i in lone {
-        u[i as usize] = 0xFFFD;
-    }
-    string::from_units(cx, m, &u)
+    out.part(cx, m, s, done, u32::MAX)?;
+    out.finish(cx, m)
 }
 
 // ---- parts ----
@@ -300,28 +292,8 @@ fn pad(cx: &mut Cx, m: Mem, a: Args, start: bool) -> Res {
         return Err(cx.range_error(m, "string too long"));
     }
     let need = max as u32 - n;
-    let filler = repeated(cx, m, fill, need.div_ceil(string::len(m, fill)))?;
-    let filler = string::slice(cx, m, filler, 0, need)?;
+    let filler = string::repeated(cx, m, fill, need)?;
     if start { string::concat(cx, m, filler, s) } else { string::concat(cx, m, s, filler) }
-}
-
-/// `s` written `count` times; `count` times its length fits.
-fn repeated(cx: &mut Cx, m: Mem, s: Value, count: u32) -> Res {
-    let mut out = Builder::new();
-    // a piece of some size is written often, rather than a small one very often
-    let mut piece = Builder::new();
-    let per = (4096 / string::len(m, s).max(1)).clamp(1, count.max(1));
-    for _ in 0..per {
-        piece.string(cx, m, s)?;
-    }
-    let piece = piece.finish(cx, m)?;
-    for _ in 0..count / per {
-        out.string(cx, m, piece)?;
-    }
-    for _ in 0..count % per {
-        out.string(cx, m, s)?;
-    }
-    out.finish(cx, m)
 }
 
 /// String.prototype.repeat
@@ -338,7 +310,7 @@ fn repeat(cx: &mut Cx, m: Mem, a: Args) -> Res {
     if n * len as f64 > string::MAX_LENGTH as f64 {
         return Err(cx.range_error(m, "string too long"));
     }
-    repeated(cx, m, s, n as u32)
+    string::repeated(cx, m, s, n as u32 * len)
 }
 
 /// String.prototype.slice

@@ -5,8 +5,9 @@
 //! Invariants
 //! - a lone surrogate maps to itself and is no letter to its neighbours;
 //! - work is charged every few thousand units.
+use super::normalize::{Form, normal_form};
 use super::string::this_string;
-use super::text::{self, Builder};
+use super::text::{self, Builder, Needle, Places, point, push_char};
 use super::{Native, f};
 use crate::convert::to_string;
 use crate::cx::{Args, Cx, Res, Value};
@@ -15,7 +16,6 @@ use crate::roots::{self, *};
 use crate::string;
 use cage::Mem;
 use cage::value::*;
-use unicode_normalization::UnicodeNormalization;
 
 const NORMALIZE: u16 = 0x170;
 const TO_LOCALE_LOWER_CASE: u16 = 0x171;
@@ -55,19 +55,7 @@ pub const TABLE: &[Native] = &[
 ];
 
 /// Units between two looks at the meter.
-const SLICE: usize = 4096;
-
-/// Code points of `u`; a lone surrogate comes as an error.
-fn points(u: &[u16]) -> impl Iterator<Item = Result<char, u16>> + '_ {
-    char::decode_utf16(u.iter().copied()).map(|r| r.map_err(|e| e.unpaired_surrogate()))
-}
-
-fn push_char(out: &mut Builder, c: char) {
-    let mut b = [0; 2];
-    for u in c.encode_utf16(&mut b) {
-        out.unit(*u);
-    }
-}
+const SLICE: u32 = 4096;
 
 // ---- case ----
 
@@ -79,28 +67,39 @@ fn change_case(cx: &mut Cx, m: Mem, a: Args, what: &str, upper: bool) -> Res {
     {
         return Ok(v);
     }
-    let u = string::units(cx, m, s)?;
-    let mut out = Builder::new();
-    let mut sigma = Sigma { after_letter: false, units: &u, seen: u.contains(&SIGMA) };
-    let mut at = 0;
-    for (i, p) in points(&u).enumerate() {
-        if i % SLICE == 0 {
-            cx.charge(SLICE as u64)?;
+    let n = string::len(m, s);
+    let seen = !upper && has_sigma(cx, m, s)?;
+    let (mut out, mut after_letter) = (Builder::new(), false);
+    let (mut at, mut next) = (0, 0);
+    while at < n {
+        if at >= next {
+            // what stands beside a sigma is asked for slowly
+            cx.charge(u64::from(SLICE) * if seen { 4 } else { 1 })?;
+            out.check(cx, m)?;
+            next = at + SLICE;
         }
-        at += p.map_or(1, char::len_utf16);
+        let p = point(m, s, at);
+        at += p.map_or(1, |c| c.len_utf16() as u32);
         match p {
             Err(lone) => {
-                sigma.after_letter = false;
+                after_letter = false;
                 out.unit(lone);
             }
             Ok(c) if upper => c.to_uppercase().for_each(|c| push_char(&mut out, c)),
             Ok('Σ') => {
-                out.unit(if sigma.is_final(at) { 0x3C2 } else { 0x3C3 });
-                sigma.after_letter = true;
+                let last = after_letter && ends_word(cx, m, s, at)?;
+                out.unit(if last { 0x3C2 } else { 0x3C3 });
+                after_letter = true;
             }
             Ok(c) => {
                 c.to_lowercase().for_each(|c| push_char(&mut out, c));
-                sigma.pass(c);
+                if seen {
+                    match class(c) {
+                        Class::Ignorable => {}
+                        Class::Cased => after_letter = true,
+                        Class::Other => after_letter = false,
+                    }
+                }
             }
         }
     }
@@ -109,13 +108,15 @@ fn change_case(cx: &mut Cx, m: Mem, a: Args, what: &str, upper: bool) -> Res {
 
 /// Latin-1 text whose other case is Latin-1 too; the same string if nothing changes.
 fn latin1_case(cx: &mut Cx, m: Mem, s: Value, upper: bool) -> Res<Option<Value>> {
-    let n = string::len(m, s);
-    let mut out = Builder::new();
-    let (mut at, mut changed) = (0, false);
+    let (n, mut to) = (string::len(m, s), None);
+    let mut b = Vec::new();
+    let mut at = 0;
     while at < n {
-        let end = at.saturating_add(1 << 16).min(n);
-        cx.charge((end - at) as u64 / 8)?;
-        let mut b = text::bytes(cx, m, s, at, end)?;
+        let k = (n - at).min(text::SLICE);
+        cx.charge(k as u64 / 8)?;
+        b.clear();
+        let _ = m.append((s as u32).wrapping_add(8).wrapping_add(at), k, &mut b);
+        let mut changed = false;
         for c in &mut b {
             let new = match (*c, upper) {
                 (0xB5 | 0xDF | 0xFF, true) => return Ok(None),
@@ -126,21 +127,45 @@ fn latin1_case(cx: &mut Cx, m: Mem, s: Value, upper: bool) -> Res<Option<Value>>
             changed |= new != *c;
             *c = new;
         }
-        out.bytes(&b);
-        at = end;
+        if changed && to.is_none() {
+            let new = string::new8(cx, m, n)?;
+            string::copy_units(cx, m, s, 0, at, new, 0, false)?;
+            to = Some(new);
+        }
+        if let Some(to) = to {
+            let _ = m.bytes_in(to.wrapping_add(8).wrapping_add(at), &b);
+        }
+        at += k;
     }
-    if changed { out.finish(cx, m).map(Some) } else { Ok(Some(s)) }
+    Ok(Some(to.map_or(s, |to| STR | to as u64)))
 }
 
 const SIGMA: u16 = 0x3A3;
 
-/// The one condition of SpecialCasing that is no matter of language: a sigma that ends a word.
-struct Sigma<'u> {
-    /// A cased letter came before, with nothing but case-ignorable characters since.
-    after_letter: bool,
-    units: &'u [u16],
-    /// There is a sigma at all.
-    seen: bool,
+fn has_sigma(cx: &mut Cx, m: Mem, s: Value) -> Res<bool> {
+    for i in 0..string::len(m, s) {
+        if i % SLICE == 0 {
+            cx.charge(u64::from(SLICE) / 4)?;
+        }
+        if string::unit(m, s, i) == SIGMA {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The one condition of SpecialCasing that is no matter of language, for a sigma after a cased letter with nothing but case-ignorable
+/// characters since: does no cased letter follow, but for such characters, at `at`?
+fn ends_word(cx: &mut Cx, m: Mem, s: Value, mut at: u32) -> Res<bool> {
+    while at < string::len(m, s) {
+        cx.charge(4)?;
+        let p = point(m, s, at);
+        match p.map_or(Class::Other, class) {
+            Class::Ignorable => at += p.map_or(1, |c| c.len_utf16() as u32),
+            other => return Ok(other != Class::Cased),
+        }
+    }
+    Ok(true)
 }
 
 #[derive(PartialEq)]
@@ -168,75 +193,23 @@ fn class(c: char) -> Class {
     }
 }
 
-impl Sigma<'_> {
-    fn pass(&mut self, c: char) {
-        if self.seen {
-            match class(c) {
-                Class::Ignorable => {}
-                Class::Cased => self.after_letter = true,
-                Class::Other => self.after_letter = false,
-            }
-        }
-    }
-
-    /// Is the sigma before `at` the last letter of a word?
-    fn is_final(&self, at: usize) -> bool {
-        let next = points(&self.units[at..]).map(|p| p.map_or(Class::Other, class)).find(|k| *k != Class::Ignorable);
-        self.after_letter && next != Some(Class::Cased)
-    }
-}
-
 // ---- normalization ----
 
 fn normalize(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let s = this_string(cx, m, a, "normalize")?;
     let form = a.get(m, 0);
     let form = if form == UNDEF {
-        "NFC".to_owned()
+        Some(Form::NFC)
     } else {
         let t = to_string(cx, m, form)?;
-        string::to_rust(cx, m, t)?
+        // no longer text names one
+        let t = string::slice(cx, m, t, 0, 8)?;
+        Form::by_name(&string::to_rust(cx, m, t)?)
     };
-    if !["NFC", "NFD", "NFKC", "NFKD"].contains(&form.as_str()) {
-        return Err(cx.range_error(m, "The normalization form should be one of NFC, NFD, NFKC, NFKD"));
+    match form {
+        Some(form) => normal_form(cx, m, s, form),
+        None => Err(cx.range_error(m, "The normalization form should be one of NFC, NFD, NFKC, NFKD")),
     }
-    normal_form(cx, m, s, &form)
-}
-
-/// A string in the form NFC, NFD, NFKC or NFKD.
-pub(super) fn normal_form(cx: &mut Cx, m: Mem, s: Value, form: &str) -> Res {
-    let s = string::flat(cx, m, s)?;
-    if form == "NFC" && string::is_latin1(m, s) {
-        return Ok(s);
-    }
-    let u = string::units(cx, m, s)?;
-    let mut out = Builder::new();
-    let mut rest = points(&u).peekable();
-    while let Some(p) = rest.peek() {
-        if let Err(lone) = *p {
-            out.unit(lone);
-            rest.next();
-            continue;
-        }
-        let run = std::iter::from_fn(|| rest.next_if(Result::is_ok).and_then(Result::ok));
-        match form {
-            "NFC" => drain(cx, &mut out, run.nfc())?,
-            "NFD" => drain(cx, &mut out, run.nfd())?,
-            "NFKC" => drain(cx, &mut out, run.nfkc())?,
-            _ => drain(cx, &mut out, run.nfkd())?,
-        }
-    }
-    out.finish(cx, m)
-}
-
-fn drain(cx: &mut Cx, out: &mut Builder, chars: impl Iterator<Item = char>) -> Res<()> {
-    for (i, c) in chars.enumerate() {
-        if i % SLICE == 0 {
-            cx.charge(SLICE as u64)?;
-        }
-        push_char(out, c);
-    }
-    Ok(())
 }
 
 // ---- Annex B ----
@@ -249,18 +222,16 @@ fn create_html(cx: &mut Cx, m: Mem, a: Args, what: &str, tag: &str, attribute: O
     out.bytes(tag.as_bytes());
     if let Some(name) = attribute {
         let v = to_string(cx, m, a.get(m, 0))?;
-        let v = string::units(cx, m, v)?;
+        let v = string::flat(cx, m, v)?;
         out.bytes(format!(" {name}=\"").as_bytes());
-        for (i, u) in v.into_iter().enumerate() {
-            if i % SLICE == 0 {
-                cx.charge(SLICE as u64)?;
-            }
-            if u == 0x22 {
-                out.bytes(b"&quot;");
-            } else {
-                out.unit(u);
-            }
+        let quotes = Needle::Narrow(vec![b'"'].into()).for_text(cx, m, v)?;
+        let (mut quotes, mut done) = (Places::new(v, &quotes), 0);
+        while let Some(at) = quotes.next(cx, m)? {
+            out.part(cx, m, v, done, at)?;
+            out.bytes(b"&quot;");
+            done = at + 1;
         }
+        out.part(cx, m, v, done, u32::MAX)?;
         out.bytes(b"\"");
     }
     out.bytes(b">");

@@ -6,8 +6,9 @@
 //! Invariants
 //! - searching is linear in text and needle together (`text::Needle`), whatever they are;
 //! - a pattern that is an object is asked for its own way (@@replace, @@split, …) first.
+use super::normalize::{Form, normal_form};
 use super::string::{check_this, this_string};
-use super::text::{self, Builder, Needle};
+use super::text::{self, Builder, Needle, Places};
 use super::{Native, f, string_case};
 use crate::array;
 use crate::convert::{to_integer, to_number, to_string, to_uint32, truthy};
@@ -127,8 +128,8 @@ fn ends_with(cx: &mut Cx, m: Mem, a: Args) -> Res {
 fn locale_compare(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let s = this_string(cx, m, a, "localeCompare")?;
     let that = to_string(cx, m, a.get(m, 0))?;
-    let s = super::string_case::normal_form(cx, m, s, "NFC")?;
-    let that = super::string_case::normal_form(cx, m, that, "NFC")?;
+    let s = normal_form(cx, m, s, Form::NFC)?;
+    let that = normal_form(cx, m, that, Form::NFC)?;
     Ok(int(match string::compare(cx, m, s, that)? {
         Ordering::Less => -1,
         Ordering::Equal => 0,
@@ -190,7 +191,7 @@ fn match_all(cx: &mut Cx, m: Mem, a: Args) -> Res {
 
 /// GetSubstitution without captures: what `template` becomes for the match `[at, end)` in `s`.
 fn substitute(cx: &mut Cx, m: Mem, out: &mut Builder, s: Value, (at, end): (u32, u32), template: Value) -> Res<()> {
-    let dollar = Needle::Narrow(vec![b'$']);
+    let dollar = Needle::Narrow(vec![b'$'].into());
     let n = string::len(m, template);
     let mut done = 0;
     while let Some(i) = text::find(cx, m, template, &dollar, done)? {
@@ -223,28 +224,39 @@ fn replacement(cx: &mut Cx, m: Mem, v: Value) -> Res<Replacement> {
     }
     let t = to_string(cx, m, v)?;
     let t = string::flat(cx, m, t)?;
-    let dollar = Needle::Narrow(vec![b'$']);
+    let dollar = Needle::Narrow(vec![b'$'].into());
     let plain = text::find(cx, m, t, &dollar, 0)?.is_none();
     Ok(if plain { Replacement::Text(t) } else { Replacement::Template(t) })
 }
 
-/// `s` with the needle's occurrences at `places` replaced.
-fn replace_at(cx: &mut Cx, m: Mem, s: Value, needle: Value, places: &[u32], by: &Replacement) -> Res {
+/// `s` with the needle's occurrences replaced that `next` tells.
+fn replace_at(
+    cx: &mut Cx,
+    m: Mem,
+    s: Value,
+    needle: Value,
+    by: &Replacement,
+    mut next: impl FnMut(&mut Cx) -> Res<Option<u32>>,
+) -> Res {
     let k = string::len(m, needle);
+    let Some(mut at) = next(cx)? else { return Ok(s) };
     let mut out = Builder::new();
     let mut done = 0;
-    for at in places {
-        out.part(cx, m, s, done, *at)?;
+    loop {
+        out.part(cx, m, s, done, at)?;
         done = at + k;
-        cx.charge(1)?;
         match by {
             Replacement::Text(t) => out.string(cx, m, *t)?,
-            Replacement::Template(t) => substitute(cx, m, &mut out, s, (*at, done), *t)?,
+            Replacement::Template(t) => substitute(cx, m, &mut out, s, (at, done), *t)?,
             Replacement::Call(f) => {
-                let v = crate::interp::call(cx, m, *f, UNDEF, &[needle, int(*at as i32), s])?;
+                let v = crate::interp::call(cx, m, *f, UNDEF, &[needle, int(at as i32), s])?;
                 let t = to_string(cx, m, v)?;
                 out.string(cx, m, t)?;
             }
+        }
+        match next(cx)? {
+            Some(i) => at = i,
+            None => break,
         }
     }
     out.part(cx, m, s, done, u32::MAX)?;
@@ -262,10 +274,8 @@ fn replace(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let by = replacement(cx, m, a.get(m, 1))?;
     let s = string::flat(cx, m, s)?;
     let prepared = Needle::new(cx, m, needle)?;
-    match text::find(cx, m, s, &prepared, 0)? {
-        None => Ok(s),
-        Some(at) => replace_at(cx, m, s, needle, &[at], &by),
-    }
+    let mut first = text::find(cx, m, s, &prepared, 0)?;
+    replace_at(cx, m, s, needle, &by, |_| Ok(first.take()))
 }
 
 /// String.prototype.replaceAll
@@ -279,20 +289,9 @@ fn replace_all(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let needle = to_string(cx, m, a.get(m, 0))?;
     let by = replacement(cx, m, a.get(m, 1))?;
     let s = string::flat(cx, m, s)?;
-    let prepared = Needle::new(cx, m, needle)?;
-    let places = if prepared.size() == 0 {
-        let mut all = Vec::new();
-        for i in 0..=string::len(m, s) {
-            if i % 4096 == 0 {
-                cx.charge(1024)?;
-            }
-            all.push(i);
-        }
-        all
-    } else {
-        text::find_all(cx, m, s, &prepared, usize::MAX)?
-    };
-    if places.is_empty() { Ok(s) } else { replace_at(cx, m, s, needle, &places, &by) }
+    let prepared = Needle::new(cx, m, needle)?.for_text(cx, m, s)?;
+    let mut places = Places::new(s, &prepared);
+    replace_at(cx, m, s, needle, &by, |cx| places.next(cx, m))
 }
 
 // ---- splitting ----
@@ -314,24 +313,22 @@ fn split(cx: &mut Cx, m: Mem, a: Args) -> Res {
     }
     let s = string::flat(cx, m, s)?;
     let n = string::len(m, s);
-    let needle = Needle::new(cx, m, separator)?;
+    let needle = Needle::new(cx, m, separator)?.for_text(cx, m, s)?;
     let k = needle.size();
     if k == 0 {
         return split_units(cx, m, s, n.min(limit));
     }
-    let places = text::find_all(cx, m, s, &needle, limit as usize)?;
-    let pieces = if places.len() < limit as usize { places.len() as u32 + 1 } else { limit };
+    let (mut places, mut pieces) = (Places::new(s, &needle), 1);
+    while pieces < limit && places.next(cx, m)?.is_some() {
+        pieces += 1;
+    }
     let made = array::with_capacity(cx, m, pieces)?;
-    let mut done = 0;
-    for at in places {
-        cx.charge(1)?;
+    let (mut places, mut done) = (Places::new(s, &needle), 0);
+    for _ in 0..pieces {
+        let at = places.next(cx, m)?.unwrap_or(n);
         let part = string::slice(cx, m, s, done, at)?;
         array::push(cx, m, made, part)?;
-        done = at + k;
-    }
-    if array::length(m, made) < limit as f64 {
-        let part = string::slice(cx, m, s, done, n)?;
-        array::push(cx, m, made, part)?;
+        done = at.saturating_add(k);
     }
     Ok(made)
 }

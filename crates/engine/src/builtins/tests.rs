@@ -12,7 +12,8 @@ use cage::value::*;
 
 fn with_realm(f: impl FnOnce(&mut Cx, Mem)) {
     with_machine(|cx, m| {
-        super::install(cx, m, &Realm { global: roots::get(m, R_GLOBAL) }).expect("a realm");
+        super::install(cx, m, &Realm { global: roots::get(m, R_GLOBAL), arrangement: crate::realm::Arrangement::Usual })
+            .expect("a realm");
         f(cx, m);
     });
 }

@@ -4,61 +4,52 @@
 //!
 //! Invariants
 //! - units are kept as bytes until the first one above 255 comes;
-//! - no more than `MAX_LENGTH` units are ever held, nor more than the heap has room for; every piece is charged before it
-//!   is copied.
-use crate::cx::{Abort, Cx, Res, Value};
-use crate::string::{self, MAX_LENGTH};
+//! - beside the heap there is never more than a piece of a string; every piece is charged before it is copied.
+use crate::aside::Aside;
+use crate::cx::{Cx, Res, Value};
+use crate::string;
 use cage::Mem;
+use cage::value::UNDEF;
 
 /// A string in the making.
-#[derive(Debug, Default)]
+///
+/// What is written is collected here up to `PIECE`, then laid into the heap; a long string comes out as a rope of such pieces. So no text of
+/// any size is ever copied, widened or freed at one go, and what is held counts as heap.
+#[derive(Debug)]
 pub struct Builder {
     narrow: Vec<u8>,
     wide: Option<Vec<u16>>,
-    /// Bytes that the heap was found to have room for.
-    allowed: usize,
+    /// The pieces before, joined.
+    before: Value,
 }
 
-/// Bytes a builder may hold without asking the heap.
-const SMALL: usize = 1 << 20;
+/// Bytes of a piece: with its header it fills whole regions of old space.
+const PIECE: usize = (1 << 18) - 8;
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder { narrow: Vec::new(), wide: None, before: UNDEF }
+    }
+}
 
 impl Builder {
     pub fn new() -> Builder {
         Builder::default()
     }
 
-    fn len(&self) -> usize {
-        self.wide.as_ref().map_or(self.narrow.len(), Vec::len)
-    }
-
+    /// Bytes that are not in the heap yet.
     #[inline]
-    fn room(&mut self, cx: &mut Cx, m: Mem, n: usize) -> Res<()> {
-        if self.len() + n > self.allowed.max(SMALL) / 2 {
-            self.ask(cx, m, self.len() + n)?;
-        }
-        cx.charge(1)
+    fn pending(&self) -> usize {
+        self.wide.as_ref().map_or(self.narrow.len(), |w| w.len() * 2)
     }
 
-    /// Is there room in the heap for a string of `n` units?
+    /// The units as a vector of 16-bit ones, to the end of the piece.
     #[cold]
-    fn ask(&mut self, cx: &mut Cx, m: Mem, n: usize) -> Res<()> {
-        if n > MAX_LENGTH as usize {
-            return Err(cx.range_error(m, "string too long"));
-        }
-        let (bytes, heap) = (if self.wide.is_some() { n * 2 } else { n }, cx.heap.stats());
-        if heap.heap_bytes.saturating_add(bytes as u64) > heap.limit_bytes {
-            return Err(cx.stop(Abort::Heap));
-        }
-        self.allowed = n.saturating_mul(4).max(SMALL);
-        Ok(())
-    }
-
-    /// The units as a vector of 16-bit ones from now on.
     fn widen(&mut self) -> &mut Vec<u16> {
         self.wide.get_or_insert_with(|| std::mem::take(&mut self.narrow).into_iter().map(u16::from).collect())
     }
 
-    /// One unit; the caller charges. The limit is checked by `finish`.
+    /// One unit; the caller charges, and calls `check` at least every `SLICE` units.
     #[inline]
     pub fn unit(&mut self, u: u16) {
         match &mut self.wide {
@@ -68,9 +59,10 @@ impl Builder {
         }
     }
 
-    /// Latin-1 bytes; the caller charges. The limit is checked by `finish`.
+    /// Latin-1 bytes, at most `SLICE`; the caller charges, and calls `check` at least every `SLICE` units.
     #[inline]
     pub fn bytes(&mut self, b: &[u8]) {
+        debug_assert!(b.len() <= SLICE as usize);
         match &mut self.wide {
             Some(w) => w.extend(b.iter().map(|c| *c as u16)),
             None => self.narrow.extend_from_slice(b),
@@ -79,41 +71,27 @@ impl Builder {
 
     /// Units `[from, to)` of `s`.
     pub fn part(&mut self, cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<()> {
-        let s = string::flat(cx, m, s)?;
+        cx.charge(1)?;
         let to = to.min(string::len(m, s));
-        if from >= to {
-            return Ok(());
+        if from == 0 && to >= SLICE && to == string::len(m, s) {
+            self.lay(cx, m)?;
+            return self.join(cx, m, s);
         }
-        self.room(cx, m, (to - from) as usize)?;
+        let s = string::flat(cx, m, s)?;
         let latin1 = string::is_latin1(m, s);
-        if !latin1 && self.wide.is_none() {
-            self.widen_slowly(cx)?;
-        }
         let mut at = from;
         while at < to {
             let n = (to - at).min(SLICE);
             cx.charge(n as u64 / 16)?;
-            match &mut self.wide {
-                None => {
-                    let _ = m.append((s as u32).wrapping_add(8).wrapping_add(at), n, &mut self.narrow);
-                }
-                Some(w) => w.extend((at..at + n).map(|i| string::unit(m, s, i))),
+            if latin1 && self.wide.is_none() {
+                let _ = m.append((s as u32).wrapping_add(8).wrapping_add(at), n, &mut self.narrow);
+            } else {
+                (at..at + n).for_each(|i| self.unit(string::unit(m, s, i)));
             }
             at += n;
+            self.check(cx, m)?;
         }
         Ok(())
-    }
-
-    /// As `widen`, looking at the meter.
-    fn widen_slowly(&mut self, cx: &mut Cx) -> Res<()> {
-        let narrow = std::mem::take(&mut self.narrow);
-        let mut wide = Vec::with_capacity(narrow.len());
-        for slice in narrow.chunks(SLICE as usize) {
-            cx.charge(slice.len() as u64 / 16)?;
-            wide.extend(slice.iter().map(|c| *c as u16));
-        }
-        self.wide = Some(wide);
-        cx.release(narrow)
     }
 
     /// All of `s`.
@@ -121,40 +99,44 @@ impl Builder {
         self.part(cx, m, s, 0, u32::MAX)
     }
 
-    /// Stops once more was written than a string or the heap can hold.
+    /// Lays what was written into the heap once it fills a piece; stops if a string or the heap cannot hold it.
+    #[inline]
     pub fn check(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
-        self.room(cx, m, 0)
+        if self.pending() < PIECE { Ok(()) } else { self.lay(cx, m) }
     }
 
-    /// The units: bytes, or 16-bit ones if some are above 255.
-    pub fn into_units(self) -> Result<Vec<u8>, Vec<u16>> {
-        self.wide.map_or(Ok(self.narrow), Err)
+    /// Lays what was written into the heap.
+    #[cold]
+    fn lay(&mut self, cx: &mut Cx, m: Mem) -> Res<()> {
+        let piece = match self.wide.take() {
+            Some(w) => string::from_units(cx, m, &w)?,
+            None => string::from_latin1(cx, m, &self.narrow)?,
+        };
+        self.narrow.clear();
+        self.join(cx, m, piece)
     }
 
-    /// The heap string.
-    pub fn finish(self, cx: &mut Cx, m: Mem) -> Res {
-        match self.wide {
-            Some(w) => {
-                let s = string::from_units(cx, m, &w)?;
-                cx.release(w)?;
-                Ok(s)
-            }
-            None => {
-                let s = string::from_latin1(cx, m, &self.narrow)?;
-                cx.release(self.narrow)?;
-                Ok(s)
-            }
+    fn join(&mut self, cx: &mut Cx, m: Mem, s: Value) -> Res<()> {
+        self.before = if self.before == UNDEF { s } else { string::concat(cx, m, self.before, s)? };
+        Ok(())
+    }
+
+    /// The heap string: flat, or a rope.
+    pub fn finish(mut self, cx: &mut Cx, m: Mem) -> Res {
+        if self.pending() > 0 || self.before == UNDEF {
+            self.lay(cx, m)?;
         }
+        Ok(self.before)
     }
 }
 
 /// Units copied between two charges.
-const SLICE: u32 = 1 << 16;
+pub(super) const SLICE: u32 = 1 << 16;
 
 /// Units `[from, to)` of a flat Latin-1 string.
-pub fn bytes(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<Vec<u8>> {
+pub fn bytes(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<Aside<u8>> {
     let to = to.min(string::len(m, s));
-    let mut all = Vec::with_capacity(to.saturating_sub(from) as usize);
+    let mut all = Aside::with_capacity(to.saturating_sub(from) as usize);
     let mut at = from;
     while at < to {
         let n = (to - at).min(SLICE);
@@ -166,9 +148,9 @@ pub fn bytes(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<Vec<u8>> 
 }
 
 /// Units `[from, to)` of a flat string of either kind.
-pub fn units(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<Vec<u16>> {
+pub fn units(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<Aside<u16>> {
     let to = to.min(string::len(m, s));
-    let mut all = Vec::with_capacity(to.saturating_sub(from) as usize);
+    let mut all = Aside::with_capacity(to.saturating_sub(from) as usize);
     let mut b = Vec::new();
     let (mut at, width) = (from, if string::is_latin1(m, s) { 1 } else { 2 });
     while at < to {
@@ -186,15 +168,39 @@ pub fn units(cx: &mut Cx, m: Mem, s: Value, from: u32, to: u32) -> Res<Vec<u16>>
     Ok(all)
 }
 
+/// The code point at unit `i` of a flat string; a lone surrogate comes as an error.
+#[inline]
+pub fn point(m: Mem, s: Value, i: u32) -> Result<char, u16> {
+    let u = string::unit(m, s, i);
+    if (0xD800..0xDC00).contains(&u) {
+        let low = string::unit(m, s, i + 1);
+        if !(0xDC00..0xE000).contains(&low) {
+            return Err(u);
+        }
+        let c = 0x10000 + ((u as u32 - 0xD800) << 10) + (low as u32 - 0xDC00);
+        return char::from_u32(c).ok_or(u);
+    }
+    char::from_u32(u as u32).ok_or(u)
+}
+
+/// Writes a code point; the caller charges and checks.
+#[inline]
+pub fn push_char(out: &mut Builder, c: char) {
+    let mut b = [0; 2];
+    for u in c.encode_utf16(&mut b) {
+        out.unit(*u);
+    }
+}
+
 /// What is searched for, prepared once.
 #[derive(Debug)]
 pub enum Needle {
     /// Nothing: found everywhere.
     Empty,
     /// At most `SLICE` Latin-1 units.
-    Narrow(Vec<u8>),
+    Narrow(Aside<u8>),
     /// Units and, for each prefix, the length of its longest border (Knuth, Morris and Pratt).
-    Wide(Vec<u16>, Vec<u32>),
+    Wide(Aside<u16>, Aside<u32>),
 }
 
 impl Needle {
@@ -222,8 +228,9 @@ impl Needle {
     }
 }
 
-fn borders(cx: &mut Cx, u: &[u16]) -> Res<Vec<u32>> {
-    let mut b = vec![0u32; u.len()];
+fn borders(cx: &mut Cx, u: &[u16]) -> Res<Aside<u32>> {
+    let mut b = Aside::with_capacity(u.len());
+    b.push(0u32);
     let mut k = 0;
     for i in 1..u.len() {
         if i % 4096 == 0 {
@@ -235,7 +242,7 @@ fn borders(cx: &mut Cx, u: &[u16]) -> Res<Vec<u32>> {
         if u[i] == u[k] {
             k += 1;
         }
-        b[i] = k as u32;
+        b.push(k as u32);
     }
     Ok(b)
 }
@@ -263,8 +270,8 @@ pub fn find(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, from: u32) -> Res<Op
 const LONG_NEEDLE: usize = 1 << 16;
 
 /// Bytes as units.
-fn widen(cx: &mut Cx, b: &[u8]) -> Res<Vec<u16>> {
-    let mut u = Vec::with_capacity(b.len());
+fn widen(cx: &mut Cx, b: &[u8]) -> Res<Aside<u16>> {
+    let mut u = Aside::with_capacity(b.len());
     for slice in b.chunks(LONG_NEEDLE) {
         cx.charge(slice.len() as u64 / 16)?;
         u.extend(slice.iter().map(|c| *c as u16));
@@ -342,8 +349,7 @@ pub fn rfind(cx: &mut Cx, m: Mem, s: Value, needle: Value, from: u32) -> Res<Opt
     if k == 0 {
         return Ok(Some(from));
     }
-    let mut u = units(cx, m, needle, 0, k)?;
-    u.reverse();
+    let u = reversed(cx, m, needle, k)?;
     let t = borders(cx, &u)?;
     let (mut have, mut i) = (0, from + k);
     while i > 0 {
@@ -365,57 +371,99 @@ pub fn rfind(cx: &mut Cx, m: Mem, s: Value, needle: Value, from: u32) -> Res<Opt
     Ok(None)
 }
 
+/// The `n` units of a flat string, the last one first.
+fn reversed(cx: &mut Cx, m: Mem, s: Value, n: u32) -> Res<Aside<u16>> {
+    let mut all = Aside::with_capacity(n as usize);
+    for i in (0..n).rev() {
+        if i % 4096 == 0 {
+            cx.charge(512)?;
+        }
+        all.push(string::unit(m, s, i));
+    }
+    Ok(all)
+}
+
 /// WhiteSpace or LineTerminator.
 pub fn is_space(u: u16) -> bool {
     matches!(u, 9..=13 | 32 | 0xA0 | 0x1680 | 0x2000..=0x200A | 0x2028 | 0x2029 | 0x202F | 0x205F | 0x3000 | 0xFEFF)
 }
 
-/// All places where the needle (not empty) stands, ascending, none overlapping the one before, at most `limit`.
-pub fn find_all(cx: &mut Cx, m: Mem, s: Value, needle: &Needle, limit: usize) -> Res<Vec<u32>> {
-    let s = string::flat(cx, m, s)?;
-    let n = string::len(m, s);
-    let mut found = Vec::new();
-    if needle.size() > n {
-        return Ok(found);
+/// The places where a needle stands, ascending, none overlapping the one before; an empty one stands everywhere.
+#[derive(Debug)]
+pub struct Places<'n> {
+    s: Value,
+    how: How<'n>,
+    k: u32,
+    at: u32,
+    /// Places of one block, the last one first.
+    found: Vec<u32>,
+}
+
+#[derive(Debug)]
+enum How<'n> {
+    Everywhere,
+    Bytes(Box<memchr::memmem::Finder<'n>>),
+    Units(&'n [u16], &'n [u32]),
+}
+
+impl Needle {
+    /// As a search in `s` needs it.
+    pub fn for_text(self, cx: &mut Cx, m: Mem, s: Value) -> Res<Needle> {
+        match self {
+            Needle::Narrow(b) if b.len() > LONG_NEEDLE || !string::is_latin1(m, s) => {
+                let u = widen(cx, &b)?;
+                let t = borders(cx, &u)?;
+                Ok(Needle::Wide(u, t))
+            }
+            other => Ok(other),
+        }
     }
-    if let (Needle::Narrow(b), true) = (needle, string::is_latin1(m, s))
-        && b.len() <= LONG_NEEDLE
-    {
-        let (finder, k) = (memchr::memmem::Finder::new(b), b.len() as u32);
-        let block = (1 << 16).max(k.saturating_mul(2));
-        let mut at = 0;
-        while at + k <= n && found.len() < limit {
-            let end = at.saturating_add(block).min(n);
-            cx.charge((end - at) as u64 / 8)?;
-            let text = bytes(cx, m, s, at, end)?;
-            let mut from = 0;
-            while let Some(i) = finder.find(&text[from..]) {
-                found.push(at + (from + i) as u32);
-                from += i + b.len();
-                if found.len() == limit {
-                    return Ok(found);
+}
+
+impl<'n> Places<'n> {
+    /// Of a needle made for the flat string `s`.
+    pub fn new(s: Value, needle: &'n Needle) -> Places<'n> {
+        let how = match needle {
+            Needle::Empty => How::Everywhere,
+            Needle::Narrow(b) => How::Bytes(Box::new(memchr::memmem::Finder::new(&b[..]))),
+            Needle::Wide(u, t) => How::Units(u, t),
+        };
+        Places { s, how, k: needle.size(), at: 0, found: Vec::new() }
+    }
+
+    pub fn next(&mut self, cx: &mut Cx, m: Mem) -> Res<Option<u32>> {
+        cx.charge(1)?;
+        let n = string::len(m, self.s);
+        loop {
+            if let Some(i) = self.found.pop() {
+                return Ok(Some(i));
+            }
+            if self.at + self.k > n {
+                return Ok(None);
+            }
+            match &self.how {
+                How::Everywhere => {
+                    self.at += 1;
+                    return Ok(Some(self.at - 1));
+                }
+                How::Units(u, t) => {
+                    let Some(i) = find_units(cx, m, self.s, u, t, self.at)? else { return Ok(None) };
+                    self.at = i + self.k;
+                    return Ok(Some(i));
+                }
+                How::Bytes(finder) => {
+                    let end = self.at.saturating_add(SLICE.max(self.k.saturating_mul(2))).min(n);
+                    cx.charge((end - self.at) as u64 / 8)?;
+                    let text = bytes(cx, m, self.s, self.at, end)?;
+                    let mut from = 0;
+                    while let Some(i) = finder.find(&text[from..]) {
+                        self.found.push(self.at + (from + i) as u32);
+                        from += i + self.k as usize;
+                    }
+                    self.found.reverse();
+                    self.at = if end == n { n } else { (self.at + from as u32).max(end - (self.k - 1)) };
                 }
             }
-            at = if end == n { n } else { (at + from as u32).max(end - (k - 1)) };
         }
-        return Ok(found);
     }
-    let (wide, table);
-    let (u, t) = match needle {
-        Needle::Narrow(b) => {
-            wide = widen(cx, b)?;
-            table = borders(cx, &wide)?;
-            (&wide, &table)
-        }
-        Needle::Wide(u, t) => (u, t),
-        Needle::Empty => return Ok(found),
-    };
-    let mut at = 0;
-    while found.len() < limit
-        && let Some(i) = find_units(cx, m, s, u, t, at)?
-    {
-        found.push(i);
-        at = i + u.len() as u32;
-    }
-    Ok(found)
 }

@@ -14,7 +14,8 @@ use crate::shape::WC;
 use cage::Mem;
 use cage::value::*;
 
-pub const TABLE: &[Native] = &[f(0x4E0, "now", 0, now), f(0x4E1, "gc", 0, gc)];
+pub const TABLE: &[Native] = &[f(0x4E0, "now", 0, now), f(GC, "gc", 0, gc)];
+pub(super) const GC: u16 = 0x4E1;
 
 /// performance.now: 0 where the host lends no clock
 fn now(cx: &mut Cx, _: Mem, _: Args) -> Res {
@@ -34,6 +35,6 @@ pub fn install(cx: &mut Cx, m: Mem, r: &Realm) -> Res<()> {
     let performance = object::new(cx, m)?;
     r.method(cx, m, performance, 0x4E0)?;
     r.value(cx, m, r.global, "performance", performance, WC)?;
-    r.method(cx, m, r.global, 0x4E1)?;
+    r.method(cx, m, r.global, GC)?;
     Ok(())
 }

@@ -40,6 +40,8 @@ pub(super) fn effects(words: &[u32], at: usize) -> Effects {
         | op::REST => {
             e.writes.push(a);
         }
+        #[cfg(feature = "moved-base")]
+        op::LATER => e.writes.push(a),
         op::ARGS | op::ASYNC => e.writes.push(a),
         op::SETG => {
             e.reads.push(a);

@@ -14,10 +14,10 @@
 //! r[a+3] … arguments; the result comes to r[a], and **everything from r[a] up is lost**: nothing live may stand above.
 //! A function with `F_ASYNC` begins with ASYNC; AWAIT saves and restores the whole frame.
 
-macro_rules! table { ($($name:ident = $num:literal, $operands:literal, $doc:literal;)*) => {
-    $(#[doc = $doc] pub const $name: u8 = $num;)*
+macro_rules! table { ($($(#[$only:meta])* $name:ident = $num:literal, $operands:literal, $doc:literal;)*) => {
+    $($(#[$only])* #[doc = $doc] pub const $name: u8 = $num;)*
     /// (number, name, operands, meaning)
-    pub const OPS: &[(u8, &str, &str, &str)] = &[$(($num, stringify!($name), $operands, $doc)),*];
+    pub const OPS: &[(u8, &str, &str, &str)] = &[$($(#[$only])* ($num, stringify!($name), $operands, $doc)),*];
 } }
 
 table! {
@@ -166,6 +166,8 @@ table! {
     HARDEN = 171, "A", "harden r[a] (Jessie: literals that need it)";
     THIS = 172, "A", "r[a] = this of the frame, for arrows the captured one (the compiler captures it; reserved)";
     IMPORTMETA = 173, "A", "reserved";
+    #[cfg(feature = "moved-base")]
+    LATER = 252, "A", "r[a] = undefined: what a build with the feature `moved-base` has and others have not";
     EXIT = 253, "", "back to Rust (the machine's own; not emitted)";
     GETRET = 254, "", "a call made for an instruction came back: its result goes to the register noted above the frame (the machine's own)";
     NEWRET = 255, "", "likewise for a constructor (the machine's own)";

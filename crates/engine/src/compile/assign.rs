@@ -138,14 +138,8 @@ impl<'t> Gen<'t> {
             return Ok(v);
         };
         let mut place = self.place(target_expr, &[value], false)?;
-        if let Place::Var(id) = place
-            && self.tree.reference(id).to == Resolution::Global
-            && self
-                .search(value, &mut |_, x| !matches!(x, Expr::Number(_) | Expr::String(_) | Expr::Ident(_) | Expr::Function(_)))
-        {
-            let there = self.alloc()?;
-            self.has_global(id, there);
-            place = Place::Global(id, there);
+        if self.search(value, &mut |_, x| !matches!(x, Expr::Number(_) | Expr::String(_) | Expr::Ident(_) | Expr::Function(_))) {
+            place = self.resolved(place)?;
         }
         let name = self.target_name(target_expr);
         if let Place::Reg(r) = place {
@@ -160,6 +154,18 @@ impl<'t> Gen<'t> {
         };
         self.set_place(place, v)?;
         Ok(v)
+    }
+
+    /// A place whose name is looked for now: what comes before the store may make a property of that name.
+    pub(super) fn resolved(&mut self, place: Place) -> Res<Place> {
+        match place {
+            Place::Var(id) if self.tree.reference(id).to == Resolution::Global => {
+                let there = self.alloc()?;
+                self.has_global(id, there);
+                Ok(Place::Global(id, there))
+            }
+            place => Ok(place),
+        }
     }
 
     /// What an anonymous function assigned to the target is called: only a bare identifier gives its name.

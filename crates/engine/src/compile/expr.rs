@@ -277,6 +277,9 @@ impl Gen<'_> {
             UnaryOp::Delete => return self.delete(e, arg, dst),
             UnaryOp::Void => {
                 self.effect(arg)?;
+                #[cfg(feature = "moved-base")]
+                self.emit(op::LATER, dst, 0, 0);
+                #[cfg(not(feature = "moved-base"))]
                 self.load(dst, value::UNDEFINED);
                 return Ok(());
             }

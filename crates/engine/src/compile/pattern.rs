@@ -96,7 +96,10 @@ impl<'t> Gen<'t> {
             _ => (pat, None),
         };
         let place = match *tree.pat(inner) {
-            Pat::Target(e) => Some(self.place(e, &[], false)?),
+            Pat::Target(e) => {
+                let place = self.place(e, &[], false)?;
+                Some(self.resolved(place)?)
+            }
             _ => None,
         };
         before(self)?;

@@ -6,7 +6,7 @@
 //! a construction: the same with new.target between the note and r0
 //! ```
 use super::fast::{a, b};
-use super::{Frame, GO, frame_end, function_at, middle, run, safepoint, unwind};
+use super::{Frame, GO, callee, frame_end, function_at, middle, run, safepoint, unwind};
 use crate::array;
 use crate::builtins;
 use crate::code::F_BUILTIN;
@@ -15,9 +15,10 @@ use crate::cx::{Abort, Args, Cx, MAX_NATIVE_DEPTH, Res, Stop, Value};
 use crate::engine::{STUB_EXIT, STUB_GETRET, STUB_NEWRET};
 use crate::kinds::{BOUND, FN, NATIVE};
 use crate::{convert, function, object, roots, send, string};
-use cage::layout::{FRAMES, STACK_END, UNITS};
+use cage::layout::{FRAMES, STACK_END, UNITS, WINDOW};
 use cage::value::*;
 use cage::{Code, Mem, Win};
+use std::borrow::Cow;
 
 /// Arguments of one call at most.
 pub const MAX_ARGS: usize = 60_000;
@@ -25,6 +26,10 @@ pub const MAX_ARGS: usize = 60_000;
 pub(super) const NOWHERE: u8 = 255;
 /// Room left at the end of the frame stack for native frames' arguments.
 const STACK_MARGIN: u32 = 4096;
+/// No frame that begins here or further up is laid by the fast path.
+pub(super) const FAST_END: u32 = STACK_END - STACK_MARGIN - 2 * WINDOW;
+/// Bytes by which the part of the stack that the fast path may use grows at least.
+const STACK_STEP: u32 = 1024;
 
 // long: one arm an instruction
 pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c>) -> Res<()> {
@@ -73,10 +78,12 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
         }
         SEND | SENDV => {
             let (target, key) = (win.get(a(i)), win.get(a(i).wrapping_add(1)));
+            let mut few = [UNDEF; send::FEW];
             let args = if i as u8 == SENDV {
-                elements(cx, m, win.get(a(i).wrapping_add(2)))?
+                Cow::Owned(elements(cx, m, win.get(a(i).wrapping_add(2)))?)
             } else {
-                (0..super::fast::c(i)).map(|k| win.get(a(i).wrapping_add(2 + k))).collect()
+                let at = |k: usize| win.get(a(i).wrapping_add(2 + k as u8));
+                send::listed(&mut few, super::fast::c(i) as usize, at)
             };
             let form = b(i);
             let key = if form & 3 == 2 { UNDEF } else { object::to_key(cx, m, key)? };
@@ -120,7 +127,7 @@ fn not_callable(cx: &mut Cx, m: Mem, f: Value, what: &str) -> Stop {
         _ if is_obj(f) => "object".to_owned(),
         _ if is_str(f) => "string".to_owned(),
         _ if is_sym(f) => "symbol".to_owned(),
-        _ => convert::to_rust_string(cx, m, f).unwrap_or_default(),
+        _ => convert::to_shown(cx, m, f).unwrap_or_default(),
     };
     cx.type_error(m, &format!("{shown} is not a {what}"))
 }
@@ -135,39 +142,12 @@ fn no_callee(cx: &mut Cx, m: Mem, fr: &Frame, f: Value, what: &str) -> Stop {
             return None;
         }
         let byte = info.byte_at(fr.pc.wrapping_sub(1).wrapping_sub(at))? as usize;
-        if what == "constructor" { path_from(&unit.unit.source, byte) } else { path_to(&unit.unit.source, byte) }
+        if what == "constructor" { callee::path_from(&unit.unit.source, byte) } else { callee::path_to(&unit.unit.source, byte) }
     });
     match named {
         Some(name) => cx.type_error(m, &format!("{name} is not a {what}")),
         None => not_callable(cx, m, f, what),
     }
-}
-
-/// Bytes of a callee's name that are shown.
-const MAX_NAME: usize = 60;
-
-fn in_path(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | '?' | '#')
-}
-
-/// `a.b.c` where it ends at `end` and is called there.
-fn path_to(source: &str, end: usize) -> Option<String> {
-    let (before, behind) = (source.get(..end)?, source.get(end..)?.trim_start());
-    if !behind.starts_with(['(', '`']) && !behind.starts_with("?.") {
-        return None;
-    }
-    let path = &before[before.rfind(|c| !in_path(c)).map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8))..];
-    let head = if path.starts_with(['.', '?']) { "(…)" } else { "" };
-    let plain = !path.is_empty() && path.len() <= MAX_NAME && !path.starts_with(|c: char| c.is_ascii_digit());
-    plain.then(|| format!("{head}{path}"))
-}
-
-/// `a.b.c` of the `new a.b.c` at `start`.
-fn path_from(source: &str, start: usize) -> Option<String> {
-    let rest = source.get(start..)?.strip_prefix("new")?.trim_start();
-    let path = &rest[..rest.find(|c| !in_path(c)).unwrap_or(rest.len())];
-    let whole = !rest[path.len()..].starts_with(['[', '`']);
-    (whole && !path.is_empty() && path.len() <= MAX_NAME).then(|| path.to_owned())
 }
 
 /// What a frame that does not fit means: the limit, or in unlocked realms an error that can be caught.
@@ -209,6 +189,9 @@ fn call_at<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, at: u8, argc: u8, co
             let base = m.off(win).wrapping_add(at as u32 * 8);
             let delta = at as u32;
             let args = argc as u32;
+            // deep stacks grow in large steps
+            let step = WINDOW + STACK_STEP + base.saturating_sub(FRAMES) / 4;
+            cx.heap.use_stack(base.saturating_add(step).min(FAST_END + WINDOW));
             enter(cx, m, fr, f, base, args, fr.pc, delta, code)
         }
         _ => Err(no_callee(cx, m, fr, f, "function")),
@@ -314,6 +297,7 @@ fn enter<'c>(
         return Err(too_deep(cx, m));
     }
     cx.charge(1)?;
+    cx.heap.use_stack(base + nregs.max(3 + nparams.max(argc)) * 8);
     for k in argc..nparams {
         m.w64(base + (3 + k) * 8, 0, UNDEF);
     }
@@ -326,12 +310,15 @@ fn enter<'c>(
 }
 
 /// Unwraps bound functions: target, this, arguments.
-fn unbind(cx: &mut Cx, m: Mem, mut f: Value, mut this: Value, args: &[Value]) -> Res<(Value, Value, Vec<Value>)> {
+fn unbind<'a>(cx: &mut Cx, m: Mem, mut f: Value, mut this: Value, args: &'a [Value]) -> Res<(Value, Value, Cow<'a, [Value]>)> {
+    if !is_obj(f) || object::kind(m, f) != BOUND {
+        return Ok((f, this, Cow::Borrowed(args)));
+    }
     let mut args = args.to_vec();
     while is_obj(f) && object::kind(m, f) == BOUND {
-        cx.charge(1 + args.len() as u64 / 4)?;
         let e = m.r64(f as u32, 32) as u32;
         let n = m.r32(e, cage::layout::H_X).min(MAX_ARGS as u32);
+        cx.charge(1 + (args.len() as u64 + n as u64) / 4)?;
         let mut all: Vec<Value> = (0..n).map(|k| m.r64(e.wrapping_add(8 + k * 8), 0)).collect();
         all.append(&mut args);
         if all.len() > MAX_ARGS {
@@ -341,7 +328,7 @@ fn unbind(cx: &mut Cx, m: Mem, mut f: Value, mut this: Value, args: &[Value]) ->
         this = m.r64(f as u32, 24);
         f = m.r64(f as u32, 16);
     }
-    Ok((f, this, args))
+    Ok((f, this, Cow::Owned(args)))
 }
 
 /// Lays `this` and arguments at `base`; the caller has checked that they fit.
@@ -355,9 +342,11 @@ fn lay(m: Mem, base: u32, f: Value, this: Value, args: &[Value]) {
 }
 
 fn room(cx: &mut Cx, m: Mem, base: u32, args: &[Value]) -> Res<()> {
+    cx.charge(args.len() as u64 / 8)?;
     if base < FRAMES || base.saturating_add((args.len() as u32 + 16) * 8) >= STACK_END - STACK_MARGIN {
         return Err(too_deep(cx, m));
     }
+    cx.heap.use_stack(base + (args.len() as u32 + 16) * 8);
     Ok(())
 }
 
@@ -460,6 +449,7 @@ fn arguments_object(cx: &mut Cx, m: Mem, win: Win, _code: Code) -> Res {
     let argc = (win.get(1) >> 16) as u32 & 0xFFFF;
     let base = m.off(win);
     let o = object::of_kind(cx, m, crate::kinds::ARGS, roots::get(m, roots::R_SHAPE_ARGS) as u32)?;
+    cx.charge(argc as u64 * 2)?;
     for k in 0..argc {
         object::create_data(cx, m, o, int(k as i32), m.r64(base.wrapping_add(24 + k * 8), 0))?;
     }
@@ -531,7 +521,7 @@ fn run_constructor(cx: &mut Cx, m: Mem, f: Value, base: u32, argc: u32) -> Res {
     let mut fr = Frame { win: m.win(base), pc: 0 };
     enter(cx, m, &mut fr, f, base, argc, STUB_EXIT, 0, code)?;
     cx.constructing.push(base);
-    let r = run(cx, m, fr.win, fr.pc);
+    let r = run(cx, m, fr.win, fr.pc, code);
     cx.constructing.pop();
     r?;
     Ok(m.r64(base, 0))
@@ -558,9 +548,10 @@ fn run_laid(cx: &mut Cx, m: Mem, f: Value, base: u32, argc: u32, new_target: Val
         return run_native(cx, m, f, Args { base, argc, new_target });
     }
     let engine = cx.engine.clone();
+    let code = engine.space.code();
     let mut fr = Frame { win: m.win(base), pc: 0 };
-    enter(cx, m, &mut fr, f, base, argc, STUB_EXIT, 0, engine.space.code())?;
-    run(cx, m, fr.win, fr.pc)?;
+    enter(cx, m, &mut fr, f, base, argc, STUB_EXIT, 0, code)?;
+    run(cx, m, fr.win, fr.pc, code)?;
     Ok(m.r64(base, 0))
 }
 
@@ -572,6 +563,7 @@ pub fn call_rooted(cx: &mut Cx, m: Mem, f: Value, this: Value, args: &[Value], k
     }
     let saved = cx.stack_top;
     let kept = keep.len() as u32;
+    cx.heap.use_stack(saved + kept * 8);
     for (i, v) in keep.iter().enumerate() {
         m.w64(saved + i as u32 * 8, 0, *v);
     }

@@ -84,16 +84,16 @@ fn registers(m: Mem, win: Win, code: Code) -> u32 {
 fn suspend(cx: &mut Cx, m: Mem, fr: &Frame, coro: Value, dest: u8, code: Code) {
     let (win, at) = (fr.win, coro as u32);
     let place = fr.pc.wrapping_sub(function_at(m, win));
-    cx.heap.write(m, at.wrapping_add(24), int(1 + place as i32));
-    cx.heap.write(m, at.wrapping_add(32), int(dest as i32));
     let argc = (win.get(1) >> 16) as u32 & 0xFFFF;
-    cx.heap.write(m, at.wrapping_add(40), int(argc as i32));
+    for (word, v) in [(24, 1 + place as i32), (32, dest as i32), (40, argc as i32)] {
+        // a loop suspends at one place again and again
+        if m.r64(at, word) != int(v) {
+            cx.heap.write(m, at.wrapping_add(word as u32), int(v));
+        }
+    }
     let n = registers(m, win, code).min(m.r32(at, H_X).saturating_sub(HEAD));
     let base = m.off(win).wrapping_add(16);
-    for k in 0..n {
-        let v = m.r64(base.wrapping_add(k * 8), 0);
-        cx.heap.write(m, at.wrapping_add(8 + (HEAD + k) * 8), v);
-    }
+    cx.heap.write_words(m, base, at.wrapping_add(8 + HEAD * 8), n);
 }
 
 /// Returns from the frame with `v`.
@@ -119,6 +119,7 @@ pub fn resume(cx: &mut Cx, m: Mem, coro: Value, v: Value, throw: bool) -> Res<()
     if n >= (STACK_END - cage::layout::FRAMES) / 8 || base.saturating_add((n + 300) * 8) >= STACK_END {
         return Err(cx.stop(Abort::Depth));
     }
+    cx.heap.use_stack(base + (n + 2) * 8);
     let win = m.win(base);
     win.set(0, f);
     let argc = m.r64(at, 40) as u32 & 0xFFFF;
@@ -132,9 +133,9 @@ pub fn resume(cx: &mut Cx, m: Mem, coro: Value, v: Value, throw: bool) -> Res<()
     if throw {
         cx.thrown = v;
         let fr = super::unwind::unwind(cx, m, win, pc.wrapping_sub(1), code)?;
-        return run(cx, m, fr.win, fr.pc);
+        return run(cx, m, fr.win, fr.pc, code);
     }
     win.set(m.r64(at, 32) as u8, v);
     // the program of an async function catches all it throws
-    run(cx, m, win, pc)
+    run(cx, m, win, pc, code)
 }

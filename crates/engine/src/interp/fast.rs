@@ -188,8 +188,8 @@ fn elem(m: Mem, o: u64, x: u64) -> Option<u32> {
     ok((x as u32) < m.r32(e, H_X))?;
     Some(e.wrapping_add((x as u32).wrapping_mul(8)).wrapping_add(8))
 }
-/// Room that a call by the fast path finds above its window: registers and arguments at most, and the margin at the end.
-const FRAME_ROOM: u32 = (256 + 256) * 8 + 4096;
+/// Where the stack is known to be used a call by the fast path finds room for a whole window, and the margin at the end is far.
+const _: () = assert!(super::calls::FAST_END + cage::layout::WINDOW < STACK_END - 4096);
 
 /// Lays the frame of closure r[a] over the caller's. With `FILL` missing arguments become undefined; without, a call with
 /// too few is not for the fast path (a loop there would cost every call six saved registers).
@@ -211,7 +211,7 @@ pub(super) fn enter<'c, const FILL: bool>(
     let h = code.word(at);
     let (nparams, argc) = ((h >> 8) as u8, b(i));
     let to = m.off(*win).wrapping_add(a(i) as u32 * 8);
-    ok(to < STACK_END - FRAME_ROOM)?;
+    ok(to < cx.heap.frames_below)?;
     ok(FILL || argc >= nparams)?;
     cx.fuel = cx.fuel.checked_sub(1)?;
     let new = m.win(to);

@@ -13,9 +13,11 @@ use super::calls::call;
 use super::fast::{a, b, c};
 use super::slow::jump;
 use super::{Frame, frame_end, safepoint};
+use crate::aside::Aside;
 use crate::code::op::*;
 use crate::cx::{Abort, Args, Cx, Res, Stop, Value};
 use crate::kinds::{self, ARR, NATIVE};
+use crate::met::Met;
 use crate::roots::{self, *};
 use crate::{array, convert, function, object, shape, string};
 use cage::value::*;
@@ -113,8 +115,7 @@ pub fn begin(cx: &mut Cx, m: Mem, v: Value) -> Res<(Value, Value)> {
 
 #[cold]
 fn not_iterable(cx: &mut Cx, m: Mem, v: Value) -> Stop {
-    let what =
-        if is_obj(v) || is_sym(v) { string::to_rust(cx, m, convert::type_of(m, v)) } else { convert::to_rust_string(cx, m, v) };
+    let what = if is_obj(v) || is_sym(v) { string::to_rust(cx, m, convert::type_of(m, v)) } else { convert::to_shown(cx, m, v) };
     match what {
         Ok(t) => cx.type_error(m, &format!("{t} is not iterable")),
         Err(s) => s,
@@ -245,9 +246,9 @@ pub fn close(cx: &mut Cx, m: Mem, x: Value, y: Value, quiet: bool) -> Res<()> {
 }
 
 /// The values that iterating `v` gives (`[...v]`); calls nest on the Rust stack unless the machine iterates itself.
-pub fn iterate_to_vec(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
+pub fn iterate_to_vec(cx: &mut Cx, m: Mem, v: Value) -> Res<Aside<Value>> {
     let (x, mut y) = begin(cx, m, v)?;
-    let mut out = Vec::new();
+    let mut out = Aside::new();
     loop {
         cx.charge(1)?;
         if out.len() % 4096 == 4095 {
@@ -279,18 +280,18 @@ pub fn iterate_to_vec(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
 }
 
 /// Enumerable string keys of `v` and its prototypes, each once, shadowed ones left out (14.7.5.9 EnumerateObjectProperties).
-fn for_in_keys(cx: &mut Cx, m: Mem, v: Value) -> Res<Vec<Value>> {
+fn for_in_keys(cx: &mut Cx, m: Mem, v: Value) -> Res<Aside<Value>> {
     if is_nullish(v) {
-        return Ok(Vec::new());
+        return Ok(Aside::new());
     }
     let mut o = convert::to_object(cx, m, v)?;
-    let mut seen = std::collections::BTreeSet::new();
-    let mut keys = Vec::new();
+    let mut seen = Met::new();
+    let mut keys = Aside::new();
     while is_obj(o) {
         cx.charge(1)?;
         for k in object::own_keys(cx, m, o)? {
             cx.charge(1)?;
-            if is_sym(k) || !seen.insert(k) {
+            if is_sym(k) || seen.set(cx, k, 0)?.is_some() {
                 continue;
             }
             if object::get_own(cx, m, o, k)?.is_some_and(|p| p.enumerable()) {

@@ -6,7 +6,7 @@
 //! - the middle way has no effect before it is sure to do the whole instruction;
 //! - no local with a destructor is alive at a call in tail position, no result comes back through memory.
 use super::fast::{self, a, b};
-use super::{ABORTED, GO, TABLE, THROWN, calls, props, slow_handler, units};
+use super::{ABORTED, DONE, GO, TABLE, THROWN, calls, props, slow_handler, units};
 use crate::code::op::{CALL, GETM};
 use crate::cx::{Cx, Stop};
 use crate::kinds::{ARR, NATIVE, ROPE};
@@ -28,6 +28,11 @@ macro_rules! two_step {
         }
     };
 }
+/// EXIT: the run is over.
+pub fn exit<'c>(_: &mut Cx, _: Mem<'c>, _: Win<'c>, _: u32, _: u32, _: Code<'c>) -> u64 {
+    DONE
+}
+
 two_step!(getp, read);
 two_step!(getm, read);
 two_step!(call, native);

@@ -11,6 +11,7 @@
 //!
 //! Must never know: where output goes, what a vat is.
 mod arith;
+mod callee;
 mod calls;
 mod coro;
 pub mod fast;
@@ -24,6 +25,7 @@ mod unwind;
 pub use calls::{MAX_ARGS, array_like, call, call_job, call_rooted, construct};
 pub use coro::resume;
 pub use iter::iterate_to_vec;
+pub(crate) use units::list_unit;
 pub use units::{add_unit, drop_caches, forget_caches, program_closure, restore, run_unit};
 
 use crate::code::op::*;
@@ -68,6 +70,7 @@ macro_rules! machine { ($($num:ident $name:ident;)*) => {
         t[GETM as usize] = middle::getm;
         t[CALL as usize] = middle::call;
         t[CALLM as usize] = middle::callm;
+        t[EXIT as usize] = middle::exit;
         t
     };
     /// The same instructions as one `match` in a loop: opt-level 0, Miri, wasm, and to compare with.
@@ -106,9 +109,7 @@ fn slow_handler<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, i: u32, code
 }
 
 /// Runs from `pc` until an EXIT.
-fn run(cx: &mut Cx, m: Mem, win: Win, pc: u32) -> Res<()> {
-    let engine = cx.engine.clone();
-    let code = engine.space.code();
+fn run<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, code: Code<'c>) -> Res<()> {
     let exit = if cx.match_loop || cfg!(drses_match_loop) {
         run_match(cx, m, win, pc, code)
     } else {

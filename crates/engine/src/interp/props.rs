@@ -110,7 +110,7 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
         PUSH => array::push(cx, m, win.get(a(i)), win.get(b(i))),
         APPEND => {
             let list = iter::iterate_to_vec(cx, m, win.get(b(i)))?;
-            list.into_iter().try_for_each(|v| array::push(cx, m, win.get(a(i)), v))
+            list.into_iter().try_for_each(|v| cx.charge(1).and_then(|()| array::push(cx, m, win.get(a(i)), v)))
         }
         SETPROTO => {
             let p = win.get(b(i));
@@ -146,8 +146,10 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
             if !is_obj(o) {
                 return Err(cx.type_error(m, "Cannot use 'in' operator to search in a non-object"));
             }
-            let k = object::to_key(cx, m, win.get(b(i)))?;
-            let r = object::has(cx, m, o, k)?;
+            let r = match object::to_known_key(cx, m, win.get(b(i)))? {
+                Some(k) => object::has(cx, m, o, k)?,
+                None => false,
+            };
             win.set(a(i), bool(r));
             Ok(())
         }
@@ -325,6 +327,18 @@ fn element_key(cx: &mut Cx, m: Mem, o: Value, k: Value) -> Res {
     object::to_key(cx, m, k)
 }
 
+/// Is there a sender (what `E(x)` gives) among an object and its prototypes?
+fn answers_any_name(cx: &mut Cx, m: Mem, mut o: Value) -> Res<bool> {
+    while is_obj(o) {
+        cx.charge(1)?;
+        if shape::meta(m, shape::of(m, o)) & shape::SENDER != 0 {
+            return Ok(true);
+        }
+        o = object::proto_of(m, o);
+    }
+    Ok(false)
+}
+
 fn get_element<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, code: Code<'c>, o: Value, k: Value, dest: u8) -> Res<()> {
     if is_str(o) && is_int(k) && (k as u32) < string::len(m, o) {
         let f = string::flat(cx, m, o)?;
@@ -333,7 +347,18 @@ fn get_element<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, code: Code<'c>, 
         fr.win.set(dest, v);
         return Ok(());
     }
-    let k = element_key(cx, m, o, k)?;
+    let k = if is_nullish(o) || !is_str(k) {
+        element_key(cx, m, o, k)?
+    } else {
+        match object::to_known_key(cx, m, k)? {
+            Some(k) => k,
+            None if answers_any_name(cx, m, o)? => element_key(cx, m, o, k)?,
+            None => {
+                fr.win.set(dest, UNDEF);
+                return Ok(());
+            }
+        }
+    };
     if is_obj(o) && !is_int(k) && shape::meta(m, shape::of(m, o)) & (EXOTIC | shape::IS_DICT) == 0 {
         let s = shape::of(m, o);
         if let Some((i, attrs)) = shape::find(m, s, k)

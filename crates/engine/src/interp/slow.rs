@@ -77,6 +77,8 @@ fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c>)
     }
     match i as u8 {
         LDI => win.set(a(i), int(imm16(i))),
+        #[cfg(feature = "moved-base")]
+        LATER => win.set(a(i), UNDEF),
         LDV => win.set(a(i), UNDEF | b(i) as u64),
         LDK => {
             let slot = word(fr, code);

@@ -35,15 +35,25 @@ pub fn add_unit(cx: &mut Cx, m: Mem, unit: Arc<LoadedUnit>) -> Res<u32> {
         cx.heap.write(m, e.wrapping_add(8 + i as u32 * 8), v);
     }
     // last: a constant that cannot be made (a BigInt beyond its limit) leaves list and table alike
+    list_unit(cx, m, unit, CELL | e as u64)?;
+    Ok(n as u32)
+}
+
+/// Gives the next number to a unit whose constants are made.
+pub(crate) fn list_unit(cx: &mut Cx, m: Mem, unit: Arc<LoadedUnit>, consts: Value) -> Res<()> {
+    let n = cx.units.len();
+    if n >= MAX_UNITS {
+        return Err(cx.stop(Abort::Heap));
+    }
     let mut list = roots::get(m, R_UNITS);
     if !is_obj(list) {
         list = array::from_slice(cx, m, &[])?;
         roots::set(cx, m, R_UNITS, list);
     }
-    array::push(cx, m, list, CELL | e as u64)?;
+    array::push(cx, m, list, consts)?;
     cx.units.push(unit);
     restore(cx, m, n);
-    Ok(n as u32)
+    Ok(())
 }
 
 fn materialize(cx: &mut Cx, m: Mem, c: &Const, consts: u32) -> Res {

@@ -2,6 +2,7 @@
 //!
 //! In: objects, values. Out: keys as `shape` takes them, in the order of ECMA-262 10.1.11.
 use super::*;
+use crate::aside::Aside;
 use crate::builtins::sort::merge_sort;
 
 /// [[Delete]]
@@ -16,6 +17,12 @@ pub fn delete(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
     if kind(m, o) == ARR && is_int(key) && crate::array::element(m, o, key as u32) != HOLE {
         return crate::array::punch(cx, m, o, key as u32);
     }
+    remove(cx, m, o, key)?;
+    Ok(true)
+}
+
+/// Takes a property out that stands in the shape, whatever the flags say.
+pub(crate) fn remove(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<()> {
     if shape::meta(m, shape::of(m, o)) & VIRTUAL != 0 {
         function::materialize(cx, m, o)?;
     }
@@ -27,7 +34,7 @@ pub fn delete(cx: &mut Cx, m: Mem, o: Value, key: Value) -> Res<bool> {
     shape::dict_remove(cx, m, s, key);
     let new = shape::dict_renew(cx, m, s)?;
     set_shape(cx, m, o, new);
-    Ok(true)
+    Ok(())
 }
 
 /// Delete as the strict operator does it.
@@ -44,8 +51,8 @@ pub fn check_number(cx: &mut Cx, m: Mem, n: u32) -> Res<()> {
 }
 
 /// [[OwnPropertyKeys]]: indices ascending, strings, symbols, each as added. Keys as `shape` takes them.
-pub fn own_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
-    let mut keys = Vec::new();
+pub fn own_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Aside<Value>> {
+    let mut keys = Aside::new();
     match kind(m, o) {
         ARR => crate::array::own_indices(cx, m, o, &mut keys)?,
         WRAPPER if is_str(m.r64(o as u32, 16)) => {
@@ -64,12 +71,12 @@ pub fn own_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
     let s = shape::of(m, o);
     let all = shape::entries(cx, m, s)?;
     let dense = keys.len();
-    keys.extend(all.iter().map(|e| e.0).filter(|k| is_int(*k)));
+    add(cx, &mut keys, &all, is_int)?;
     if keys.len() > dense {
         merge_sort(cx, &mut keys, |_, x, y| Ok((*x as u32).cmp(&(*y as u32))))?;
     }
     let indices = keys.len();
-    keys.extend(all.iter().map(|e| e.0).filter(|k| is_str(*k)));
+    add(cx, &mut keys, &all, is_str)?;
     big_indices_first(cx, m, &mut keys, indices)?;
     if shape::meta(m, s) & shape::ARRAY != 0 || (kind(m, o) == WRAPPER && is_str(m.r64(o as u32, 16))) {
         keys.insert(indices, roots::get(m, R_STR_LENGTH));
@@ -77,12 +84,21 @@ pub fn own_keys(cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
     if shape::meta(m, s) & VIRTUAL != 0 {
         function::virtual_keys(cx, m, o, &mut keys)?;
     }
-    keys.extend(all.iter().map(|e| e.0).filter(|k| is_sym(*k) && flags(m, *k) & INTERNAL == 0));
+    add(cx, &mut keys, &all, |k| is_sym(k) && flags(m, k) & INTERNAL == 0)?;
     Ok(keys)
 }
 
+/// Those keys of a shape's entries that are of some sort.
+fn add(cx: &mut Cx, keys: &mut Aside<Value>, all: &[(Value, u32, u8)], sort: impl Fn(Value) -> bool) -> Res<()> {
+    for slice in all.chunks(1024) {
+        cx.charge(slice.len() as u64 / 8)?;
+        slice.iter().filter(|e| sort(e.0)).for_each(|e| keys.push(e.0));
+    }
+    Ok(())
+}
+
 /// Array indices from 2^31 - 1 on are strings here; they still come before other strings, in order.
-fn big_indices_first(cx: &mut Cx, m: Mem, keys: &mut Vec<Value>, from: usize) -> Res<()> {
+fn big_indices_first(cx: &mut Cx, m: Mem, keys: &mut Aside<Value>, from: usize) -> Res<()> {
     let big = |k: Value| {
         let n = string::len(m, k);
         if n != 10 || !string::is_latin1(m, k) || !(49..58).contains(&string::unit(m, k, 0)) {
@@ -100,10 +116,17 @@ fn big_indices_first(cx: &mut Cx, m: Mem, keys: &mut Vec<Value>, from: usize) ->
         any |= slice.iter().any(|k| big(*k).is_some());
     }
     if any {
-        let mut strings = keys.split_off(from);
+        let mut strings = Aside::with_capacity(keys.len() - from);
+        for slice in keys[from..].chunks(1024) {
+            cx.charge(slice.len() as u64 / 8)?;
+            strings.extend_from_slice(slice);
+        }
         let place = |k: &Value| big(*k).unwrap_or(u64::MAX);
         merge_sort(cx, &mut strings, |_, x, y| Ok(place(x).cmp(&place(y))))?;
-        keys.append(&mut strings);
+        for (to, from) in keys[from..].chunks_mut(1024).zip(strings.chunks(1024)) {
+            cx.charge(from.len() as u64 / 8)?;
+            to.copy_from_slice(from);
+        }
     }
     Ok(())
 }
@@ -175,6 +198,26 @@ pub fn key_of(cx: &mut Cx, m: Mem, v: Value) -> Res {
     string::intern(cx, m, f)
 }
 
+/// `to_key` for who only looks: no key means that nothing has a property of that name. So names that are looked up once leave nothing
+/// behind.
+pub fn to_known_key(cx: &mut Cx, m: Mem, v: Value) -> Res<Option<Value>> {
+    let p = if is_obj(v) { crate::convert::to_primitive(cx, m, v, crate::convert::Hint::String)? } else { v };
+    if !is_str(p) {
+        return key_of(cx, m, p).map(Some);
+    }
+    let s = string::flat(cx, m, p)?;
+    if !string::is_interned(m, s)
+        && let Some(i) = string::array_index(m, s)
+    {
+        return Ok(Some(int(i as i32)));
+    }
+    match string::interned(cx, m, s)? {
+        // an index that is interned is still an index
+        Some(e) => key_of(cx, m, e).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// ToPropertyKey
 pub fn to_key(cx: &mut Cx, m: Mem, v: Value) -> Res {
     let p = if is_obj(v) { crate::convert::to_primitive(cx, m, v, crate::convert::Hint::String)? } else { v };
@@ -190,13 +233,15 @@ pub fn key_value(cx: &mut Cx, m: Mem, key: Value) -> Res {
 pub fn key_text(cx: &mut Cx, m: Mem, key: Value) -> Res<String> {
     if is_sym(key) {
         let d = m.r64(key as u32, 8);
-        let t = if is_str(d) { string::to_rust(cx, m, d)? } else { String::new() };
+        let t = if is_str(d) { string::to_short(cx, m, d, SHOWN)? } else { String::new() };
         return Ok(format!("Symbol({t})"));
     }
     let s = key_value(cx, m, key)?;
-    let t = string::to_rust(cx, m, s)?;
-    Ok(if t.chars().count() > 80 { t.chars().take(79).chain(['…']).collect() } else { t })
+    string::to_short(cx, m, s, SHOWN)
 }
+
+/// Units of a key that a message shows.
+const SHOWN: u32 = 80;
 
 /// Gets by a name known to Rust; for natives off the fast path.
 pub fn get_str(cx: &mut Cx, m: Mem, o: Value, name: &str) -> Res {

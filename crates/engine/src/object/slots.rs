@@ -207,7 +207,7 @@ fn compact_dict(cx: &mut Cx, m: Mem, o: Value) -> Res<u32> {
 }
 
 /// Changes attributes and value of existing own property `key` (slot `i`).
-pub(super) fn reconfigure(cx: &mut Cx, m: Mem, o: Value, key: Value, attrs: u8, v: Value) -> Res<()> {
+pub(crate) fn reconfigure(cx: &mut Cx, m: Mem, o: Value, key: Value, attrs: u8, v: Value) -> Res<()> {
     let s = to_dict(cx, m, o)?;
     shape::dict_set_attrs(cx, m, s, key, attrs);
     let new = shape::dict_renew(cx, m, s)?;

@@ -112,10 +112,12 @@ impl Conn {
                 Some(channel) => unsealer.unseal(channel, &buffer[..n]),
                 None => Ok(buffer[..n].to_vec()),
             };
-            match bytes {
+            let bytes = match bytes {
+                Ok(bytes) => bytes,
                 Err(why) => break why,
-                Ok(bytes) if !bytes.is_empty() && !told(bytes) => break "the host ends".to_owned(),
-                Ok(_) => {}
+            };
+            if !bytes.is_empty() && !told(bytes) {
+                break "the host ends".to_owned();
             }
             self.busy.store(false, Ordering::SeqCst);
         };

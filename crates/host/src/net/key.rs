@@ -28,7 +28,8 @@ pub(crate) fn load(folder: &Path) -> Result<[u8; 32], Problem> {
     match std::fs::metadata(&file) {
         Ok(m) if m.permissions().mode() & 0o077 != 0 => {
             let what = format!("{} can be read by others", file.display());
-            let help = format!("it may be known: make another with a fresh state, or if you are sure: chmod 600 {}", file.display());
+            let help =
+                format!("it may be known: make another with a fresh state, or if you are sure: chmod 600 {}", file.display());
             return Err(problem("E-KEY", what, help));
         }
         Ok(_) => {}

@@ -20,12 +20,12 @@ use crate::operate::{Problem, problem};
 use crate::output;
 use crate::pool::Pool;
 use conn::Conn;
-use place::Listener;
-use socket::Socket;
 use node::Event;
 use ocapn::{ConnId, In, Out, Peer};
 use passable::VatId;
+use place::Listener;
 use serde_json::{Value, json};
+use socket::Socket;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -150,7 +150,18 @@ impl Net {
         let folder = folder.unwrap_or(Path::new("")).to_owned();
         let by_unix = |uri: &str| ocapn::Sturdyref::from_uri(uri).is_ok_and(|s| s.peer.transport == place::UNIX);
         let unix = !files.is_empty() || options.refs.iter().any(|r| by_unix(&r.1));
-        Ok(Arc::new(Net { folder, key, designator, here, listeners: Mutex::new(listeners), may_choose, insecure, unix, files, ..Net::default() }))
+        Ok(Arc::new(Net {
+            folder,
+            key,
+            designator,
+            here,
+            listeners: Mutex::new(listeners),
+            may_choose,
+            insecure,
+            unix,
+            files,
+            ..Net::default()
+        }))
     }
 
     pub fn folder(&self) -> &Path {
@@ -184,7 +195,11 @@ impl Net {
             let net = self.clone();
             let accepts = move || listener.accept(|socket| net.accepted(socket, &listener));
             if let Err(e) = thread("accept", accepts) {
-                output::problem(&problem("E-THREAD", format!("cannot start a thread: {e}"), "raise the limit of processes (ulimit -u)"));
+                output::problem(&problem(
+                    "E-THREAD",
+                    format!("cannot start a thread: {e}"),
+                    "raise the limit of processes (ulimit -u)",
+                ));
             }
         }
     }
@@ -286,8 +301,7 @@ impl Net {
     fn let_others_speak(&self, this: ConnId) {
         const PATIENCE: Duration = Duration::from_millis(500);
         let start = Instant::now();
-        let others: Vec<Arc<Conn>> =
-            self.lock().all.values().filter(|c| c.id != this && c.is_established()).cloned().collect();
+        let others: Vec<Arc<Conn>> = self.lock().all.values().filter(|c| c.id != this && c.is_established()).cloned().collect();
         for c in others {
             while c.has_something_to_say() && start.elapsed() < PATIENCE && self.lock().all.contains_key(&c.id) {
                 std::thread::sleep(Duration::from_micros(200));
@@ -356,7 +370,11 @@ impl Net {
             }
         };
         if let Err(e) = thread("dial", dials) {
-            output::problem(&problem("E-THREAD", format!("cannot start a thread: {e}"), "raise the limit of processes (ulimit -u)"));
+            output::problem(&problem(
+                "E-THREAD",
+                format!("cannot start a thread: {e}"),
+                "raise the limit of processes (ulimit -u)",
+            ));
         }
     }
 
@@ -465,9 +483,7 @@ impl Pool {
 pub(crate) fn command(pool: &Arc<Pool>, what: &str, v: &Value) -> Result<Option<Value>, Problem> {
     let answer = match what {
         "refs" => {
-            let of = |s: node::Sturdy| {
-                json!({ "ref": s.number, "vat": s.vat.0, "object": s.object, "chosen": s.chosen, "uris": s.uris })
-            };
+            let of = |s: node::Sturdy| json!({ "ref": s.number, "vat": s.vat.0, "object": s.object, "chosen": s.chosen, "uris": s.uris });
             let all: Vec<Value> = pool.lock().node.sturdyrefs().into_iter().map(of).collect();
             json!({ "refs": all })
         }

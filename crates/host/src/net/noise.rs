@@ -22,6 +22,7 @@ const PROLOGUE: &[u8] = b"drses-noise/1";
 const CONTEXT: &str = "drses-noise/1 static";
 /// How long a handshake may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+const ANOTHER: &str = "another host answers there, or bytes were changed on the way";
 /// Bytes of a Noise message.
 const MAX_FRAME_BYTES: usize = 65_535;
 /// Bytes that encryption adds.
@@ -99,10 +100,13 @@ pub(crate) fn greet(socket: &Socket, seed: &[u8; 32], to: Option<[u8; 32]>) -> R
         Some(expected) => {
             let mut state = builder.build_initiator().map_err(noise)?;
             write(socket, &mut state, &[])?;
-            let payload = take(socket, &mut state, second, until)?;
-            let key = proved(&state, &payload)?;
+            let frame = read(socket, second, until)?;
+            let mut payload = [0; 512];
+            // the prologue names who was dialled
+            let n = state.read_message(&frame, &mut payload).map_err(|_| ANOTHER)?;
+            let key = proved(&state, &payload[..n])?;
             if key != expected {
-                return Err("another host answers there".to_owned());
+                return Err(ANOTHER.to_owned());
             }
             write(socket, &mut state, &proof)?;
             (state, key)
@@ -218,7 +222,9 @@ mod tests {
 
     #[test]
     fn nonsense_ends_the_handshake() {
-        for bytes in [vec![0u8; 400], b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0, 32], [&[0u8, 32][..], &[7; 32], &[9; 200]].concat()] {
+        for bytes in
+            [vec![0u8; 400], b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0, 32], [&[0u8, 32][..], &[7; 32], &[9; 200]].concat()]
+        {
             let (a, b) = pair();
             let other = std::thread::spawn(move || greet(&b, &B, None).map(|g| g.1));
             a.write_all(&bytes).expect("written");

@@ -19,7 +19,8 @@ pub(crate) const NOISE: &str = "noise";
 pub(crate) const TCP: &str = "tcp-testing-only";
 pub(crate) const UNIX: &str = "unix";
 
-const INSECURE: &str = "tcp-testing-only is neither encrypted nor authenticated: it stays on this machine unless --insecure is given";
+const INSECURE: &str =
+    "tcp-testing-only is neither encrypted nor authenticated: it stays on this machine unless --insecure is given";
 
 enum Listening {
     Tcp(TcpListener),
@@ -94,7 +95,11 @@ fn bind_tcp(host: &str, port: u16, insecure: bool) -> Result<(TcpListener, u16),
 
 fn bind_unix(path: &Path) -> Result<UnixListener, Problem> {
     let failed = |e: std::io::Error| {
-        problem("E-LISTEN", format!("cannot listen at {}: {e}", path.display()), "name a path where nothing is, in a folder of yours")
+        problem(
+            "E-LISTEN",
+            format!("cannot listen at {}: {e}", path.display()),
+            "name a path where nothing is, in a folder of yours",
+        )
     };
     // a socket that a killed process left behind: nobody listens at it
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|m| std::os::unix::fs::FileTypeExt::is_socket(&m.file_type()));

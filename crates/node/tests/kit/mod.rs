@@ -84,8 +84,8 @@ pub struct World {
     /// Bytes under way, by the end that they go to.
     pub wires: BTreeMap<(usize, ConnId), VecDeque<Option<Vec<u8>>>>,
     next: u64,
-    /// Chunks of bytes that were delivered.
-    pub chunks: usize,
+    /// All that was written, with the host that wrote it.
+    pub written: Vec<(usize, Vec<u8>)>,
     /// Nobody answers dials to these hosts.
     pub away: Vec<usize>,
 }
@@ -113,9 +113,11 @@ fn new_host(i: usize, store: Arc<dyn Store>) -> Host {
 
 impl World {
     pub fn new(hosts: usize) -> World {
-        let all = (0..hosts).map(|i| new_host(i, Arc::new(store::MemStore::new(store::Opening { identity: [i as u8; 32], random: [0; 32] })))).collect();
+        let all = (0..hosts)
+            .map(|i| new_host(i, Arc::new(store::MemStore::new(store::Opening { identity: [i as u8; 32], random: [0; 32] }))))
+            .collect();
         let mut w =
-            World { hosts: all, links: BTreeMap::new(), wires: BTreeMap::new(), next: 1, chunks: 0, away: Vec::new() };
+            World { hosts: all, links: BTreeMap::new(), wires: BTreeMap::new(), next: 1, written: Vec::new(), away: Vec::new() };
         (0..hosts).for_each(|i| w.online(i));
         w
     }
@@ -127,7 +129,11 @@ impl World {
     }
 
     pub fn start(&mut self, i: usize, imports: Vec<String>) {
-        self.step(i, Event::Start { program: 0, powers: Data::undefined(), limits: LIMITS, imports });
+        // what the program is given it holds
+        let mut w = passable::Writer::new();
+        w.array(imports.len());
+        (1..=imports.len() as u64).for_each(|n| w.reference(Ref::Promise(promise(passable::HOST, n))));
+        self.step(i, Event::Start { program: 0, powers: w.done(), limits: LIMITS, imports });
     }
 
     /// The host's process dies after all was durable, and begins again. Connections end.
@@ -164,7 +170,7 @@ impl World {
     fn effects(&mut self, i: usize, effects: Vec<Effect>) {
         for e in effects {
             match e {
-                Effect::RunTurn { vat, delivery } => self.hosts[i].turns.push_back((vat, delivery)),
+                Effect::RunTurn { vat, delivery } => self.hosts[i].turns.push_back((vat, *delivery)),
                 Effect::DrawSwissnum { answer } => {
                     self.next += 1;
                     let swiss = [self.next as u8; 32];
@@ -182,6 +188,7 @@ impl World {
     fn net(&mut self, i: usize, out: Out) {
         match out {
             Out::Write { conn, bytes } => {
+                self.written.push((i, bytes.clone()));
                 if let Some(other) = self.links.get(&(i, conn)) {
                     self.wires.entry(*other).or_default().push_back(Some(bytes));
                 }
@@ -205,8 +212,7 @@ impl World {
         for (end, dialled) in [(a, Some(session)), (b, None)] {
             let here = self.hosts[end.0].here.clone();
             let seed = [end.1.0 as u8 ^ 0x55; 32];
-            let opened =
-                Opened { conn: end.1, dialled, here, authenticated: None, dialect: None, framing: None, seed };
+            let opened = Opened { conn: end.1, dialled, here, authenticated: None, dialect: None, framing: None, seed };
             self.step(end.0, Event::Peer(In::Opened(opened)));
         }
     }
@@ -220,7 +226,6 @@ impl World {
     pub fn arrive(&mut self, end: (usize, ConnId)) {
         let Some(first) = self.wires.get_mut(&end).and_then(VecDeque::pop_front) else { return };
         let conn = end.1;
-        self.chunks += 1;
         match first {
             Some(bytes) => self.step(end.0, Event::Peer(In::Received { conn, bytes })),
             None => {
@@ -235,7 +240,7 @@ impl World {
         let Some((id, delivery)) = self.hosts[i].turns.remove(at) else { return };
         let ops = vat(i, id, &delivery);
         let outcome = TurnOutcome { ending: passable::Ending::Done, ops, ..TurnOutcome::aborted("", "") };
-        self.step(i, Event::TurnDone { vat: id, delivery, outcome });
+        self.step(i, Event::TurnDone { vat: id, delivery: Box::new(delivery), outcome });
     }
 
     /// Everything happens, in an order that the seed chooses, until nothing is left.
@@ -243,9 +248,8 @@ impl World {
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         for _ in 0..1_000_000 {
             let arriving = self.arriving();
-            let turns: Vec<(usize, usize)> = (0..self.hosts.len())
-                .flat_map(|i| (0..self.hosts[i].turns.len()).map(move |t| (i, t)))
-                .collect();
+            let turns: Vec<(usize, usize)> =
+                (0..self.hosts.len()).flat_map(|i| (0..self.hosts[i].turns.len()).map(move |t| (i, t))).collect();
             let n = arriving.len() + turns.len();
             if n == 0 {
                 return;

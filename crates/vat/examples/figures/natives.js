@@ -50,6 +50,8 @@ const values = {
     deepJson: '['.repeat(5000) + ']'.repeat(5000),
     stringJson: '"' + 'z'.repeat(2 ** 26) + '"',
     numberJson: '1'.repeat(2 ** 24),
+    source: 'x = [1, { a: y => y + 2 }];\n'.repeat(2 ** 18),
+    longName: 'x'.repeat(2 ** 24) + ' = "' + 's'.repeat(2 ** 24) + '"',
     numeric: '0.' + '1'.repeat(2 ** 24),
     encoded: '%C3%A9'.repeat(2 ** 22),
     big: (1n << 524287n) - 1n,

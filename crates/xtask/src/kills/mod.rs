@@ -3,8 +3,11 @@
 //! In: a number of kills. Out: whether what was printed is, over all lives of a state together, what an undisturbed run prints: lines may
 //! come again after a kill (output is written at least once), none is missing, none is another. Both programs check for themselves
 //! that what they count, or trade, is conserved, and print it.
+//! With `--builds` each life is by chance of this build or of another one, whose built-in objects lie elsewhere.
+mod builds;
+
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +18,8 @@ use crate::book;
 /// What is killed: a name, and the program with its arguments.
 const PROGRAMS: &[(&str, &[&str])] =
     &[("counter", &["crates/xtask/src/kills/count.js"]), ("escrow", &["examples/escrow", "cases"])];
+/// What uses of built-in objects all that can be used.
+const OF_BUILDS: (&str, &[&str]) = ("builds", &["crates/sim/programs/builds.js"]);
 /// The latest instant of a kill, after the start.
 const LATEST: Duration = Duration::from_millis(300);
 /// Lives of one state at most: a program must come to its end between kills.
@@ -23,22 +28,29 @@ const ROUNDS: u64 = 100;
 
 /// Runs the chore; `false` if anything was lost.
 pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
-    let (mut rounds, mut release, mut seed) = (ROUNDS, false, 1u64);
+    let (mut rounds, mut release, mut seed, mut builds) = (ROUNDS, false, 1u64, false);
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match *arg {
             "--rounds" => rounds = args.next().context("how many rounds?")?.parse()?,
             "--seed" => seed = args.next().context("which seed?")?.parse()?,
             "--release" => release = true,
-            other => bail!("`{other}` is no option of kills: --rounds N, --seed S, --release"),
+            "--builds" => builds = true,
+            other => bail!("`{other}` is no option of kills: --rounds N, --seed S, --release, --builds"),
         }
     }
     let options: &[&str] = if release { &["--release"] } else { &[] };
-    let Some(drses) = book::drses(root, options)? else { bail!("there is no `drses` program yet") };
     let folder = std::env::temp_dir().join(format!("drses-kills-{}", std::process::id()));
+    // this build's program comes last: it is the one that stays in the target folder
+    let other = if builds { Some(builds::other(root, &folder, options)?) } else { None };
+    let Some(drses) = book::drses(root, options)? else { bail!("there is no `drses` program yet") };
+    if let Some(other) = &other {
+        builds::refusals(&drses, other, &folder)?;
+    }
+    let lives: Vec<PathBuf> = [drses.clone()].into_iter().chain(other).collect();
     let mut chance = Chance(seed);
     let mut fine = true;
-    for (name, program) in PROGRAMS {
+    for (name, program) in PROGRAMS.iter().chain(builds.then_some(&OF_BUILDS)) {
         let plain = Command::new(&drses).arg("run").args(*program).current_dir(root).output().context("starting drses")?;
         let expected: Vec<String> = String::from_utf8_lossy(&plain.stdout).lines().map(str::to_owned).collect();
         if !plain.status.success() || expected.is_empty() {
@@ -48,7 +60,7 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
         while kills < rounds {
             states += 1;
             let state = folder.join(format!("{name}-{states}"));
-            let told = live(&drses, root, program, &state, &expected, &mut chance, rounds - kills);
+            let told = live(&lives, root, program, &state, &expected, &mut chance, rounds - kills);
             let removed = std::fs::remove_dir_all(&state);
             match told {
                 Ok(k) => kills += k,
@@ -68,7 +80,7 @@ pub fn run(root: &Path, args: &[&str]) -> Result<bool> {
 
 /// One state from its beginning to the program's end; how often the process was killed.
 fn live(
-    drses: &Path,
+    builds: &[PathBuf],
     root: &Path,
     program: &[&str],
     state: &Path,
@@ -78,7 +90,8 @@ fn live(
 ) -> Result<u64> {
     let (mut kills, mut reached) = (0, 0);
     for _ in 0..MAX_LIVES {
-        let mut command = Command::new(drses);
+        let build = (chance.part() * builds.len() as f64) as usize;
+        let mut command = Command::new(&builds[build.min(builds.len() - 1)]);
         command.arg("run").arg("--state").arg(state).args(program).current_dir(root);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("starting drses")?;

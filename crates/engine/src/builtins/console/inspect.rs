@@ -56,13 +56,13 @@ fn is_sender(m: Mem, o: Value) -> bool {
 }
 
 fn text(cx: &mut Cx, m: Mem, v: Value) -> Res<String> {
-    if is_str(v) { string::to_rust(cx, m, v) } else { Ok(String::new()) }
+    if is_str(v) { string::to_short(cx, m, v, convert::MAX_SHOWN) } else { Ok(String::new()) }
 }
 
 /// A primitive, strings quoted.
 fn primitive(cx: &mut Cx, m: Mem, v: Value, indent: usize) -> Res<String> {
     if is_str(v) {
-        let s = string::to_rust(cx, m, v)?;
+        let s = string::to_short(cx, m, v, convert::MAX_SHOWN)?;
         return Ok(quote_long(&s, indent));
     }
     if is_sym(v) {
@@ -71,7 +71,7 @@ fn primitive(cx: &mut Cx, m: Mem, v: Value, indent: usize) -> Res<String> {
     if is_double(v) && f64::from_bits(v) == 0.0 && f64::from_bits(v).is_sign_negative() {
         return Ok("-0".to_owned());
     }
-    let s = convert::to_rust_string(cx, m, v)?;
+    let s = convert::to_shown(cx, m, v)?;
     Ok(if is_big(v) { s + "n" } else { s })
 }
 
@@ -441,7 +441,7 @@ fn json(cx: &mut Cx, m: Mem, v: Value, seen: &mut Vec<Value>, out: &mut String) 
         return Ok(());
     }
     if is_str(v) {
-        let s = string::to_rust(cx, m, v)?;
+        let s = string::to_short(cx, m, v, convert::MAX_SHOWN)?;
         json_string(&s, out);
         return Ok(());
     }
