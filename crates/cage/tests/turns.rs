@@ -139,6 +139,8 @@ fn what_the_base_holds_stays() {
                 let v = vec(heap, mem, 40 * i - 1900);
                 heap.write(mem, root(i), obj(v));
             }
+            // under stress all that may move does
+            heap.set_stress(round % 2 == 1);
             heap.collect_full(mem, STACK, &mut []).unwrap();
             heap.turn_end(mem, &mut []).unwrap();
             heap.commit(mem);

@@ -157,7 +157,7 @@ impl Base {
         cx.heap.turn_end(m, &mut []).map_err(full)?;
         cx.heap.commit(m);
         cx.heap.begin_afresh();
-        let settled = realm::settle(&mut cx, m, arrangement);
+        let settled = realm::pad(&mut cx, m, arrangement, 5).and_then(|()| realm::settle(&mut cx, m));
         settled.unwrap_or_else(|s| panic!("the realm cannot be settled: {s:?} {:?}", cx.abort));
         cx.heap.turn_end(m, &mut []).map_err(full)?;
         cx.heap.commit(m);

@@ -425,8 +425,7 @@ pub fn program_global(cx: &mut Cx, m: Mem) -> Res {
 }
 
 /// Makes anew, next to each other, what vats change when they start: of what a vat changes it has a page of its own.
-pub fn settle(cx: &mut Cx, m: Mem, arrangement: Arrangement) -> Res<()> {
-    pad(cx, m, arrangement, 3)?;
+pub fn settle(cx: &mut Cx, m: Mem) -> Res<()> {
     let names = shape::with_proto(cx, m, roots::get(m, R_SHAPE_NAMESPACE) as u32, NULL)?;
     roots::set(cx, m, R_SHAPE_NAMESPACE, CELL | names as u64);
     let literals = (0..=8).map(|cap| R_LITERAL_ROOT + cap);

@@ -94,15 +94,21 @@ impl Node {
         let mut delivery = self.spare.pop().unwrap_or_else(|| Box::new(What::Collect.into()));
         // a session is told when it is handed the delivery: until then what it has asked for may name it again
         if !session {
-            self.take_news(vat, &mut delivery);
+            (delivery.dropped, delivery.retired) = self.take_news(vat);
         }
         let kept = self.config.durable.then(|| {
             let row = (!queued.stored).then(|| crate::durable::delivery(&queued));
             Box::new(Kept { row, dropped: delivery.dropped.clone(), retired: delivery.retired.clone() })
         });
-        let start = crate::done::start_answer(&queued.what);
+        let current = Current {
+            last_chance: queued.last_chance,
+            start: crate::done::start_answer(&queued.what),
+            seq: queued.seq,
+            stored: queued.stored,
+            kept,
+        };
         if let Some(v) = self.vat_mut(vat) {
-            v.current = Some(Current { last_chance: queued.last_chance, start, seq: queued.seq, stored: queued.stored, kept });
+            v.current = Some(current);
         }
         self.dirty.vat(vat);
         delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(ObjectId { vat, n: *n }));

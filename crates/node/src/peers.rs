@@ -148,10 +148,10 @@ impl Node {
             }
             false => {
                 self.consumed(vat, &delivery.what);
-                let mut delivery = delivery;
-                self.take_news(vat, &mut delivery);
-                delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
-                self.captp(In::Deliver { session: vat, delivery: *delivery });
+                let (dropped, retired) = self.take_news(vat);
+                dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
+                let delivery = Delivery { dropped, retired, ..*delivery };
+                self.captp(In::Deliver { session: vat, delivery });
             }
         }
         named.into_iter().for_each(|r| self.release(r));

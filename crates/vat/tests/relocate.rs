@@ -172,3 +172,30 @@ fn damaged_images_do_no_harm() {
         }
     }
 }
+
+/// `cargo test --release -p drses-vat --test relocate figures -- --ignored --nocapture`
+#[test]
+#[ignore = "figures, for a release build"]
+fn figures() {
+    let (usual, moved) = both();
+    let began = Instant::now();
+    let known = older(&usual, &moved);
+    println!("naming the base of another build, once a process: {:?}", began.elapsed());
+    for (what, text) in [
+        ("a new vat", "globalThis.n = 1;"),
+        ("2,000 records", "globalThis.all = []; for (let i = 0; i < 2000; i += 1) all.push({ i, s: `text ${i}`, a: [i] });"),
+        ("200,000 records", "globalThis.all = []; for (let i = 0; i < 200000; i += 1) all.push({ i, s: `text ${i}`, a: [i] });"),
+    ] {
+        let mut v = vat(&usual);
+        run(&mut v, text);
+        let bytes = v.heap_bytes();
+        let mut best = Duration::MAX;
+        for _ in 0..5 {
+            let (whole, units) = (v.whole(&usual), linked(&moved, &v.whole(&usual).units));
+            let began = Instant::now();
+            Vat::wake_over(&moved, &known, VatId(1), whole.space, units, Quota::default()).expect("it goes over");
+            best = best.min(began.elapsed());
+        }
+        println!("{what}, {} KiB of heap: {best:?}", bytes >> 10);
+    }
+}

@@ -8,6 +8,7 @@
 //!   Up to `MAX_YOUNG` bytes it is young and may be filled with plain `mem` writes; more, and it is old space
 //!   (zeroed) and must be filled through `write`.
 //! - old objects are changed through `store`/`write`/`copy_values` alone, or after `dirty`;
+//! - the stack is written only as far as `use_stack` was told since the last collection;
 //! - an object never changes its size in place;
 //! - collection happens in `collect` and `turn_end` only; both may move every object that is not pinned;
 //! - after an error of any call the turn must be rolled back.
