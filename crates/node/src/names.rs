@@ -286,12 +286,10 @@ impl Node {
             Err(e) => {
                 self.settle(answer, true, Data::error("TypeError", &format!("net.import: {e}")));
             }
-            Ok(s) if self.is_here(&s.peer) => {
-                match self.named(&s.swiss) {
-                    Some(r) => self.settle(answer, false, Data::reference(r)),
-                    None => self.settle(answer, true, Data::error("Error", "the sturdyref names nothing on this host")),
-                }
-            }
+            Ok(s) if self.is_here(&s.peer) => match self.named(&s.swiss) {
+                Some(r) => self.settle(answer, false, Data::reference(r)),
+                None => self.settle(answer, true, Data::error("Error", "the sturdyref names nothing on this host")),
+            },
             Ok(_) => self.captp(In::Import { uri, answer }),
         }
     }

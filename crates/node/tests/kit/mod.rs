@@ -116,7 +116,8 @@ impl World {
         let all = (0..hosts)
             .map(|i| new_host(i, Arc::new(store::MemStore::new(store::Opening { identity: [i as u8; 32], random: [0; 32] }))))
             .collect();
-        let mut w = World { hosts: all, links: BTreeMap::new(), wires: BTreeMap::new(), next: 1, written: Vec::new(), away: Vec::new() };
+        let mut w =
+            World { hosts: all, links: BTreeMap::new(), wires: BTreeMap::new(), next: 1, written: Vec::new(), away: Vec::new() };
         (0..hosts).for_each(|i| w.online(i));
         w
     }
