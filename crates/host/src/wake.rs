@@ -125,3 +125,18 @@ impl Pool {
         }
     }
 }
+
+/// Vats that ran longest ago leave memory, if all of them is in the store.
+pub(crate) fn hibernate(w: &mut World) {
+    let batch = w.journal.as_ref().map_or(0, Journal::batch);
+    let whole = |s: &Slot| s.vat.is_some() && s.batch < batch;
+    let mut sleepers: Vec<(u64, VatId)> = w.slots.iter().filter(|s| whole(s.1)).map(|s| (s.1.last, *s.0)).collect();
+    sleepers.sort_unstable();
+    // some at once, so that they are not looked for at every turn
+    for (_, id) in sleepers.into_iter().take(MAX_RESIDENT / 8 + 1) {
+        if let Some(s) = w.slots.get_mut(&id) {
+            s.vat = None;
+            w.resident -= 1;
+        }
+    }
+}

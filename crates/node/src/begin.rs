@@ -92,32 +92,22 @@ impl Node {
         self.causes.begin(id, queued.origin, &queued.what);
         self.told.began(id, &queued.what);
         let mut delivery = self.spare.pop().unwrap_or_else(|| Box::new(What::Collect.into()));
-        delivery.retired = std::mem::take(&mut v.retired);
-        for n in std::mem::take(&mut v.loose) {
-            if let Some(e) = v.exports.get(&n)
-                && e.is_loose()
-            {
-                let recognised = e.is_recognised();
-                if !recognised
-                    && let Some(e) = v.exports.remove(&n)
-                    && e.stored
-                {
-                    self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
-                }
-                delivery.dropped.push((n, recognised));
-            }
-        }
+        // a session is told when it is handed the delivery
+        (delivery.dropped, delivery.retired) = if session { Default::default() } else { self.take_news(vat) };
         let kept = self.config.durable.then(|| {
             let row = (!queued.stored).then(|| crate::durable::delivery(&queued));
             Box::new(Kept { row, dropped: delivery.dropped.clone(), retired: delivery.retired.clone() })
         });
-        v.current = Some(Current {
+        let current = Current {
             last_chance: queued.last_chance,
             start: crate::done::start_answer(&queued.what),
             seq: queued.seq,
             stored: queued.stored,
             kept,
-        });
+        };
+        if let Some(v) = self.vat_mut(vat) {
+            v.current = Some(current);
+        }
         self.dirty.vat(vat);
         delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(ObjectId { vat, n: *n }));
         delivery.what = queued.what;

@@ -370,8 +370,8 @@ impl Node {
             Event::Quiet => self.quiet(),
             Event::Run { vat, index } => self.run_at(vat, index),
             Event::Call { vat, body, reply } => self.call(vat, body, reply),
-            Event::Park { vat, delivery } => self.park(vat, delivery),
-            Event::NotRun { vat, delivery, why } => self.not_run(vat, delivery, why),
+            Event::Park { vat, delivery } => self.park(vat, *delivery),
+            Event::NotRun { vat, delivery, why } => self.not_run(vat, *delivery, why),
             // a session has no turns that could wait
             Event::Pause { vat } if self.is_session(vat) => {}
             Event::Pause { vat } => {

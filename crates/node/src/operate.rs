@@ -55,11 +55,11 @@ impl Node {
     }
 
     /// The delivery is put back where it was.
-    pub(crate) fn not_run(&mut self, vat: VatId, delivery: Box<Delivery>, why: Option<String>) {
+    pub(crate) fn not_run(&mut self, vat: VatId, delivery: Delivery, why: Option<String>) {
         let Some(v) = self.vat_mut(vat) else { return };
         let Some(current) = v.current.take() else { return };
         let id = TurnId { vat, turn: v.turns };
-        let Delivery { what, dropped, retired } = *delivery;
+        let Delivery { what, dropped, retired } = delivery;
         let bytes = route::size(&what);
         let origin = self.causes.origin(id);
         let (seq, stored, last_chance) = (current.seq, current.stored, current.last_chance);
@@ -101,7 +101,7 @@ impl Node {
     }
 
     /// The delivery is consumed: whoever waits for its answer is told, and the vat is paused.
-    pub(crate) fn park(&mut self, vat: VatId, delivery: Box<Delivery>) {
+    pub(crate) fn park(&mut self, vat: VatId, delivery: Delivery) {
         let Some(v) = self.vat_mut(vat) else { return };
         let Some(current) = v.current.take() else { return };
         let id = TurnId { vat, turn: v.turns };
@@ -109,7 +109,7 @@ impl Node {
         if current.stored {
             self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
         }
-        let Delivery { what, dropped, retired } = *delivery;
+        let Delivery { what, dropped, retired } = delivery;
         self.bring_back(vat, dropped, retired);
         let why = "parked: the process died each time this delivery ran";
         self.pause(vat, format!("Error: {why}"), id);

@@ -105,7 +105,7 @@ impl Node {
     pub(crate) fn serve_sessions(&mut self) {
         while !self.peers.work.is_empty() || !self.peers.news.is_empty() {
             while let Some((vat, delivery)) = self.peers.work.pop_front() {
-                self.session_turn(vat, delivery);
+                self.session_turn(vat, *delivery);
             }
             for vat in std::mem::take(&mut self.peers.news) {
                 let Some(v) = self.vat_ref(vat) else { continue };
@@ -123,7 +123,7 @@ impl Node {
     }
 
     /// One delivery to a session.
-    fn session_turn(&mut self, vat: VatId, delivery: Box<Delivery>) {
+    fn session_turn(&mut self, vat: VatId, mut delivery: Delivery) {
         let Some(v) = self.vat_mut(vat) else {
             return self.release_all(&delivery.what);
         };
@@ -138,10 +138,8 @@ impl Node {
         Node::each_ref(&delivery.what, |r| named.push(r));
         match self.resolved_target(&delivery.what) {
             true => {
-                let Delivery { what, dropped, retired } = *delivery;
-                self.bring_back(vat, dropped, retired);
                 self.tell_session(vat);
-                if let What::Message(msg) = what
+                if let What::Message(msg) = delivery.what
                     && let Target::Promise(p) = msg.target
                 {
                     let origin = self.causes.origin(id);
@@ -150,7 +148,10 @@ impl Node {
             }
             false => {
                 self.consumed(vat, &delivery.what);
-                self.captp(In::Deliver { session: vat, delivery: *delivery });
+                // until now what it has asked for may have named it again
+                (delivery.dropped, delivery.retired) = self.take_news(vat);
+                delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
+                self.captp(In::Deliver { session: vat, delivery });
             }
         }
         named.into_iter().for_each(|r| self.release(r));

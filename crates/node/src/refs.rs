@@ -278,6 +278,30 @@ impl Node {
         }
     }
 
+    /// What a vat is to be told with a delivery: exports that nothing holds, references that are no more.
+    pub(crate) fn take_news(&mut self, vat: VatId) -> (Vec<(u64, bool)>, Vec<Ref>) {
+        let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut()) else { return Default::default() };
+        let mut retired = std::mem::take(&mut v.retired);
+        // a promise of a session may have been named again
+        retired.retain(|r| !matches!(r, Ref::Promise(p) if self.promises.contains_key(p)));
+        let mut dropped = Vec::new();
+        for n in std::mem::take(&mut v.loose) {
+            if let Some(e) = v.exports.get(&n)
+                && e.is_loose()
+            {
+                let recognised = e.is_recognised();
+                if !recognised
+                    && let Some(e) = v.exports.remove(&n)
+                    && e.stored
+                {
+                    self.dirty.gone(ken::rows::EXPORTS, &ken::rows::pair(vat, n));
+                }
+                dropped.push((n, recognised));
+            }
+        }
+        (dropped, retired)
+    }
+
     /// An export that nothing holds is told to its vat with the next delivery.
     pub(crate) fn look_at_export(&mut self, o: ObjectId) {
         let Some(v) = self.vat_mut(o.vat) else { return };

@@ -239,7 +239,6 @@ impl Vat {
         s.sent += 1;
         let (target, numbers) = (s.target, [self.host as u64, s.number, s.sent, u64::from(s.checked)]);
         let target = match target {
-            Ref::Object(o) if o.vat == VAT => return self.arrived(&numbers),
             Ref::Object(o) => Target::Object(o),
             Ref::Promise(p) => Target::Promise(p),
             Ref::Power(_) => return,
@@ -442,29 +441,35 @@ fn run(hosts: usize, seed: u64) -> usize {
         w.poke();
         w.quiet();
     }
-    let mut received = 0;
+    let (mut received, mut left) = (0, Vec::new());
     for h in &w.hosts {
         received += h.vat.received;
         assert_eq!(h.trouble, Vec::<String>::new(), "seed {seed}, host {}", h.vat.host);
         assert!(h.vat.rejected.iter().all(|r| !r.contains("does not hold")), "seed {seed}");
         assert_eq!(h.vat.listening, BTreeSet::new(), "seed {seed}, host {}: all is answered in the end", h.vat.host);
         for s in h.node.session_tables() {
-            let left = (s.exports, s.imports, s.questions, s.answers);
-            assert_eq!(left, (0, 0, 0, 0), "seed {seed}: host {} about {}", h.vat.host, s.peer);
-            assert_eq!(h.node.held(s.session), 0, "seed {seed}: host {}", h.vat.host);
+            if s.exports + s.imports + s.questions + s.answers + h.node.held(s.session) > 0 {
+                let held = h.node.held(s.session);
+                let what = format!("host {} about {}: held {held}, promises {}", h.vat.host, s.peer, h.node.promises());
+                left.push(format!(
+                    "{what}, {} exports, {} imports, {} questions, {} answers",
+                    s.exports, s.imports, s.questions, s.answers
+                ));
+            }
         }
     }
+    assert_eq!(left, Vec::<String>::new(), "seed {seed}");
     received
 }
 
 #[test]
 fn two_hosts_keep_the_order_of_each_reference() {
-    let received: usize = (0..120).map(|seed| run(2, seed)).sum();
+    let received: usize = (0..60).map(|seed| run(2, seed)).sum();
     assert!(received > 2_000, "{received}");
 }
 
 #[test]
 fn three_hosts_hand_on_what_they_hold() {
-    let received: usize = (0..120).map(|seed| run(3, seed)).sum();
+    let received: usize = (0..60).map(|seed| run(3, seed)).sum();
     assert!(received > 2_000, "{received}");
 }

@@ -234,7 +234,7 @@ impl Session {
     /// Nobody here holds the object.
     fn dropped(&mut self, n: u64, recognised: bool) {
         // while somebody would recognise it, its position must not come to mean another
-        if recognised {
+        if recognised || !self.let_go(n) {
             return;
         }
         match self.objects.get(&n) {
@@ -252,9 +252,13 @@ impl Session {
         self.local.remove(&p);
         match self.owed.remove(&p).map(|o| o.place) {
             Some(Place::Answer(q)) => {
-                if let Some(question) = self.questions.get_mut(&q) {
+                match self.questions.get_mut(&q) {
                     // its answer position goes when the answer comes
-                    question.why = Why::Message(None);
+                    Some(question) => question.why = Why::Message(None),
+                    // it has come, and something else is waited for
+                    None => {
+                        self.gc_answers.insert(q);
+                    }
                 }
             }
             Some(Place::Export(position)) => self.unnumber(position),

@@ -131,6 +131,12 @@ impl Captp {
         Ok(())
     }
 
+    /// The session holds this from now on. It may have been about to let it go.
+    fn grant(&mut self, s: &mut Session, what: Ref) {
+        s.ops.retain(|op| !matches!(op, Op::Drop { what: dropped, .. } if *dropped == what));
+        self.out.push(Out::Hold { session: s.vat, what });
+    }
+
     fn fetch(&mut self, s: &mut Session, r: &mut Reader<'_>, home: &mut dyn Home) -> Result<(bool, Data), Abort> {
         let swiss = match r.token()? {
             Token::Bytes(b) if b.len() <= MAX_SWISS_BYTES => b,
@@ -139,7 +145,7 @@ impl Captp {
         };
         Ok(match home.lookup(swiss) {
             Some(what) => {
-                self.out.push(Out::Hold { session: s.vat, what });
+                self.grant(s, what);
                 (false, Data::reference(what))
             }
             None => refusal("Error", "nothing is registered under this swissnum"),
@@ -157,11 +163,13 @@ impl Captp {
         let Some(live) = &s.live else { return Err(Fault::Unexpected.into()) };
         let key = (live.id, id);
         if let Some(first) = self.first_withdrawal(&key) {
-            self.out.push(Out::Hold { session: first.by, what });
             if first.by == s.vat {
+                self.grant(s, what);
                 hand_over(s, first.promise, what);
-            } else if let Some(receiver) = self.sessions.get_mut(&first.by) {
-                hand_over(receiver, first.promise, what);
+            } else if let Some(mut receiver) = self.sessions.remove(&first.by) {
+                self.grant(&mut receiver, what);
+                hand_over(&mut receiver, first.promise, what);
+                self.sessions.insert(first.by, receiver);
                 self.dirty.insert(first.by);
             }
             return Ok((false, Data::undefined()));
@@ -217,7 +225,7 @@ impl Captp {
         match self.gifts.remove(&key) {
             Some(gift) => {
                 debug_assert_eq!(gift.from, by);
-                self.out.push(Out::Hold { session: s.vat, what: gift.what });
+                self.grant(s, gift.what);
                 self.take_from(s, &gift);
                 Ok(Withdrawn::Now(gift.what))
             }
@@ -250,7 +258,7 @@ impl Captp {
     fn wait_for_gift(&mut self, s: &mut Session, key: GiftKey, answer: Answer) {
         let promise = s.new_promise();
         let r = Ref::Promise(promise);
-        self.out.push(Out::Hold { session: s.vat, what: r });
+        self.grant(s, r);
         s.local.insert(promise);
         s.gifts += 1;
         s.hold(r);
@@ -291,7 +299,7 @@ impl Captp {
         }
         let promise = other.new_promise();
         let withdraw = Withdraw { give: give.to_vec(), keys, promise };
-        self.out.push(Out::Hold { session: s.vat, what: Ref::Promise(promise) });
+        self.grant(s, Ref::Promise(promise));
         s.hold(Ref::Promise(promise));
         s.for_now.push(Ref::Promise(promise));
         if other.live.is_some() {
@@ -309,7 +317,7 @@ impl Captp {
         let gift = self.gifter(s, give).and_then(|(key, _)| self.gifts.remove(&key));
         let to = match gift {
             Some(gift) => {
-                self.out.push(Out::Hold { session: s.vat, what: gift.what });
+                self.grant(s, gift.what);
                 self.take_from(s, &gift);
                 s.hold(gift.what);
                 s.for_now.push(gift.what);
@@ -323,7 +331,7 @@ impl Captp {
     /// A promise of the session that is resolved already, held until the message is over.
     pub(crate) fn own_promise(&mut self, s: &mut Session, to: Resolution) -> PromiseId {
         let promise = s.new_promise();
-        self.out.push(Out::Hold { session: s.vat, what: Ref::Promise(promise) });
+        self.grant(s, Ref::Promise(promise));
         s.hold(Ref::Promise(promise));
         s.for_now.push(Ref::Promise(promise));
         s.ops.push(Op::Resolve { promise, to });

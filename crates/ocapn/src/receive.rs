@@ -25,7 +25,6 @@ pub(crate) struct Answer {
 impl Captp {
     pub(crate) fn message(&mut self, s: &mut Session, mut r: Reader<'_>, home: &mut dyn Home) -> Result<(), Abort> {
         s.traffic.messages_in += 1;
-        let first = s.ops.len();
         let (label, n) = r.record()?;
         match (label, n) {
             ("op:deliver-only", 2) => {
@@ -42,7 +41,7 @@ impl Captp {
             (label, n) => return Err(Abort::new(format!("the operation {} with {n} fields is not known", shown(label)))),
         }
         r.end()?;
-        s.message_over(first);
+        s.message_over();
         if r.is_empty() { Ok(()) } else { Err(Fault::Unexpected.into()) }
     }
 
@@ -312,7 +311,8 @@ impl Session {
 fn is_peers(s: &Session, r: Ref) -> bool {
     match r {
         Ref::Object(o) => o.vat == s.vat && matches!(s.objects.get(&o.n), Some(Object::Import(_))),
-        Ref::Promise(p) => s.owed.contains_key(&p),
+        // one of which it is known what it becomes leads there
+        Ref::Promise(p) => s.owed.get(&p).is_some_and(|o| !o.fenced),
         Ref::Power(_) => false,
     }
 }

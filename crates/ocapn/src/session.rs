@@ -9,7 +9,7 @@
 //! ```
 //! Invariants
 //! - a position that was given out is never given out again;
-//! - `held` names exactly what the node has this session hold: at zero it is dropped there;
+//! - `held` names exactly what the node has this session hold: at zero it is dropped there; `pins` likewise keep objects of the peer;
 //! - an import without a number here and without a use is given back, with all its receptions.
 use crate::give::Early;
 use crate::keys::{Hash, Keys};
@@ -192,6 +192,10 @@ pub(crate) struct Session {
     /// All of them.
     pub listening: usize,
     held: BTreeMap<Ref, u32>,
+    /// Objects of the session in what it keeps: how often each.
+    pins: BTreeMap<u64, u32>,
+    /// Of those, the ones that nobody else held when the node last told.
+    dropped_while_pinned: BTreeSet<u64>,
     pub ops: Vec<Op>,
     pub gc_exports: BTreeMap<u64, u64>,
     pub gc_answers: BTreeSet<u64>,
@@ -238,6 +242,8 @@ impl Session {
             listeners: BTreeMap::new(),
             listening: 0,
             held: BTreeMap::new(),
+            pins: BTreeMap::new(),
+            dropped_while_pinned: BTreeSet::new(),
             ops: Vec::new(),
             gc_exports: BTreeMap::new(),
             gc_answers: BTreeSet::new(),
@@ -284,20 +290,44 @@ impl Session {
 
     /// One more reason to hold it. The node has given it, or is about to.
     pub fn hold(&mut self, r: Ref) {
-        if !self.is_own(r) {
-            *self.held.entry(r).or_insert(0) += 1;
+        match self.own(r) {
+            Some(n) => *self.pins.entry(n).or_insert(0) += 1,
+            None => *self.held.entry(r).or_insert(0) += 1,
         }
     }
     pub fn hold_all(&mut self, d: &Data) {
         d.slots.iter().for_each(|r| self.hold(*r));
     }
     pub fn release(&mut self, r: Ref) {
+        if let Some(n) = self.own(r) {
+            return self.unpin(n);
+        }
         let Some(n) = self.held.get_mut(&r) else { return };
         *n -= 1;
         if *n == 0 {
             self.held.remove(&r);
             self.ops.push(Op::Drop { what: r, recognised: false });
         }
+    }
+    fn unpin(&mut self, n: u64) {
+        let Some(pins) = self.pins.get_mut(&n) else { return };
+        *pins -= 1;
+        if *pins == 0 {
+            self.pins.remove(&n);
+            if self.dropped_while_pinned.remove(&n) {
+                // it may have been named again since: the node is made to look once more, by an op that comes to nothing
+                let to = Resolution::Fulfilled(Data::reference(Ref::Object(ObjectId { vat: self.vat, n })));
+                self.ops.push(Op::Resolve { promise: PromiseId { vat: self.vat, n: 0 }, to });
+            }
+        }
+    }
+    /// The node says that nobody holds the object. True: nor does anything here.
+    pub fn let_go(&mut self, n: u64) -> bool {
+        let pinned = self.pins.contains_key(&n);
+        if pinned {
+            self.dropped_while_pinned.insert(n);
+        }
+        !pinned
     }
     pub fn release_all(&mut self, d: &Data) {
         d.slots.iter().for_each(|r| self.release(*r));
@@ -309,9 +339,12 @@ impl Session {
     pub fn held(&self) -> impl Iterator<Item = Ref> + '_ {
         self.held.keys().copied()
     }
-    /// An object of the session itself is held by others, not by it.
-    fn is_own(&self, r: Ref) -> bool {
-        matches!(r, Ref::Object(o) if o.vat == self.vat)
+    /// An object of the session itself is held by others, not by it; but what the peer may name by an answer stays.
+    fn own(&self, r: Ref) -> Option<u64> {
+        match r {
+            Ref::Object(o) if o.vat == self.vat => Some(o.n),
+            _ => None,
+        }
     }
 
     /// The position of a thing that is exported anew.
@@ -451,17 +484,18 @@ impl Session {
         }
     }
 
-    /// A message is over that made the ops from `first` on: what it brought and no op names, the node will never tell of.
-    pub fn message_over(&mut self, first: usize) {
+    /// A message is over: what it brought and no op names, the node will never tell of.
+    pub fn message_over(&mut self) {
         for r in std::mem::take(&mut self.for_now) {
             self.release(r);
         }
         let mut unnamed = std::mem::take(&mut self.unnamed);
-        if unnamed.is_empty() {
-            return;
-        }
         let vat = self.vat;
-        for op in self.ops.get(first..).unwrap_or(&[]) {
+        // its ops are the last
+        for op in self.ops.iter().rev() {
+            if unnamed.is_empty() {
+                return;
+            }
             let data = match op {
                 Op::Send(m) => &m.body,
                 Op::Resolve { to: Resolution::Fulfilled(d) | Resolution::Rejected(d), .. } => d,

@@ -225,6 +225,34 @@ fn what_is_not_held_is_given_back_with_all_its_counts() {
     }
 }
 
+/// An answer that is an object of the asking peer, which nobody here holds, can still be sent to.
+#[test]
+fn an_answer_keeps_what_it_is() {
+    for way in ways() {
+        let mut w = two(way);
+        let first = w.fetch(0, 1, "first");
+        let own = w.hosts[0].object(Does::Note);
+        let p = w.hosts[0].call(first, None, &[V::Ref(own)]);
+        // host 1 answers and forgets, and host 0 has not heard of it
+        w.run_some(0);
+        w.hosts[1].collect(&[]);
+        w.hosts[0].send_only(Ref::Promise(p), None, &[V::Num(1.0)], None);
+        w.run_some(0);
+        w.hosts[1].collect(&[]);
+        w.run();
+        assert_eq!(w.hosts[0].noted, vec![V::Num(1.0)], "{way:?}: {:?}", w.hosts[1].notes);
+        for _ in 0..2 {
+            w.hosts[0].collect(&[]);
+            w.hosts[1].collect(&[]);
+            w.run();
+        }
+        for h in &w.hosts {
+            let s = h.captp.sessions().next().unwrap();
+            assert_eq!((s.exports, s.imports, s.questions, s.answers), (0, 0, 0, 0), "{way:?}");
+        }
+    }
+}
+
 #[test]
 fn a_greeting_has_an_answer() {
     for way in ways() {
