@@ -5,9 +5,9 @@
 //! Invariants
 //! - a vat is woken before the attempt is counted: waking runs no program, and may take long;
 //! - an attempt is durable before the delivery runs.
-use crate::pool::{Pool, World};
+use crate::pool::{MAX_RESIDENT, Pool, Slot, World};
 use crate::powers::Powers;
-use journal::MAX_ATTEMPTS;
+use journal::{Journal, MAX_ATTEMPTS};
 use node::Event;
 use passable::{Delivery, Limits, VatId};
 use std::sync::Arc;
