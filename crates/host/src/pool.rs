@@ -30,7 +30,7 @@ const MAX_THREADS: usize = 64;
 /// How long ready turns may wait for a thread before there is one more.
 const STALL: Duration = Duration::from_millis(10);
 /// Vats in memory at most, where there is a store to leave it for.
-const MAX_RESIDENT: usize = 1000;
+pub(crate) const MAX_RESIDENT: usize = 1000;
 /// A vat that had no turn in a whole tick is asked to collect its garbage.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -54,11 +54,11 @@ pub(crate) struct Slot {
     /// It may stand in the store.
     pub(crate) stored: bool,
     /// The number of the batch that its last changes go with.
-    batch: u64,
+    pub(crate) batch: u64,
     /// The tick of its last turn since it was asked to collect; 0: there was none.
     ran: u64,
     /// Counts turns of all vats: which one ran longest ago.
-    last: u64,
+    pub(crate) last: u64,
     /// Bytes of its heap after its last turn: for operators.
     heap_bytes: u64,
     /// The operator was told that it is nearly full.
@@ -477,7 +477,7 @@ impl Pool {
             return;
         }
         if w.resident > MAX_RESIDENT {
-            hibernate(w);
+            crate::wake::hibernate(w);
         }
         if !w.committing {
             self.commit.notify_one();
@@ -593,20 +593,5 @@ impl World {
     /// Something is to be committed.
     fn stepped_durably(&self) -> bool {
         self.journal.is_some() && self.stepped
-    }
-}
-
-/// Vats that ran longest ago leave memory, if all of them is in the store.
-fn hibernate(w: &mut World) {
-    let batch = w.journal.as_ref().map_or(0, Journal::batch);
-    let whole = |s: &Slot| s.vat.is_some() && s.batch < batch;
-    let mut sleepers: Vec<(u64, VatId)> = w.slots.iter().filter(|s| whole(s.1)).map(|s| (s.1.last, *s.0)).collect();
-    sleepers.sort_unstable();
-    // some at once, so that they are not looked for at every turn
-    for (_, id) in sleepers.into_iter().take(MAX_RESIDENT / 8 + 1) {
-        if let Some(s) = w.slots.get_mut(&id) {
-            s.vat = None;
-            w.resident -= 1;
-        }
     }
 }

@@ -5,9 +5,9 @@
 //! Invariants
 //! - a vat is woken before the attempt is counted: waking runs no program, and may take long;
 //! - an attempt is durable before the delivery runs.
-use crate::pool::{Pool, World};
+use crate::pool::{MAX_RESIDENT, Pool, Slot, World};
 use crate::powers::Powers;
-use journal::MAX_ATTEMPTS;
+use journal::{Journal, MAX_ATTEMPTS};
 use node::Event;
 use passable::{Delivery, Limits, VatId};
 use std::sync::Arc;
@@ -123,6 +123,21 @@ impl Pool {
             && w.slots.get_mut(&id).is_some_and(|s| std::mem::take(&mut s.counted))
         {
             j.attempts_over(id);
+        }
+    }
+}
+
+/// Vats that ran longest ago leave memory, if all of them is in the store.
+pub(crate) fn hibernate(w: &mut World) {
+    let batch = w.journal.as_ref().map_or(0, Journal::batch);
+    let whole = |s: &Slot| s.vat.is_some() && s.batch < batch;
+    let mut sleepers: Vec<(u64, VatId)> = w.slots.iter().filter(|s| whole(s.1)).map(|s| (s.1.last, *s.0)).collect();
+    sleepers.sort_unstable();
+    // some at once, so that they are not looked for at every turn
+    for (_, id) in sleepers.into_iter().take(MAX_RESIDENT / 8 + 1) {
+        if let Some(s) = w.slots.get_mut(&id) {
+            s.vat = None;
+            w.resident -= 1;
         }
     }
 }

@@ -92,10 +92,8 @@ impl Node {
         self.causes.begin(id, queued.origin, &queued.what);
         self.told.began(id, &queued.what);
         let mut delivery = self.spare.pop().unwrap_or_else(|| Box::new(What::Collect.into()));
-        // a session is told when it is handed the delivery: until then what it has asked for may name it again
-        if !session {
-            (delivery.dropped, delivery.retired) = self.take_news(vat);
-        }
+        // a session is told when it is handed the delivery
+        (delivery.dropped, delivery.retired) = if session { Default::default() } else { self.take_news(vat) };
         let kept = self.config.durable.then(|| {
             let row = (!queued.stored).then(|| crate::durable::delivery(&queued));
             Box::new(Kept { row, dropped: delivery.dropped.clone(), retired: delivery.retired.clone() })

@@ -123,7 +123,7 @@ impl Node {
     }
 
     /// One delivery to a session.
-    fn session_turn(&mut self, vat: VatId, delivery: Delivery) {
+    fn session_turn(&mut self, vat: VatId, mut delivery: Delivery) {
         let Some(v) = self.vat_mut(vat) else {
             return self.release_all(&delivery.what);
         };
@@ -148,9 +148,9 @@ impl Node {
             }
             false => {
                 self.consumed(vat, &delivery.what);
-                let (dropped, retired) = self.take_news(vat);
-                dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
-                let delivery = Delivery { dropped, retired, ..delivery };
+                // until now what it has asked for may have named it again
+                (delivery.dropped, delivery.retired) = self.take_news(vat);
+                delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
                 self.captp(In::Deliver { session: vat, delivery });
             }
         }

@@ -96,7 +96,28 @@ impl Node {
         at
     }
 
+    /// A message that a vat sent on a promise which has become an object of its own, as it has not heard yet: once it has, it sends to the
+    /// object itself. So the message goes in before the news, and what stands behind keeps its order.
+    fn send_home(&mut self, vat: VatId, named: PromiseId, o: ObjectId, msg: Box<Message>, origin: TurnId) {
+        let news = |q: &Queued| matches!(q.what, What::Notify { promise, .. } if promise == named);
+        let behind = self.vat_mut(vat).and_then(|v| Some(v.inbox.split_off(v.inbox.iter().position(news)?)));
+        self.send_to_object(vat, o, msg, origin);
+        for mut q in behind.into_iter().flatten() {
+            if std::mem::take(&mut q.stored) {
+                self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, q.seq));
+            }
+            let Some(v) = self.vat_mut(vat) else { return };
+            q.seq = v.next_seq;
+            v.next_seq += 1;
+            self.dirty.inbox(vat, q.seq);
+            if let Some(v) = self.vat_mut(vat) {
+                v.inbox.push_back(q);
+            }
+        }
+    }
+
     pub(crate) fn send_to_promise(&mut self, from: VatId, p: PromiseId, mut msg: Box<Message>, origin: TurnId) {
+        let named = p;
         let p = self.root_of(p);
         let pipelined = self.promises.get(&p).is_some_and(|e| matches!(e.state, State::Pending) && self.takes(p, e));
         let Some(e) = self.promise_mut(p) else {
@@ -147,6 +168,7 @@ impl Node {
             return;
         }
         match value.as_reference() {
+            Some(Ref::Object(o)) if o.vat == from => self.send_home(from, named, o, msg, origin),
             Some(Ref::Object(o)) => self.send_to_object(from, o, msg, origin),
             // what it became is data: the one who decided performs the message on it
             _ => {

@@ -181,7 +181,9 @@ mod tests {
     const A: [u8; 32] = [1; 32];
     const B: [u8; 32] = [2; 32];
 
-    fn both(to: [u8; 32]) -> (Result<(Channel, [u8; 32]), String>, Result<(Channel, [u8; 32]), String>) {
+    type Greeted = Result<(Channel, [u8; 32]), String>;
+
+    fn both(to: [u8; 32]) -> (Greeted, Greeted) {
         let (a, b) = pair();
         let other = std::thread::spawn(move || greet(&b, &B, None));
         let one = greet(&a, &A, Some(to));
