@@ -91,6 +91,8 @@ fn a_paused_vat_keeps_its_messages_through_a_kill() {
     assert_eq!(folder.run(&["vat", "pause", "--state", "s", "2"]).code, Some(0));
     let asked = folder.start(&["vat", "call", "--state", "s", "1", "move", "5"]);
     while folder.json(&["vat", "ls", "--state", "s"])["vats"][1]["waiting"] != 1 {}
+    // an answer is durable, and what came before it
+    assert_eq!(folder.run(&["vat", "call", "--state", "s", "1", "bad"]).last_error(), "TypeError: never");
     host.kill9();
     drop(asked);
     let host = folder.serve(SERVE);
