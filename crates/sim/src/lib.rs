@@ -9,7 +9,7 @@
 //! Invariants
 //! - each step is one that could have happened: a waiting delivery may overtake another one only if nothing that caused
 //!   its sending followed the other's sending (causal order: O1 and O2 hold in every order chosen, and the choice is free
-//!   within that);
+//!   within that), and news of a promise overtake nothing that their vat sent to itself;
 //! - time passes only when nothing else can happen, or by chance.
 //!
 //! Must never know: `host`, the machine's clock, its files.
@@ -30,7 +30,7 @@ use disk::Durable;
 use journal::{Journal, Out};
 use mistakes::Mistake;
 use node::{Config, Effect, Event, Node, Report};
-use passable::{Data, Delivery, Limits, PromiseId, TurnId, VatId, Writer};
+use passable::{Data, Delivery, Limits, PromiseId, TurnId, VatId, What, Writer};
 use plan::Plan;
 use random::Random;
 use std::collections::{BTreeMap, BTreeSet};
@@ -234,9 +234,12 @@ impl World {
     fn choices(&self) -> Vec<(VatId, usize)> {
         let mut out = Vec::new();
         for vat in self.node.vats() {
-            let origins: Vec<TurnId> = self.node.waiting(vat).map(|q| q.origin).collect();
-            for (i, o) in origins.iter().enumerate() {
-                if origins[..i].iter().all(|before| !self.clocks.precedes(*before, *o)) {
+            let waiting: Vec<(TurnId, bool)> =
+                self.node.waiting(vat).map(|q| (q.origin, matches!(q.what, What::Notify { .. }))).collect();
+            for (i, (origin, news)) in waiting.iter().enumerate() {
+                // after the news that a promise is an object of its own, a vat sends to the object without the node
+                let first = |before: &TurnId| self.clocks.precedes(*before, *origin) || (*news && before.vat == vat);
+                if !waiting[..i].iter().any(|before| first(&before.0)) {
                     out.push((vat, i));
                 }
             }

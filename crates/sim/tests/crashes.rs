@@ -30,7 +30,7 @@ macro_rules! tests {
     ($($name:ident)*) => { $(#[test] fn $name() { survives(stringify!($name)); })* };
 }
 
-tests! { once order grant trade heap timers garbage many builds limits stuck }
+tests! { once order grant home trade heap timers garbage many builds limits stuck }
 
 struct Files;
 

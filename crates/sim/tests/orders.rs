@@ -59,6 +59,11 @@ fn what_is_sent_on_a_reference_arrives_in_that_order() {
 }
 
 #[test]
+fn what_a_vat_sent_on_a_promise_comes_before_the_news_that_it_is_its_own() {
+    each_seed("programs/home.js", true, all_well);
+}
+
+#[test]
 fn a_reference_passed_on_is_used_after_what_was_sent_on_it_before() {
     each_seed("programs/grant.js", true, all_well);
 }
