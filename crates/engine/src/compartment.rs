@@ -10,15 +10,16 @@
 //! - a source is parsed whole, for one goal: no text is glued to it that could change what it means, and the parts of a
 //!   function made from text must each parse by themselves;
 //! - program code that evaluation runs counts as called from native code.
-use crate::code::CodeUnit;
 use crate::cx::{Cx, ErrorKind, Res, Value};
+use crate::engine::{Engine, LoadedUnit};
 use crate::kinds::*;
 use crate::object;
 use crate::roots::{self, *};
 use crate::shape::{WC, WEC};
-use crate::{array, function, harden, interp, machine, string};
+use crate::{array, elsewhere, function, harden, interp, machine, string};
 use cage::Mem;
 use cage::value::*;
+use std::sync::Arc;
 use syntax::ast::{Body, Expr, Goal};
 use syntax::diagnostic::{Diagnostic, Level};
 
@@ -40,6 +41,8 @@ const START_ONLY: &[&str] = &[
 /// Units of work charged for parsing and compiling a source: some, and so many for a byte.
 const COMPILE_BASE: u64 = 2000;
 const COMPILE_BYTE: u64 = 40;
+/// Bytes of a source that is compiled at one go, within a few milliseconds.
+const LONG_SOURCE: usize = 16 << 10;
 
 /// What a source is evaluated as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,16 +67,17 @@ fn level(m: Mem) -> Level {
 }
 
 /// Evaluates `source` with `global` as global object; a SyntaxError says `line:column: message`.
-pub fn evaluate(cx: &mut Cx, m: Mem, source: &str, global: Value, what: What) -> Res {
-    let known = known_unit(cx, source, what)?;
+pub fn evaluate(cx: &mut Cx, m: Mem, source: String, global: Value, what: What) -> Res {
+    let known = known_unit(cx, &source, what)?;
     let n = match known {
         Some(n) => n,
         None => {
             cx.charge(COMPILE_BASE + COMPILE_BYTE * source.len() as u64)?;
-            let goal = if what == What::Script { Goal::Script } else { Goal::Expression };
-            match machine::compile_source(source, what.name(), goal, level(m), true) {
-                Ok(unit) => add(cx, m, unit)?,
-                Err(errors) => return Err(syntax_error(cx, m, source, &errors)),
+            let (engine, level) = (cx.engine.clone(), level(m));
+            match if_long(cx, source.len(), move || compile(&engine, source, what, level))? {
+                Made::Unit(loaded) => interp::add_unit(cx, m, loaded)?,
+                Made::Wrong(text) => return Err(cx.error(m, ErrorKind::Syntax, &text)),
+                Made::NoRoom => return Err(cx.range_error(m, "limit: code of the process")),
             }
         }
     };
@@ -81,11 +85,26 @@ pub fn evaluate(cx: &mut Cx, m: Mem, source: &str, global: Value, what: What) ->
     interp::call(cx, m, f, global, &[])
 }
 
-fn add(cx: &mut Cx, m: Mem, unit: CodeUnit) -> Res<u32> {
-    let Some(loaded) = cx.engine.load(unit) else {
-        return Err(cx.range_error(m, "limit: code of the process"));
-    };
-    interp::add_unit(cx, m, loaded)
+/// What became of a source.
+enum Made {
+    Unit(Arc<LoadedUnit>),
+    /// What is wrong with it.
+    Wrong(String),
+    /// The process has no room for more code.
+    NoRoom,
+}
+
+fn compile(engine: &Engine, source: String, what: What, level: Level) -> Made {
+    let goal = if what == What::Script { Goal::Script } else { Goal::Expression };
+    match machine::compile_source(&source, what.name(), goal, level, true) {
+        Ok(unit) => engine.load(unit).map_or(Made::NoRoom, Made::Unit),
+        Err(errors) => Made::Wrong(first_error(&source, &errors)),
+    }
+}
+
+/// A job on a text of so many bytes: elsewhere if it may take long.
+fn if_long<T: Send + 'static>(cx: &mut Cx, bytes: usize, job: impl FnOnce() -> T + Send + 'static) -> Res<T> {
+    if bytes > LONG_SOURCE { elsewhere::run(cx, job) } else { Ok(job()) }
 }
 
 /// A unit made of the same text before. (One with a template is not used again: its template objects have identity.)
@@ -105,30 +124,37 @@ fn known_unit(cx: &mut Cx, source: &str, what: What) -> Res<Option<u32>> {
     Ok(None)
 }
 
-/// Throws what is wrong with a source.
-fn syntax_error(cx: &mut Cx, m: Mem, source: &str, errors: &[Diagnostic]) -> crate::cx::Stop {
-    let Some(first) = errors.first() else { return cx.error(m, ErrorKind::Syntax, "invalid source") };
+/// What is wrong with a source, in words.
+fn first_error(source: &str, errors: &[Diagnostic]) -> String {
+    let Some(first) = errors.first() else { return "invalid source".to_owned() };
     let at = syntax::LineIndex::new(source).place(first.span.start);
-    let text = format!("{}:{}: {}", at.line, at.column, first.message);
-    cx.error(m, ErrorKind::Syntax, &text)
+    format!("{}:{}: {}", at.line, at.column, first.message)
 }
 
 /// The Function constructor: `params` and `body` are texts.
-pub fn make_function(cx: &mut Cx, m: Mem, params: &str, body: &str, global: Value) -> Res {
-    cx.charge(COMPILE_BASE + 2 * COMPILE_BYTE * (params.len() + body.len()) as u64)?;
-    // each part must be whole by itself, so that neither can end the function
+pub fn make_function(cx: &mut Cx, m: Mem, params: Vec<String>, body: String, global: Value) -> Res {
+    let bytes = params.iter().map(String::len).sum::<usize>() + body.len();
+    cx.charge(COMPILE_BASE + 2 * COMPILE_BYTE * bytes as u64)?;
+    let level = level(m);
+    match if_long(cx, bytes, move || function_text(&params.join(","), &body, level))? {
+        Ok(text) => evaluate(cx, m, text, global, What::Expression),
+        Err(wrong) => Err(cx.error(m, ErrorKind::Syntax, &wrong)),
+    }
+}
+
+/// Each part must be whole by itself, so that neither can end the function.
+fn function_text(params: &str, body: &str, level: Level) -> Result<String, String> {
     for (p, b) in [(params, ""), ("", body)] {
         let text = format!("(function anonymous({p}\n) {{\n{b}\n}})");
-        let parsed = syntax::parse(&text, &syntax::Options { goal: Goal::Expression, level: level(m), dialect_2013: false });
+        let parsed = syntax::parse(&text, &syntax::Options { goal: Goal::Expression, level, dialect_2013: false });
         if parsed.has_errors() {
-            return Err(syntax_error(cx, m, &text, &parsed.diagnostics));
+            return Err(first_error(&text, &parsed.diagnostics));
         }
         if !is_one_function(&parsed.tree) {
-            return Err(cx.error(m, ErrorKind::Syntax, "the parameters or the body of a function end it"));
+            return Err("the parameters or the body of a function end it".to_owned());
         }
     }
-    let text = format!("(function anonymous({params}\n) {{\n{body}\n}})");
-    evaluate(cx, m, &text, global, What::Expression)
+    Ok(format!("(function anonymous({params}\n) {{\n{body}\n}})"))
 }
 
 /// Is the whole expression a function in parentheses?
@@ -216,7 +242,7 @@ pub fn name_of(m: Mem, c: Value) -> Value {
 }
 
 /// confine(source, endowments): one expression in an environment of its own, which is frozen.
-pub fn confine(cx: &mut Cx, m: Mem, source: &str, endowments: Value) -> Res {
+pub fn confine(cx: &mut Cx, m: Mem, source: String, endowments: Value) -> Res {
     let s = roots::get(m, R_SHAPE_COMPARTMENT) as u32;
     let c = new(cx, m, s, string::empty(m))?;
     let global = global_of(m, c);

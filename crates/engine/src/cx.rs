@@ -212,6 +212,11 @@ impl Cx {
         Ok(())
     }
 
+    /// A look that nothing is charged for: while the turn waits.
+    pub(crate) fn look_again(&mut self) -> Res<()> {
+        self.look(0)
+    }
+
     /// Units this turn may still take.
     pub fn units_left(&self) -> u64 {
         self.fuel.saturating_add(self.rest)

@@ -102,13 +102,14 @@ impl Engine {
         }
         let mut hasher = DefaultHasher::new();
         (&unit.name, &unit.source, &unit.words).hash(&mut hasher);
-        let mut known = self.known.lock().unwrap_or_else(|e| e.into_inner());
-        let same = known.entry(hasher.finish()).or_default();
-        if let Some(u) = same.iter().find(|u| u.unit == unit) {
+        let name = hasher.finish();
+        let known = || self.known.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(u) = known().get(&name).and_then(|same| same.iter().find(|u| u.unit == unit)) {
             return Some(u.clone());
         }
+        // nobody waits for a long one to be linked; one that two threads bring at once is there twice
         let loaded = Arc::new(self.link(unit)?);
-        same.push(loaded.clone());
+        known().entry(name).or_default().push(loaded.clone());
         Some(loaded)
     }
 

@@ -13,6 +13,7 @@ pub mod compartment;
 pub mod compile;
 pub mod convert;
 pub mod cx;
+mod elsewhere;
 pub mod engine;
 pub mod function;
 pub mod harden;

@@ -150,3 +150,23 @@ fn what_a_text_costs_is_paid_before_it_is_there() {
         assert_eq!(run(&mut machine, source), ["! limit: instructions per turn"], "{source}");
     }
 }
+
+#[test]
+fn a_long_source_is_compiled_as_a_short_one_is() {
+    let mut machine = machine(Quota::default());
+    let source = "const filler = i => `{ const v${i} = ${i}; }\\n`;
+        const long = Array.from({ length: 5000 }, (_, i) => filler(i)).join('');
+        const c = new Compartment({ x: 3 });
+        const says = f => { try { return f(); } catch (e) { return `${e.name}: ${e.message}`; } };
+        print(long.length > 100000, c.evaluate(long + 'x + 4'), (0, eval)(long + '6 * 7'));
+        print(says(() => c.evaluate(long + 'let = = 3')));
+        print(Function('a', 'b', long + 'return a * b')(6, 7), confine(`(() => { ${long} return y; })()`, { y: 8 }));
+        print(says(() => Function(long + '}, () => {')));";
+    let want = [
+        "true 7 42",
+        "SyntaxError: 5001:5: expected a name, found `=`",
+        "42 8",
+        "SyntaxError: the parameters or the body of a function end it",
+    ];
+    assert_eq!(run(&mut machine, source), want);
+}

@@ -99,7 +99,7 @@ fn evaluate(cx: &mut Cx, m: Mem, a: Args) -> Res {
         return Err(cx.type_error(m, "first argument of evaluate() must be a string"));
     }
     let text = source_text(cx, m, source)?;
-    compartment::evaluate(cx, m, &text, compartment::global_of(m, c), What::Script)
+    compartment::evaluate(cx, m, text, compartment::global_of(m, c), What::Script)
 }
 
 /// A source as Rust text. A lone surrogate is no source character.
@@ -123,7 +123,7 @@ fn eval(cx: &mut Cx, m: Mem, a: Args) -> Res {
     }
     let c = function::data(m, a.callee(m), 0);
     let text = source_text(cx, m, source)?;
-    compartment::evaluate(cx, m, &text, compartment::global_of(m, c), What::Script)
+    compartment::evaluate(cx, m, text, compartment::global_of(m, c), What::Script)
 }
 
 /// Function(params …, body)
@@ -135,13 +135,13 @@ fn make_function(cx: &mut Cx, m: Mem, a: Args) -> Res {
     }
     let body = parts.pop().unwrap_or_default();
     let c = function::data(m, a.callee(m), 0);
-    compartment::make_function(cx, m, &parts.join(","), &body, compartment::global_of(m, c))
+    compartment::make_function(cx, m, parts, body, compartment::global_of(m, c))
 }
 
 fn confine(cx: &mut Cx, m: Mem, a: Args) -> Res {
     let s = convert::to_string(cx, m, a.get(m, 0))?;
     let text = source_text(cx, m, s)?;
-    compartment::confine(cx, m, &text, a.get(m, 1))
+    compartment::confine(cx, m, text, a.get(m, 1))
 }
 
 const NO_MODULES: &str = "modules of compartments are not supported yet: use evaluate";

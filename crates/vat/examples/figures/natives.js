@@ -84,6 +84,8 @@ const values = {
     wrapper: Object('ab'.repeat(2 ** 22)),
     callback: x => x,
     bound: (() => 1).bind(null, ...ints.slice(0, 50000)),
+    functions: Array.from({ length: 2 ** 16 }, (_, i) => `const f${i} = (a${i}, { b = 'text ${i}' }) => { const c = () => a${i} + b; return { c, d${i}: [c] }; };\n`).join(''),
+    expression: '1 +\n'.repeat(2 ** 20) + '1',
     order: (a, b) => a - b,
     options: { mode: 1, cause: 'c'.repeat(2 ** 24), writable: true, value: 1 },
     record: { a: 1, b: 'two', c: [3] },
