@@ -3,7 +3,7 @@
 //! In: offsets (`u32`) and displacements (`u16`). Out: plain integers.
 //!
 //! Invariants
-//! - a `Cage` owns `SPAN + GUARD` bytes, readable and writable at all times, nothing resident until touched;
+//! - a `Cage` owns `RESERVED` bytes, `SPAN + GUARD` and what makes them whole, readable and writable at all times, nothing resident until touched;
 //! - an address is base + wrapping `u32` sum + `u16`, an access at most 16 bytes: always inside `SPAN + GUARD`;
 //! - no Rust reference ever points into a cage; everything read is plain data, valid for every bit pattern;
 //! - `Mem` and `Win` borrow the cage and never leave its thread.

@@ -1,7 +1,7 @@
 //! The beginning of a turn: deliveries go into inboxes, and from there to their vats.
 //!
 //! Invariants
-//! - a vat has at most one turn in flight; what waits is begun in the order of the inbox, unless a scheduler chooses;
+//! - a vat has at most one turn in flight; what waits is begun in the order of the inbox, unless a scheduler chooses (then its choice is causal, and is answered for by it);
 //! - what the vat's others let go of is told with its next delivery.
 use crate::{Effect, Node, Queued};
 use passable::{Delivery, ObjectId, PromiseId, Ref, TurnId, VatId, What};

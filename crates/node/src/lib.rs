@@ -6,7 +6,9 @@
 //! Invariants
 //! - at most one turn of a vat is in flight; what a turn sent exists for others from its `TurnDone` on, whole;
 //! - a message to an object goes into the inbox of its vat at the moment it is sent; one to an unresolved promise waits
-//!   here, and goes on at the moment the promise is resolved. Inboxes are queues. So the order of arrival is causal: of two
+//!   here, and goes on at the moment the promise is resolved; but a session with a peer that decides the promise takes it at once. Inboxes
+//!   are queues, with one exception: what a vat sent on a promise that has become an object of its own goes in before the news of that,
+//!   since from the news on the vat sends to its object without the node. So the order of arrival is causal: of two
 //!   messages to one vat the one whose sending could have caused the other comes first. That is more than O1 (what one vat sends
 //!   on one reference arrives in that order, across resolutions) and O2 (what is sent on a reference before it is
 //!   passed on arrives before what the receiver sends on it);

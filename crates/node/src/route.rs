@@ -2,6 +2,7 @@
 //!
 //! Invariants
 //! - what waits on a promise goes on in the order it came, before anything that is sent after the resolution;
+//! - news of a promise come to a vat after all that it sent on the promise to objects of its own;
 //! - a settled promise stays settled; promises resolved to each other in a circle are rejected.
 use crate::refs::{Promise, State};
 use crate::{Effect, MAX_QUEUE_BYTES, MAX_QUEUE_MESSAGES, Node, Queued, Report, Trouble};
