@@ -4,11 +4,11 @@
 //! Out: allocation, collection, the write barrier, undo, deltas and images.
 //!
 //! Invariants
-//! - this is the only crate with `unsafe`, and of it only `mem` and `code`; all else is safe code over `Mem`;
+//! - this is the only crate with `unsafe`, and of it only `mem`, `touch` and `code`; all else is safe code over `Mem`;
 //! - no offset, however corrupt, leaves its cage; no bit pattern in a cage is invalid;
 //! - what lies below `layout::OLD` is volatile and never stored.
 //!
-//! Two backings with one API: `mem` and `code` map memory; `mem_safe` and `code_safe` take no `unsafe` (feature
+//! Two backings with one API: `mem`, `touch` and `code` map memory; `mem_safe`, `touch_safe` and `code_safe` take no `unsafe` (feature
 //! `safe-backing`, Miri, systems other than Linux).
 //!
 //! Must never know: JavaScript, files, clocks.
@@ -24,6 +24,11 @@ pub mod mem;
 #[cfg(not(all(target_os = "linux", not(miri), not(feature = "safe-backing"))))]
 #[path = "mem_safe.rs"]
 pub mod mem;
+#[cfg(all(target_os = "linux", not(miri), not(feature = "safe-backing")))]
+pub mod touch;
+#[cfg(not(all(target_os = "linux", not(miri), not(feature = "safe-backing"))))]
+#[path = "touch_safe.rs"]
+pub mod touch;
 pub mod value;
 
 /// The crate's README; its program is a test.

@@ -9,7 +9,8 @@
 //! - `Mem` and `Win` borrow the cage and never leave its thread.
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
-use std::{cell::Cell, ffi::c_void, io, marker::PhantomData, os::fd::OwnedFd, ptr::NonNull};
+use crate::touch::Absent;
+use std::{cell::Cell, ffi::c_void, io, marker::PhantomData, os::fd::OwnedFd, ptr::NonNull, sync::Arc};
 
 /// Bytes of a cage.
 pub const SPAN: usize = 1 << 32;
@@ -26,6 +27,8 @@ const _: () = assert!(GUARD >= (64 << 10) + 16 && GUARD.is_multiple_of(PAGE));
 #[derive(Debug)]
 pub struct Cage {
     base: NonNull<u8>,
+    /// What is fetched when it is touched.
+    pub(crate) absent: Option<Arc<Absent>>,
 }
 
 // SAFETY: a `Cage` is the unique owner of its mapping; every `Mem` and `Win` borrows it and is `!Send`,
@@ -67,7 +70,7 @@ impl Cage {
                 MapFlags::PRIVATE | MapFlags::NORESERVE,
             )?
         };
-        Ok(Cage { base: NonNull::new(p.cast()).ok_or(io::ErrorKind::OutOfMemory)? })
+        Ok(Cage { base: NonNull::new(p.cast()).ok_or(io::ErrorKind::OutOfMemory)?, absent: None })
     }
 
     fn at(&self, off: u32, len: usize) -> *mut c_void {
@@ -75,6 +78,16 @@ impl Cage {
         assert!((off as usize | len).is_multiple_of(PAGE), "range is not of whole pages");
         // SAFETY: in bounds of the reservation, checked above.
         unsafe { self.base.as_ptr().add(off as usize).cast() }
+    }
+
+    /// The address of whole pages of the cage.
+    pub(crate) fn address(&self, off: u32, len: usize) -> usize {
+        self.at(off, len) as usize
+    }
+
+    /// What of it is still to be fetched.
+    pub fn absent(&self) -> Option<&Arc<Absent>> {
+        self.absent.as_ref()
     }
 
     /// Lays `image` copy-on-write at `off`. `&mut self`: no `Mem` is alive that remembers the old bytes.
@@ -101,6 +114,9 @@ impl Cage {
 
 impl Drop for Cage {
     fn drop(&mut self) {
+        if let Some(absent) = &self.absent {
+            crate::touch::ended(absent);
+        }
         // SAFETY: every Mem and Win borrows the cage, so none is left; the mapping is ours alone.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), RESERVED) };
     }

@@ -37,8 +37,10 @@ mod weak;
 
 use crate::layout::*;
 use crate::mem::Mem;
+use crate::touch::Absent;
 use crate::value::*;
-pub use image::{Base, ImageError, seal};
+use std::sync::Arc;
+pub use image::{Base, ImageError, Read, seal};
 pub use mark::Tuning;
 pub use old::{Book, Class, Hole};
 pub use patch::{apply_delta, image_len, image_patches};
@@ -148,6 +150,8 @@ pub struct Heap {
     discard_left: usize,
     discard_again: bool,
     free_bytes: u64,
+    /// What is read when it is first touched.
+    absent: Option<Arc<Absent>>,
 }
 
 /// The barrier's fast half: young object, or dirty block and no young reference stored. `None`: use `Heap::write`.
@@ -194,7 +198,16 @@ impl Heap {
             discard_left: 0,
             discard_again: false,
             free_bytes: 0,
+            absent: None,
         }
+    }
+
+    /// Gives pages of old space back: they read as zero (or as the base's) afterwards.
+    fn discard(&self, mem: Mem, at: u32, len: u32) {
+        if let Some(absent) = &self.absent {
+            absent.forget(at, len);
+        }
+        mem.discard(at, len);
     }
 
     /// A young object of `bytes` (a multiple of 8). `None`: reach a safepoint and `collect`, or use `alloc_native`.

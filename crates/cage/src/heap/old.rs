@@ -225,7 +225,7 @@ impl Heap {
         // Zeroing very much at one go takes longer than giving the pages back; what a rollback needs must stay.
         let free = r >= self.base_lines.len() && self.regions[r..r + n].iter().all(|reg| reg.before == 0);
         if n >= DISCARD_REGIONS && free && self.regions[r..r + n].iter().any(|reg| !reg.clean) {
-            mem.discard(at, n as u32 * REGION);
+            self.discard(mem, at, n as u32 * REGION);
             self.regions[r..r + n].iter_mut().for_each(|reg| reg.clean = true);
         }
         for i in 0..n {

@@ -10,7 +10,7 @@
 //! - a delta that is cut off or malformed gives an error, after some of its patches perhaps.
 //!
 //! Must never know: files.
-use super::image::{BOOK_AT, CHUNK_BYTES, HEADER, ImageError, LINES_AT, META, book_of, seal_chunk, seal_header};
+use super::image::{BOOK_AT, FIRST_AT, ImageError, book_of, entry_at, len_of, lines_at, region_at, seal_header, seal_one};
 use super::old::{BOOK_BYTES, Book};
 use super::region::{NO_START, runs};
 use super::turn::{D_BLOCK, D_BOOK, D_LINES, D_REGION, SAME};
@@ -30,28 +30,31 @@ pub fn image_patches(delta: &[u8], mut each: impl FnMut(u64, &[u8])) -> Result<(
 
 /// Bytes of the image after `delta`; `None`: as many as before it (or it is no delta).
 pub fn image_len(delta: &[u8]) -> Option<u64> {
+    regions_after(delta).map(|n| len_of(n) as u64)
+}
+
+fn regions_after(delta: &[u8]) -> Option<usize> {
     let (kind, _, rest) = head(delta, 0)?;
     if kind != D_BOOK {
         return None;
     }
     let book = Book::from_bytes(delta.get(rest..rest + BOOK_BYTES)?.try_into().ok()?);
-    (book.regions <= MAX_REGIONS).then_some((HEADER + book.regions as usize * CHUNK_BYTES) as u64)
+    (book.regions <= MAX_REGIONS).then_some(book.regions as usize)
 }
 
 /// Lays a delta onto the image of the commit before it.
 pub fn apply_delta(image: &mut Vec<u8>, delta: &[u8]) -> Result<(), ImageError> {
-    let regions = book_of(image).map_or(0, |b| b.regions as usize);
-    let expected = HEADER + regions * CHUNK_BYTES;
-    if image.len() != expected {
-        return Err(ImageError::Length { is: image.len(), expected });
+    let before = book_of(image).map_or(0, |b| b.regions as usize);
+    let after = regions_after(delta).unwrap_or(before);
+    if image.len() != len_of(before) {
+        return Err(ImageError::Length { is: image.len(), expected: len_of(before) });
     }
-    let len = image_len(delta).map_or(expected, |n| n as usize);
-    if len < expected {
+    if after < before {
         return Err(ImageError::Delta { at: 0 });
     }
-    image.resize(len, 0);
-    let mut dirty = vec![false; (len - HEADER) / CHUNK_BYTES];
-    dirty[regions..].fill(true);
+    image.resize(len_of(after), 0);
+    let mut dirty = vec![false; after];
+    dirty[before..].fill(true);
     let mut fits = true;
     image_patches(delta, |at, bytes| {
         let at = at as usize;
@@ -60,15 +63,15 @@ pub fn apply_delta(image: &mut Vec<u8>, delta: &[u8]) -> Result<(), ImageError> 
             return;
         };
         to.copy_from_slice(bytes);
-        if at >= HEADER {
-            dirty[(at - HEADER) / CHUNK_BYTES] = true;
+        if let Some(dirty) = region_at(at).and_then(|r| dirty.get_mut(r)) {
+            *dirty = true;
         }
     })?;
     if !fits {
         return Err(ImageError::Delta { at: 0 });
     }
     for (r, _) in dirty.iter().enumerate().filter(|(_, d)| **d) {
-        seal_chunk(&mut image[HEADER + r * CHUNK_BYTES..][..CHUNK_BYTES]);
+        seal_one(image, r);
     }
     seal_header(image);
     Ok(())
@@ -80,6 +83,13 @@ fn head(d: &[u8], at: usize) -> Option<(u8, u32, usize)> {
     Some((word as u8, word & !255, at + 4))
 }
 
+/// Where in the image a region's entry and lines begin.
+#[derive(Clone, Copy)]
+struct Places {
+    entry: usize,
+    lines: usize,
+}
+
 /// The patches of one record; where the next one begins.
 fn record(d: &[u8], at: usize, each: &mut impl FnMut(u64, &[u8])) -> Option<usize> {
     let (kind, off, p) = head(d, at)?;
@@ -87,7 +97,7 @@ fn record(d: &[u8], at: usize, each: &mut impl FnMut(u64, &[u8])) -> Option<usiz
     if r >= MAX_REGIONS {
         return None;
     }
-    let chunk = HEADER + r as usize * CHUNK_BYTES;
+    let places = Places { entry: entry_at(r as usize), lines: lines_at(r as usize) };
     match kind {
         D_BOOK if at == 0 && off == 0 => {
             let bytes = d.get(p..p + BOOK_BYTES)?;
@@ -95,32 +105,32 @@ fn record(d: &[u8], at: usize, each: &mut impl FnMut(u64, &[u8])) -> Option<usiz
             each(BOOK_AT as u64, bytes);
             Some(p + BOOK_BYTES)
         }
-        D_BLOCK => block(d, p, chunk, line, each),
-        D_LINES => lines(d, p, chunk, line, each),
-        D_REGION if line == 0 => region(d, p, chunk, each),
+        D_BLOCK => block(d, p, places, line, each),
+        D_LINES => lines(d, p, places, line, each),
+        D_REGION if line == 0 => region(d, p, places, each),
         _ => None,
     }
 }
 
-fn block(d: &[u8], p: usize, chunk: usize, line: usize, each: &mut impl FnMut(u64, &[u8])) -> Option<usize> {
+fn block(d: &[u8], p: usize, at: Places, line: usize, each: &mut impl FnMut(u64, &[u8])) -> Option<usize> {
     let (first, mask) = (d.get(p..p + 1)?, *d.get(p + 1)?);
     let parts = d.get(p + 2..p + 2 + mask.count_ones() as usize * 32)?;
     match first[0] {
         SAME => {}
-        0..=NO_START => each((chunk + META + line) as u64, first),
+        0..=NO_START => each((at.entry + FIRST_AT + line) as u64, first),
         _ => return None,
     }
     let mut from = 0;
     runs(mask as u128, |i, n| {
         let to = from + n as usize * 32;
-        each((chunk + LINES_AT + line * LINE_BYTES + i as usize * 32) as u64, &parts[from..to]);
+        each((at.lines + line * LINE_BYTES + i as usize * 32) as u64, &parts[from..to]);
         from = to;
     });
     Some(p + 2 + parts.len())
 }
 
 /// Before they came into use the lines were zeros, so that the rest of the last one needs no patch.
-fn lines(d: &[u8], p: usize, chunk: usize, line: usize, each: &mut impl FnMut(u64, &[u8])) -> Option<usize> {
+fn lines(d: &[u8], p: usize, at: Places, line: usize, each: &mut impl FnMut(u64, &[u8])) -> Option<usize> {
     let len = u32::from_le_bytes(d.get(p..p + 4)?.try_into().ok()?) as usize;
     let n = len.div_ceil(LINE_BYTES);
     if n == 0 || line + n > REGION_LINES as usize {
@@ -136,13 +146,13 @@ fn lines(d: &[u8], p: usize, chunk: usize, line: usize, each: &mut impl FnMut(u6
     if !begun || firsts.iter().any(|f| *f > NO_START) {
         return None;
     }
-    each((chunk + low) as u64, used);
-    each((chunk + META + line) as u64, firsts);
-    each((chunk + LINES_AT + line * LINE_BYTES) as u64, bytes);
+    each((at.entry + low) as u64, used);
+    each((at.entry + FIRST_AT + line) as u64, firsts);
+    each((at.lines + line * LINE_BYTES) as u64, bytes);
     Some(bytes_at + len)
 }
 
-fn region(d: &[u8], p: usize, chunk: usize, each: &mut impl FnMut(u64, &[u8])) -> Option<usize> {
+fn region(d: &[u8], p: usize, at: Places, each: &mut impl FnMut(u64, &[u8])) -> Option<usize> {
     const MASK: usize = 16;
     const HEAD: usize = MASK + 8;
     let freed = u128::from_le_bytes(d.get(p..p + MASK)?.try_into().ok()?);
@@ -151,11 +161,11 @@ fn region(d: &[u8], p: usize, chunk: usize, each: &mut impl FnMut(u64, &[u8])) -
     if freed & used != 0 {
         return None;
     }
-    each(chunk as u64, now);
+    each(at.entry as u64, now);
     runs(freed, |a, n| {
         let (a, n) = (a as usize, n as usize);
-        each((chunk + META + a) as u64, &ZEROS[..n]);
-        each((chunk + LINES_AT + a * LINE_BYTES) as u64, &ZEROS[..n * LINE_BYTES]);
+        each((at.entry + FIRST_AT + a) as u64, &ZEROS[..n]);
+        each((at.lines + a * LINE_BYTES) as u64, &ZEROS[..n * LINE_BYTES]);
     });
     Some(p + MASK + HEAD)
 }

@@ -90,7 +90,7 @@ impl Heap {
             looked += 1;
             let reg = &self.regions[r];
             if reg.used == 0 && reg.before == 0 && !reg.clean && !self.reserved(r) {
-                mem.discard(OLD + r as u32 * REGION, REGION);
+                self.discard(mem, OLD + r as u32 * REGION, REGION);
                 self.regions[r].clean = true;
                 self.free_bytes = self.free_bytes.saturating_sub(REGION as u64);
                 given += 1;
@@ -114,8 +114,8 @@ impl Heap {
             if reg.before != 0 {
                 self.discard_again = true;
             } else if self.free_bytes > KEEP_FREE + self.book.live / 4 {
-                mem.discard(OLD + r as u32 * REGION, REGION);
                 reg.clean = r >= self.base_lines.len();
+                self.discard(mem, OLD + r as u32 * REGION, REGION);
                 self.free_bytes -= REGION as u64;
                 given += 1;
             }

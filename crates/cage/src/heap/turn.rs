@@ -195,7 +195,7 @@ impl Heap {
         self.first_free = self.first_free.min(self.regions.len());
         let beyond = (self.touched - self.regions.len()) as u32 * REGION;
         if beyond > KEEP_BEYOND {
-            mem.discard(OLD + self.book.regions * REGION, beyond);
+            self.discard(mem, OLD + self.book.regions * REGION, beyond);
             self.touched = self.regions.len();
         }
         self.forget_young(mem);
