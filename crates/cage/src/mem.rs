@@ -7,9 +7,9 @@
 //! - an address is base + wrapping `u32` sum + `u16`, an access at most 16 bytes: always inside `SPAN + GUARD`;
 //! - no Rust reference ever points into a cage; everything read is plain data, valid for every bit pattern;
 //! - `Mem` and `Win` borrow the cage and never leave its thread.
+use crate::touch::Absent;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
-use crate::touch::Absent;
 use std::{cell::Cell, ffi::c_void, io, marker::PhantomData, os::fd::OwnedFd, ptr::NonNull, sync::Arc};
 
 /// Bytes of a cage.

@@ -5,8 +5,8 @@ use cage::heap::Read;
 use cage::layout::OLD;
 use cage::{Base, Cage, Heap, ImageError};
 use kit::*;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An image with many vectors of which the root knows, and one of them far from the others.
 fn large() -> (Vec<u8>, Vec<u32>) {

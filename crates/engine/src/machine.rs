@@ -230,7 +230,28 @@ impl Machine {
         quota: Quota,
     ) -> Result<Machine, ImageError> {
         let all = base.units.iter().cloned().chain(units).collect();
-        let machine = Machine::restore(engine, base, image, all, quota)?;
+        Machine::restore(engine, base, image, all, quota)?.complete()
+    }
+
+    /// Likewise of an image of which only what is touched is read: `read` gives any stretch of it. An error of kind
+    /// `Unsupported` where the system cannot tell of touches.
+    pub fn wake_at_touch(
+        engine: &Arc<Engine>,
+        base: &Base,
+        length: u64,
+        read: cage::heap::Read,
+        units: Vec<Arc<LoadedUnit>>,
+        quota: Quota,
+    ) -> Result<Machine, ImageError> {
+        let mut cage = Cage::new().map_err(ImageError::Io)?;
+        let limits = Limits { heap_bytes: quota.heap_bytes };
+        let heap = Heap::load_at_touch(&mut cage, &base.image, length, read, &KINDS, limits)?;
+        let all = base.units.iter().cloned().chain(units).collect();
+        Machine::over(engine, heap, cage, all, quota).complete()
+    }
+
+    fn complete(self) -> Result<Machine, ImageError> {
+        let machine = self;
         if known_units(machine.cage.mem()) != machine.cx.units.len() {
             return Err(ImageError::Bookkeeping { what: "it was not saved with these code units", region: 0 });
         }
@@ -247,10 +268,24 @@ impl Machine {
         let mut cage = Cage::new().map_err(ImageError::Io)?;
         let limits = Limits { heap_bytes: quota.heap_bytes };
         let heap = Heap::load_on(&mut cage, &base.image, image, &KINDS, limits)?;
+        Ok(Machine::over(engine, heap, cage, units, quota))
+    }
+
+    fn over(engine: &Arc<Engine>, heap: Heap, cage: Cage, units: Vec<Arc<LoadedUnit>>, quota: Quota) -> Machine {
         let cx = Cx::new(engine, heap, units);
         let mut machine = Machine { cx, cage, quota, record: false };
         machine.refill();
-        Ok(machine)
+        machine
+    }
+
+    /// Part of the heap was not touched yet and is not in memory.
+    pub fn is_partly_there(&self) -> bool {
+        self.cage.absent().is_some_and(|a| a.left() > 0)
+    }
+
+    /// Why part of the heap could not be read when it was touched: what was done since is worth nothing.
+    pub fn unread(&self) -> Option<String> {
+        self.cage.absent().and_then(|a| a.failed())
     }
 
     /// Its state and its cage, for who reads or lays out a whole heap: native code, during which nothing moves.

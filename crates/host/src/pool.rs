@@ -391,7 +391,7 @@ impl Pool {
         let store = w.journal.as_ref().map(|j| j.store().clone());
         drop(w);
         let had = vat.is_some();
-        let mut awake = self.awake(id, vat, limits, store.as_deref().filter(|_| stored), store.is_some());
+        let mut awake = self.awake(id, vat, limits, store.as_ref().filter(|_| stored), store.is_some());
         let delivery = if suspect && awake.is_ok() {
             match self.attempt(id, delivery, &mut awake) {
                 Some(d) => d,
@@ -423,6 +423,10 @@ impl Pool {
             Ok(vat) => vat,
             Err(why) => return self.did_not_run(w, id, delivery, why),
         };
+        if let Some(why) = vat.unread() {
+            w.resident -= usize::from(had);
+            return self.did_not_run(w, id, delivery, NotRun::Asleep(crate::wake::unread(&why)));
+        }
         self.attempt_over(w, id);
         if crate::signals::was_interrupted(w, outcome) {
             output::interrupted(w.node.name(id), w.journal.is_some());
@@ -559,7 +563,9 @@ impl Pool {
             return;
         }
         w.tick = tick;
-        let long = |s: &Slot| s.ran > 0 && s.ran + 1 < tick;
+        // a collection would read all of a heap that was hardly touched
+        let whole = |s: &Slot| s.vat.as_ref().is_none_or(|v| !v.is_partly_there());
+        let long = |s: &Slot| s.ran > 0 && s.ran + 1 < tick && whole(s);
         let idle: Vec<VatId> = w.slots.iter().filter(|s| long(s.1)).map(|s| *s.0).collect();
         for vat in idle {
             if let Some(s) = w.slots.get_mut(&vat) {

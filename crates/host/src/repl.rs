@@ -17,6 +17,7 @@ use passable::{Ending, VatId};
 use rustyline::error::ReadlineError;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
+use std::sync::Arc;
 use syntax::ast::Goal;
 use syntax::diagnostic::Level;
 use vat::{Code, Shared, Vat};
@@ -36,7 +37,7 @@ struct Session {
 }
 
 struct Kept {
-    shared: Shared,
+    shared: Arc<Shared>,
     journal: Journal,
     node: Node,
     _opened: state::Opened,
@@ -82,7 +83,7 @@ fn fresh(shared: &Shared, options: &Options) -> Result<Vat, Problem> {
 
 /// A vat as its store has it.
 fn opened(folder: &Path, options: &Options) -> Result<(Vat, Option<Kept>), Problem> {
-    let shared = Shared::new(options.unlocked).map_err(no_memory)?;
+    let shared = Arc::new(Shared::new(options.unlocked).map_err(no_memory)?);
     let opened = state::open(folder, true)?;
     let mut journal = Journal::new(opened.store.clone());
     if journal.files()?.is_some() {
@@ -91,7 +92,7 @@ fn opened(folder: &Path, options: &Options) -> Result<(Vat, Option<Kept>), Probl
     }
     // checks that the store has the base of this build
     journal.restore_programs(&shared)?;
-    let woken = journal::wake(&**journal.store(), &shared, VAT, options.quota)?;
+    let woken = journal::wake(journal.store(), &shared, VAT, options.quota)?;
     let vat = match woken {
         Some(mut vat) => {
             journal.woke(VAT, &mut vat, &shared);
@@ -127,6 +128,9 @@ impl Session {
         let vat = &mut self.vat;
         let (outcome, _) = self.turns.run(|| vat.run(code));
         let Some(k) = &mut self.kept else { return outcome };
+        if let Some(why) = self.vat.unread() {
+            output::fatal("E-STATE", &crate::wake::unread(&why));
+        }
         if matches!(outcome.ending, Ending::Aborted(_)) {
             return outcome;
         }

@@ -26,6 +26,11 @@ pub(crate) fn quota(limits: Limits) -> Quota {
     Quota { heap_bytes: limits.heap_bytes, instructions: limits.instructions }
 }
 
+/// Why a turn that needed a part of the heap which cannot be read did not happen.
+pub(crate) fn unread(why: &str) -> String {
+    format!("part of its heap cannot be read: {why} (E-STATE: {})", journal::DAMAGED)
+}
+
 impl Pool {
     /// The vat that was in memory, or the one in the store, or a new one.
     pub(crate) fn awake(
@@ -33,7 +38,7 @@ impl Pool {
         id: VatId,
         vat: Option<Box<Vat>>,
         limits: Limits,
-        stored: Option<&dyn store::Store>,
+        stored: Option<&Arc<dyn store::Store>>,
         record: bool,
     ) -> Result<Box<Vat>, NotRun> {
         let quota = quota(limits);

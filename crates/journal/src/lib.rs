@@ -488,12 +488,13 @@ pub fn read(store: &dyn Store, shared: &Shared, id: VatId) -> Result<Option<Slee
     let failed = |e: store::Error| misfit("E-STATE", format!("the heap of vat {} cannot be read: {}", id.0, e.cause()), DAMAGED);
     let mut space = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
     store.read(rows::space(id), 0, &mut space).map_err(failed)?;
-    let mut units = Vec::new();
-    for (_, hash) in store.scan_prefix(rows::UNITS, &rows::vat(id), usize::MAX) {
-        units.push(code(store, shared, &hash)?);
-    }
-    let older = bases::older(store, shared, id)?;
+    let (units, older) = (units(store, shared, id)?, bases::older(store, shared, id)?);
     Ok(Some(Sleeping { id, space, units, older }))
+}
+
+fn units(store: &dyn Store, shared: &Shared, id: VatId) -> Result<Vec<Arc<vat::LoadedUnit>>, Misfit> {
+    let all = store.scan_prefix(rows::UNITS, &rows::vat(id), usize::MAX);
+    all.iter().map(|(_, hash)| code(store, shared, hash)).collect()
 }
 
 impl Sleeping {
@@ -505,12 +506,33 @@ impl Sleeping {
             }
             return Vat::wake_over(shared, &older, id, space, units, quota).map_err(|why| bases::unmoved(id, &why));
         }
-        let damaged = |e| misfit("E-STATE", format!("the heap of vat {} is damaged: {e}", id.0), DAMAGED);
-        Vat::wake(shared, id, space, units, quota).map_err(damaged)
+        Vat::wake(shared, id, space, units, quota).map_err(|e| damaged(id, &e))
     }
 }
 
+/// Heaps of more bytes are read where they are touched.
+const WHOLE_BYTES: u64 = 2 << 20;
+
 /// A vat as it stands in the store; `None`: nothing of it is there. If its turns are to be stored, tell the journal (`Journal::woke`).
-pub fn wake(store: &dyn Store, shared: &Shared, id: VatId, quota: vat::Quota) -> Result<Option<Vat>, Misfit> {
-    read(store, shared, id)?.map(|s| s.wake(shared, quota)).transpose()
+///
+/// Of a large heap only what is touched is read, while the vat lives (`Vat::unread` tells if that failed). What was not touched is not
+/// changed by the vat's turns, so the store has it as it was.
+pub fn wake(store: &Arc<dyn Store>, shared: &Arc<Shared>, id: VatId, quota: vat::Quota) -> Result<Option<Vat>, Misfit> {
+    let large = store.length(rows::space(id)).filter(|n| *n > WHOLE_BYTES && vat::can_wake_at_touch());
+    if let Some(length) = large
+        && bases::older(&**store, shared, id)?.is_none()
+    {
+        let reads = store.clone();
+        let read = move |at: u64, to: &mut [u8]| reads.read(rows::space(id), at, to).map_err(|e| e.cause().to_owned());
+        let units = units(&**store, shared, id)?;
+        return match Vat::wake_at_touch(shared, id, length, Arc::new(read), units, quota) {
+            Ok(vat) => Ok(Some(vat)),
+            Err(e) => Err(damaged(id, &e)),
+        };
+    }
+    read(&**store, shared, id)?.map(|s| s.wake(shared, quota)).transpose()
+}
+
+fn damaged(id: VatId, e: &vat::ImageError) -> Misfit {
+    misfit("E-STATE", format!("the heap of vat {} is damaged: {e}", id.0), DAMAGED)
 }

@@ -245,6 +245,9 @@ impl World {
         self.wake(id)?;
         let Some(v) = self.vats.get_mut(&id) else { return Ok(()) };
         let mut outcome = v.deliver(&self.shared, &delivery);
+        if let Some(why) = v.unread() {
+            return Err(Stop::Broken(format!("part of the heap of vat {} cannot be read: {why}", id.0)));
+        }
         let counted = self.counted.remove(&id);
         if self.verify {
             let sound = v.machine().verify();
@@ -309,7 +312,7 @@ impl World {
         let (quota, shared) = (self.quota(id), self.shared.clone());
         let key = u128::from(self.random.draw()) << 64 | u128::from(self.random.draw());
         let Some(j) = self.journal() else { return Ok(()) };
-        let woken = journal::wake(&**j.store(), &shared, id, quota);
+        let woken = journal::wake(j.store(), &shared, id, quota);
         let mut v = match woken.map_err(|e| Stop::Broken(e.what))? {
             Some(mut v) => {
                 self.note(|_| format!("vat {} wakes", id.0));

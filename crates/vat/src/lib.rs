@@ -29,6 +29,7 @@ use passable::{Aborted, Delivery, Line, Ref, TurnOutcome, VatId, What};
 use std::cell::RefCell;
 
 pub use edge::powers as powers_data;
+pub use engine::cage::heap::ImageError;
 pub use engine::code::CodeUnit;
 pub use engine::engine::LoadedUnit;
 pub use engine::machine::Quota;
@@ -36,7 +37,7 @@ pub use engine::module::ModuleIn;
 pub use engine::realm::Arrangement;
 pub use passable::Ending;
 pub use program::{Program, Shared};
-pub use stored::{Changes, Older, Unmoved, Whole, pieces};
+pub use stored::{Changes, Older, Read, Unmoved, Whole, can_wake_at_touch, pieces};
 
 /// One vat.
 pub struct Vat {

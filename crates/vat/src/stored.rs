@@ -10,7 +10,9 @@
 //! - units of a vat are numbered as in its heap: the base's first, then its own in the order they were added.
 use crate::program::Shared;
 use crate::{Quota, Vat};
+pub use engine::cage::heap::Read;
 use engine::cage::heap::{ImageError, image_len, image_patches, seal};
+pub use engine::cage::touch::is_there as can_wake_at_touch;
 use engine::code::CodeUnit;
 use engine::engine::LoadedUnit;
 use engine::machine::Machine;
@@ -117,6 +119,36 @@ impl Vat {
         unmix(&mut space, shared.base_bytes());
         let machine = Machine::wake(shared.engine(), shared.base(), &space, units, quota)?;
         Ok(Vat::of(machine, id, quota, shared))
+    }
+
+    /// Likewise of a space of `length` bytes of which only what is touched is read: `read` gives any stretch of it, or says why it cannot.
+    /// An error of kind `Unsupported` where the system cannot tell of touches (`can_wake_at_touch`).
+    pub fn wake_at_touch(
+        shared: &Arc<Shared>,
+        id: VatId,
+        length: u64,
+        read: Read,
+        units: Vec<Arc<LoadedUnit>>,
+        quota: Quota,
+    ) -> Result<Vat, ImageError> {
+        let of_base = shared.clone();
+        let unmixed: Read = Arc::new(move |offset, to| {
+            read(offset, to)?;
+            mix(to, of_base.base_bytes(), offset);
+            Ok(())
+        });
+        let machine = Machine::wake_at_touch(shared.engine(), shared.base(), length, unmixed, units, quota)?;
+        Ok(Vat::of(machine, id, quota, shared))
+    }
+
+    /// Part of the heap was not touched yet and is not in memory.
+    pub fn is_partly_there(&self) -> bool {
+        self.machine.is_partly_there()
+    }
+
+    /// Why part of the heap could not be read in a turn: the turn did not happen, and the vat in memory is to be forgotten.
+    pub fn unread(&self) -> Option<String> {
+        self.machine.unread()
     }
 
     /// Likewise one that was stored over the base of another build; it is laid anew over this build's (see `take_relaid`).

@@ -39,12 +39,12 @@ use crate::layout::*;
 use crate::mem::Mem;
 use crate::touch::Absent;
 use crate::value::*;
-use std::sync::Arc;
 pub use image::{Base, ImageError, Read, seal};
 pub use mark::Tuning;
 pub use old::{Book, Class, Hole};
 pub use patch::{apply_delta, image_len, image_patches};
 pub use region::Region;
+use std::sync::Arc;
 pub use turn::{DeltaStats, TurnEnd};
 pub use verify::Fault;
 

@@ -1,10 +1,11 @@
 //! The figures of durable turns: `cargo run --release -p drses-host --example durable -- PART PROGRAM [DIR]`.
 //!
-//! In: a part by name (turns, one, chain, wake, recover, many), the folder `bench/figures/counters`, a folder to work in (default: one in the
+//! In: a part by name (turns, one, chain, wake, recover, large, many), the folder `bench/figures/counters`, a folder to work in (default: one in the
 //! system's temporary folder; removed afterwards). Out: one row a figure: `what | target | measured | yes or NO`.
 //!
 //! Callers are outside the vats: a call counts as done when its answer is released, that is, durable.
 mod bare;
+mod large;
 mod restart;
 mod turns;
 
@@ -29,12 +30,15 @@ fn main() {
         "chain" => turns::chain(&program, &place),
         "wake" => restart::wake(&program, &place),
         "recover" => restart::recover(&program, &place),
+        "large" => large::large(&program, &place),
         "many" => restart::many(&program, &place),
         // in processes of their own
         "fill-log" => return restart::fill_log(&program, &place),
         "first-answer" => return restart::first_answer(&program, &place),
+        "fill-large" => return large::fill(&program, &place),
+        "probe-large" => return large::probe(&program, &place),
         "resident" => return restart::resident(&program, &place),
-        _ => panic!("PART is turns, one, chain, wake, recover or many"),
+        _ => panic!("PART is turns, one, chain, wake, recover, large or many"),
     }
     let _ = std::fs::remove_dir_all(&place);
 }
@@ -46,13 +50,16 @@ fn row(what: &str, target: &str, measured: &str, good: bool) {
 
 /// A host of `vats` counters with `bytes` each, all there and answering.
 fn open(program: &Path, place: &Path, vats: u32, bytes: u32, disk: store::Options) -> Host {
-    let args = [vats.to_string(), bytes.to_string()];
-    let host = match Host::open(program, &args, place, &host::run::Options::default(), disk) {
+    open_with(program, place, &[vats.to_string(), bytes.to_string()], disk)
+}
+
+fn open_with(program: &Path, place: &Path, args: &[String], disk: store::Options) -> Host {
+    let host = match Host::open(program, args, place, &host::run::Options::default(), disk) {
         Ok(host) => host,
         Err(code) => panic!("the host does not open ({code})"),
     };
     // the program's root answers once all are made
-    assert_eq!(ask(&host, 1, "count"), vats as f64);
+    assert_eq!(ask(&host, 1, "count").to_string(), args[0]);
     host
 }
 
@@ -62,8 +69,12 @@ fn body(method: &str) -> passable::Data {
 
 /// One call, waited for; its answer, a number.
 fn ask(host: &Host, vat: u32, method: &str) -> f64 {
+    call(host, vat, body(method))
+}
+
+fn call(host: &Host, vat: u32, body: passable::Data) -> f64 {
     let (send, receive) = mpsc::channel();
-    host.calls([(VatId(vat), body(method), Box::new(move |a: host::embed::Answer| drop(send.send(a))) as host::embed::Done)]);
+    host.calls([(VatId(vat), body, Box::new(move |a: host::embed::Answer| drop(send.send(a))) as host::embed::Done)]);
     let answer = receive.recv().expect("an answer");
     assert!(!answer.rejected, "{}", answer.value.describe());
     let mut reader = passable::Reader::new(&answer.value.body);
@@ -78,6 +89,12 @@ fn ask(host: &Host, vat: u32, method: &str) -> f64 {
 fn cpu() -> Duration {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
+}
+
+/// Bytes that this process read, wherever from.
+fn bytes_read() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    text.lines().find_map(|l| l.strip_prefix("rchar:")?.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Bytes and calls with which this process wrote, whatever to.
