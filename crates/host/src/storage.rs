@@ -9,7 +9,7 @@
 use crate::operate::{Problem, problem};
 use crate::state;
 use journal::{Misfit, Sleeping, sha256};
-use ken::codec::{Get, Put};
+use ken::codec::Put;
 use ken::rows;
 use passable::VatId;
 use serde_json::{Value, json};
@@ -169,8 +169,7 @@ pub fn restore(from: &Path, to: &Path, new_incarnation: bool) -> Result<Value, P
 
 /// Which history this is: 1 until a restore began another one.
 pub(crate) fn incarnation(store: &dyn Store) -> u64 {
-    let row = store.get(rows::META, rows::META_INCARNATION);
-    row.and_then(|r| Get::new(&r).number().ok()).unwrap_or(1)
+    journal::incarnation(store)
 }
 
 /// Number, 32 random bytes, and the hash of the record before.

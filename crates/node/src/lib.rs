@@ -61,6 +61,8 @@ pub enum Event {
         secret: [u8; 32],
         /// Programs may choose swissnums.
         may_choose: bool,
+        /// Of the store; none: no session is durable.
+        history: Option<ocapn::History>,
     },
     /// What happens on connections.
     Peer(ocapn::In),
@@ -123,6 +125,8 @@ pub enum Event {
     Kill {
         vat: VatId,
     },
+    /// The store was restored from a backup: what happened between hosts since then is given up, and with it all sessions.
+    NewHistory,
     Limit {
         vat: VatId,
         limits: Limits,
@@ -359,7 +363,7 @@ impl Node {
                 self.start(program, powers, limits);
                 imports.into_iter().for_each(|(uri, answer)| self.import(uri, answer));
             }
-            Event::Online { here, secret, may_choose } => self.online(here, secret, may_choose),
+            Event::Online { here, secret, may_choose, history } => self.online(here, secret, may_choose, history),
             Event::Peer(what) => self.captp(what),
             Event::Swissnum { answer, swiss } => self.swissnum(answer, swiss),
             Event::Revoke { number } => self.revoke(number),
@@ -382,6 +386,7 @@ impl Node {
                 let why = "the session was ended by the operator".to_owned();
                 self.captp(ocapn::In::End { session: vat, why });
             }
+            Event::NewHistory => self.new_history(),
             Event::Kill { vat } => self.end_vat(vat, "the vat was ended by the operator"),
             Event::Limit { vat, limits } => {
                 self.dirty.vat(vat);

@@ -333,7 +333,10 @@ impl World {
                 ops: Vec::new(),
             };
             w.hosts.push(Host { node, vat, turns: VecDeque::new(), trouble: Vec::new() });
-            w.step(host, Event::Online { here: vec![w.peers[host].clone()], secret: [host as u8; 32], may_choose: true });
+            w.step(
+                host,
+                Event::Online { here: vec![w.peers[host].clone()], secret: [host as u8; 32], may_choose: true, history: None },
+            );
             let limits = Limits { heap_bytes: 1 << 20, instructions: 1 << 20 };
             w.step(host, Event::Start { program: 0, powers: Data::undefined(), limits, imports: Vec::new() });
         }
@@ -346,7 +349,7 @@ impl World {
         for effect in out {
             match effect {
                 Effect::RunTurn { vat, delivery } => self.hosts[host].turns.push_back((vat, *delivery)),
-                Effect::Peer(Out::Dial { session, peer }) => self.dial(host, session, &peer),
+                Effect::Peer(Out::Dial { session, peer, .. }) => self.dial(host, session, &peer),
                 Effect::Peer(Out::Write { conn, bytes }) => {
                     if let Some(to) = self.ends.get(&(host, conn)) {
                         self.lines.entry(*to).or_default().push_back(bytes);

@@ -13,6 +13,7 @@ mod conn;
 pub(crate) mod key;
 mod noise;
 mod place;
+mod redial;
 mod socket;
 mod url;
 
@@ -102,6 +103,7 @@ pub(crate) struct Net {
     /// Handshakes under way with peers that came to us.
     greeting: AtomicUsize,
     refused: AtomicUsize,
+    redials: redial::Redials,
 }
 
 /// What a sturdyref on the command line is: itself, or in a file.
@@ -169,8 +171,8 @@ impl Net {
     }
 
     /// The event that a host begins with.
-    pub fn online(&self) -> Result<Event, Problem> {
-        Ok(Event::Online { here: self.here.clone(), secret: key::fresh()?, may_choose: self.may_choose })
+    pub fn online(&self, history: Option<ocapn::History>) -> Result<Event, Problem> {
+        Ok(Event::Online { here: self.here.clone(), secret: key::fresh()?, may_choose: self.may_choose, history })
     }
 
     /// What an operator is told at the start.
@@ -337,7 +339,7 @@ impl Net {
                     c.close();
                 }
             }
-            Out::Dial { session, peer } => self.dial(session, peer),
+            Out::Dial { session, peer, attempt } => self.dial_later(session, peer, attempt),
             Out::Note { text, .. } => lock(&self.notes).tell(&text),
             // these are the node's own
             Out::Hold { .. } | Out::Ops { .. } | Out::Settle { .. } | Out::EndSession { .. } | Out::Established { .. } => {}
