@@ -452,6 +452,7 @@ impl Node {
             let row = promise_row(p);
             all.push(format!("promise {}/{}: {row:?}, waiting {waiting:?}, in transit {}", id.vat.0, id.n, p.transit));
         }
+        all.extend(self.describe_sessions());
         all
     }
 }

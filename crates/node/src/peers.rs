@@ -101,6 +101,10 @@ impl Node {
         });
     }
 
+    pub(crate) fn describe_sessions(&self) -> Vec<String> {
+        self.peers.captp.as_ref().map_or_else(Vec::new, |c| c.describe())
+    }
+
     pub(crate) fn restore_sessions(&mut self, store: &dyn Store) -> Result<(), Bad> {
         let captp = Captp::restore(&mut |table| store.scan(number_of(table), &[], None, usize::MAX))?;
         if captp.durable().any(|vat| !self.is_session(vat)) {

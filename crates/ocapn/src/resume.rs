@@ -171,7 +171,8 @@ impl Captp {
         let Some(s) = self.sessions.get(&vat) else { return self.welcome(g, home) };
         let Some(line) = &s.line else { return Err(Fault::Unexpected.into()) };
         let same = s.live.as_ref().is_some_and(|live| live.peer_key == g.key);
-        if s.conn.is_some() && same && dial_of(g) <= line.peer_dial {
+        if same && dial_of(g) <= line.peer_dial {
+            // the peer dialled before it spoke on the connection that was taken last: what it says here is old
             return Err(crossed());
         }
         let again = s.live.is_some() && !(same && s.is_durable());

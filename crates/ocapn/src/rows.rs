@@ -686,6 +686,33 @@ impl Captp {
         });
     }
 
+    /// All that is stored and all that follows from it, one fact a line: for checks. A machine that was restored says the same as the one
+    /// whose rows were stored.
+    pub fn describe(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for s in self.sessions.values().filter(|s| s.is_durable()) {
+            let vat = s.vat.0;
+            all.push(format!("session {vat}: {:?} {:?}", s.head(), s.counters()));
+            let Some(line) = &s.line else { continue };
+            all.push(format!("session {vat}: messages {:?}", **line.stream.kept_keys()));
+            macro_rules! describe {
+                ($part:expr, $table:expr) => {
+                    for (key, value) in $table.iter() {
+                        all.push(format!("session {vat}: {} {key:?} {:?}", $part, written(value)));
+                    }
+                };
+            }
+            each_table!(s, describe);
+            all.push(format!("session {vat}: held {:?}, pinned {:?}, {} gifts", s.held, s.pins, s.gifts));
+            all.push(format!("session {vat}: {:?} {:?} {}", s.export_of, s.answer_of, s.listening));
+        }
+        let durable = |vat: &VatId| self.sessions.get(vat).is_some_and(|s| s.is_durable());
+        all.extend(self.gifts.iter().filter(|g| durable(&g.1.from)).map(|g| format!("gift {g:?}")));
+        all.extend(self.withdrawals.iter().filter(|w| w.1.iter().any(|w| durable(&w.by))).map(|w| format!("withdrawal {w:?}")));
+        all.extend(self.known.iter().map(|k| format!("known {k:?}")));
+        all
+    }
+
     /// The rows of a session are to be deleted.
     pub(crate) fn forget_rows(&mut self, s: &Session) {
         let (vat, gone) = (s.vat, &mut self.gone);
