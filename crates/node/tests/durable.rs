@@ -373,7 +373,7 @@ fn seeds(hosts: usize, kills: bool, seeds: std::ops::Range<u64>) {
         received += r;
         troubles += t;
     }
-    assert!(received > 500 && troubles > 100, "{received} {troubles}");
+    assert!(received > 300 && troubles > 50, "{received} {troubles}");
 }
 
 #[test]
@@ -388,7 +388,7 @@ fn two_hosts_that_are_killed_lose_nothing() {
 
 #[test]
 fn three_hosts_that_are_killed_hand_on_what_they_hold() {
-    seeds(3, true, 0..30);
+    seeds(3, true, 0..12);
 }
 
 /// Many more of the same.
