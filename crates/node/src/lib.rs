@@ -125,6 +125,10 @@ pub enum Event {
     Kill {
         vat: VatId,
     },
+    /// The operator gives up what there is between this host and the peer of a session.
+    Forget {
+        session: VatId,
+    },
     /// The store was restored from a backup: what happened between hosts since then is given up, and with it all sessions.
     NewHistory,
     Limit {
@@ -385,6 +389,10 @@ impl Node {
             Event::Kill { vat } if self.is_session(vat) => {
                 let why = "the session was ended by the operator".to_owned();
                 self.captp(ocapn::In::End { session: vat, why });
+            }
+            Event::Forget { session } => {
+                let why = "the operator of the other host has forgotten this one (`drses peer forget`)".to_owned();
+                self.captp(ocapn::In::End { session, why });
             }
             Event::NewHistory => self.new_history(),
             Event::Kill { vat } => self.end_vat(vat, "the vat was ended by the operator"),

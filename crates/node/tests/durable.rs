@@ -113,9 +113,11 @@ impl World {
         for effect in out {
             match effect {
                 Effect::RunTurn { vat, delivery } => h.turns.push_back((vat, *delivery)),
-                Effect::Peer(Out::Note { text, .. }) => {
+                Effect::Peer(Out::Note { text, conn, .. }) => {
                     let usual = ["connection ended", "wanted no answer", "cannot be reached"];
-                    if !usual.iter().any(|u| text.contains(u)) {
+                    // the last words of a process that was killed may be heard after those of the next one
+                    let late = text.contains("refused") && conn.is_some_and(|c| !self.ends.contains_key(&(i, c)));
+                    if !late && !usual.iter().any(|u| text.contains(u)) {
                         h.trouble.push(text);
                     }
                 }

@@ -2,7 +2,9 @@
 #![allow(dead_code)]
 use node::Programs;
 use ocapn::{Peer, Sturdyref};
-use passable::{Data, Delivery, Item, Message, NetAsk, ObjectId, Op, PromiseId, Reader, Ref, Resolution, Target, VatId, What, Writer};
+use passable::{
+    Data, Delivery, Item, Message, NetAsk, ObjectId, Op, PromiseId, Reader, Ref, Resolution, Target, VatId, What, Writer,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub struct One;
