@@ -5,8 +5,8 @@
 //
 //   refs = { agent, money, stock, partner? }       args = [name, trades?]
 //
-// In every trade one gives 10 money and the other one 7 stock, in turns. In every tenth the partner stakes too little, so
-// that it is off. What was staked, or won, goes back to the own purses afterwards.
+// In every trade one gives 10 money and the other one 7 stock, in turns. In every tenth one the partner stakes too little,
+// so that it is off. What was staked, or won, goes back to the own purses afterwards.
 
 const AT_ONCE = 8;
 
@@ -24,14 +24,15 @@ export default ({ timer, refs, args }) => {
     return outcome;
   };
 
-  // Moves all that is in `purse` to `main` once that is `amount`; the agent may still be about to pay it.
+  // Moves `amount` from `purse` to `main`. The agent may still be about to pay it; or, of a trade that is off, to take
+  // it into escrow and give it back: until then it is tried again.
   const sweep = (main, purse, amount) =>
-    E.when(purse ~. getBalance(), balance =>
-      balance === amount
-        ? E.when(main ~. deposit(amount, purse), _ => {
-            swept += 1;
-          })
-        : E.when(timer ~. delay(20), _ => sweep(main, purse, amount)),
+    E.when(
+      main ~. deposit(amount, purse),
+      _ => {
+        swept += 1;
+      },
+      _ => E.when(timer ~. delay(20), _ => sweep(main, purse, amount)),
     );
 
   const play = (n, seat, gives, short) => {
@@ -67,7 +68,7 @@ export default ({ timer, refs, args }) => {
     return E.when(agent ~. makeDeal(), ({ moneySeat, stockSeat }) => {
       const [own, other] = swap ? harden([stockSeat, moneySeat]) : harden([moneySeat, stockSeat]);
       const ownP = play(n, own, swap ? 'stock' : 'money', 0);
-      const otherP = refs.partner ~. join(n, other, swap ? 'money' : 'stock', +(n % 10 === 0));
+      const otherP = refs.partner ~. join(n, other, swap ? 'money' : 'stock', +(n % 20 === 0 || n % 20 === 11));
       return E.when(Promise.all(harden([ownP, otherP])), _ => {
         done += 1;
         return begin();

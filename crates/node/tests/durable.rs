@@ -401,3 +401,66 @@ fn many_seeds() {
         seeds(hosts, true, 1_000..1_200);
     }
 }
+
+/// A store with the same rows but one.
+fn damaged(of: &MemStore, change: (u8, &[u8], Option<&[u8]>)) -> MemStore {
+    let store = MemStore::new(Opening { identity: [9; 32], random: [0; 32] });
+    let mut batch = Batch::new();
+    for table in 1..=ken::rows::PEERS {
+        for (key, value) in of.scan(table, &[], None, usize::MAX) {
+            batch.put(table, &key, &value);
+        }
+    }
+    match change {
+        (table, key, Some(value)) => drop(batch.put(table, key, value)),
+        (table, key, None) => drop(batch.delete(table, key)),
+    }
+    store.append(&batch).expect("appended");
+    store
+}
+
+#[test]
+fn rows_that_are_damaged_are_refused_or_lead_to_something() {
+    let mut w = World::new(3, 77);
+    for _ in 0..30 {
+        w.poke();
+        (0..20).for_each(|_| drop(w.happen()));
+    }
+    w.cut();
+    (0..3).for_each(|i| w.commit(i));
+    let (mut refused, mut taken) = (0, 0);
+    for table in ken::rows::SESSIONS..=ken::rows::PEERS {
+        for (key, value) in w.hosts[0].store.scan(table, &[], None, usize::MAX) {
+            let mut tries: Vec<Option<Vec<u8>>> = vec![None, Some(Vec::new())];
+            for _ in 0..6 {
+                let mut bad = value.clone();
+                if !bad.is_empty() {
+                    let at = w.random.below(bad.len());
+                    match w.random.below(3) {
+                        0 => bad[at] ^= 1 << w.random.below(8),
+                        1 => bad.truncate(at),
+                        _ => bad[at] = 0xFF,
+                    }
+                }
+                tries.push(Some(bad));
+            }
+            for bad in tries {
+                let store = damaged(&w.hosts[0].store, (table, &key, bad.as_deref()));
+                let Ok(Some(mut node)) = Node::restore(CONFIG, Box::new(One), &store) else {
+                    refused += 1;
+                    continue;
+                };
+                taken += 1;
+                let mut out = Vec::new();
+                let history = Some(w.hosts[0].history.clone());
+                node.step(Event::Online { here: vec![w.peers[0].clone()], secret: [0; 32], may_choose: true, history }, &mut out);
+                node.resume(&mut out);
+                for session in node.sessions().collect::<Vec<_>>() {
+                    node.step(Event::Forget { session }, &mut out);
+                }
+                node.changes(&mut Batch::new());
+            }
+        }
+    }
+    assert!(refused > 100 && taken > 100, "{refused} {taken}");
+}

@@ -42,7 +42,7 @@ use crate::stream::Stream;
 use crate::table::Table;
 use crate::{Captp, Dialect, Framing, LINE, Peer};
 use passable::codec::{Get, Put};
-use passable::{Bad, Delivery, ObjectId, PromiseId, Ref, VatId, What};
+use passable::{Bad, Delivery, MAX_ID, ObjectId, PromiseId, Ref, VatId, What};
 
 /// Which table a row is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -535,6 +535,9 @@ impl Session {
                 ];
                 for n in first {
                     *n = next()?;
+                    if *n > MAX_ID {
+                        return Err(Bad);
+                    }
                 }
                 if g.is_empty() { Ok(()) } else { Err(Bad) }
             }
@@ -580,6 +583,8 @@ impl Session {
             && below(self.next_question, self.questions.keys().last())
             && below(self.next_waiting, self.waiting.keys().last())
             && (self.live.is_none() || self.waiting.is_empty())
+            && below(self.next_promise, self.owed.keys().chain(self.local.keys()).map(|p| &p.n).max())
+            && self.exports.values().all(|e| e.count <= MAX_ID)
             && matches!(self.exports.get(&BOOTSTRAP).map(|e| &e.thing), Some(Thing::Bootstrap));
         if !fine {
             return Err(Bad);
@@ -677,9 +682,9 @@ impl Captp {
                 let all: Vec<&Withdrawal> = all.iter().filter(|w| durable(&w.by)).collect();
                 p.number(all.len() as u64);
                 all.iter().for_each(|w| w.write(&mut p));
-                p.done()
+                (!all.is_empty()).then(|| p.done())
             };
-            told((RowTable::Withdrawals, &of_gift(key), all.map(of_durable).as_deref()));
+            told((RowTable::Withdrawals, &of_gift(key), all.and_then(of_durable).as_deref()));
         });
         self.known.changes(|key, known| {
             told((RowTable::Peers, &peer_key(key), known.map(written).as_deref()));
@@ -766,6 +771,9 @@ impl Captp {
         }
         for (key, row) in rows(RowTable::Withdrawals) {
             let all: Vec<Withdrawal> = read(&row)?;
+            if all.is_empty() {
+                return Err(Bad);
+            }
             for w in &all {
                 let by = c.sessions.get_mut(&w.by).ok_or(Bad)?;
                 by.gifts += 1;

@@ -185,6 +185,9 @@ impl Stream {
     }
     /// The messages that are kept are those with the last numbers.
     pub fn is_sound(&self) -> bool {
+        if self.next_out == 0 || self.next_in == 0 || self.next_out.max(self.next_in) > passable::MAX_ID {
+            return false;
+        }
         let n = self.unacked.len() as u64;
         let last = self.unacked.last_key_value().map_or(self.next_out - 1, |m| *m.0);
         let first = self.unacked.first_key_value().map_or(self.next_out, |m| *m.0);
