@@ -99,19 +99,49 @@ pub struct Peer {
 
 #[derive(Subcommand)]
 enum PeerCommand {
-    /// Connections with other hosts
+    /// Connections with other hosts, and durable sessions whose hosts are away
     Ls,
+    /// Break all references to a peer and promises of it, drop what waits for it, and refuse to go on with it later
+    #[command(after_help = "\
+Example:
+  drses peer forget --state DIR wcloc3zzrvsajs2yrd4ynflwyh56xfzyz5fgqsc6djzkadnvfkyq
+
+The key is the name of the host in its locators: ocapn://KEY.noise/…")]
+    Forget {
+        /// The peer's key, or its locator
+        key: String,
+    },
+}
+
+/// What is there of a connection; nothing if there is none.
+fn told(v: &serde_json::Value) -> String {
+    if v.is_null() { "-".to_owned() } else { plain(v) }
 }
 
 pub fn peer(p: &Peer) -> i32 {
-    let PeerCommand::Ls = p.what;
+    if let PeerCommand::Forget { key } = &p.what {
+        return run(&p.place, &json!({ "do": "forget", "peer": key }), |answer| {
+            let n = |name: &str| plain(&answer[name]);
+            let (promises, references, messages) = (n("promises"), n("references"), n("messages"));
+            format!("forgotten: {promises} promises, {references} references, {messages} messages that were not acknowledged\n")
+        });
+    }
     const LS: &[Column] = &[
         ("VAT", |v| if v["session"].is_null() { "-".to_owned() } else { plain(&v["session"]) }),
-        ("BEGUN BY", |v| if v["dialled"] == true { "us".to_owned() } else { "peer".to_owned() }),
-        ("ADDRESS", |v| plain(&v["address"])),
-        ("BYTES IN", |v| plain(&v["bytesIn"])),
-        ("BYTES OUT", |v| plain(&v["bytesOut"])),
-        ("SECONDS", |v| plain(&v["seconds"])),
+        ("BEGUN BY", |v| match &v["dialled"] {
+            serde_json::Value::Null => "-".to_owned(),
+            dialled => if *dialled == true { "us" } else { "peer" }.to_owned(),
+        }),
+        ("ADDRESS", |v| told(&v["address"])),
+        ("BYTES IN", |v| told(&v["bytesIn"])),
+        ("BYTES OUT", |v| told(&v["bytesOut"])),
+        ("SECONDS", |v| told(&v["seconds"])),
+        ("DURABLE", |v| match (&v["durable"], &v["away"]) {
+            (serde_json::Value::Bool(true), serde_json::Value::Null) => "yes".to_owned(),
+            (serde_json::Value::Bool(true), _) => format!("away, attempt {}", plain(&v["attempts"])),
+            _ => "no".to_owned(),
+        }),
+        ("UNACKNOWLEDGED", |v| told(&v["unacknowledged"])),
         ("PEER", |v| if v["peer"].is_null() { "(no hello yet)".to_owned() } else { plain(&v["peer"]) }),
     ];
     run(&p.place, &json!({ "do": "peers" }), |answer| table(&answer["peers"], LS))

@@ -180,12 +180,12 @@ pub fn store(s: &Store) -> i32 {
         StoreCommand::Compact => json!({ "do": "compact" }),
         StoreCommand::Restore { backup, to, new_incarnation } => {
             return finish(s.place.json, host::storage::restore(backup, to, *new_incarnation), |answer| {
-                let mut text = pairs(answer);
-                if *new_incarnation {
-                    text +=
-                        "This is a new incarnation. No other host was connected, so no promise and no reference was rejected.\n";
+                let mut head = answer.clone();
+                if let Some(map) = head.as_object_mut() {
+                    map.retain(|k, _| k != "givenUp" && k != "sturdyrefs");
                 }
-                text
+                let text = pairs(&head);
+                if *new_incarnation { text + &given_up(answer) } else { text }
             });
         }
     };
@@ -193,6 +193,31 @@ pub fn store(s: &Store) -> i32 {
         StoreCommand::Check => checked(answer),
         _ => pairs(answer),
     })
+}
+
+/// What a new history rejects, and what it keeps.
+fn given_up(v: &Value) -> String {
+    const REJECTED: &[Column] = &[
+        ("PROMISES", |s| plain(&s["promises"])),
+        ("REFERENCES", |s| plain(&s["references"])),
+        ("EXPORTS", |s| plain(&s["exports"])),
+        ("MESSAGES", |s| plain(&s["messages"])),
+        ("PEER", |s| plain(&s["peer"])),
+    ];
+    const KEPT: &[Column] =
+        &[("STURDYREF", |s| plain(&s["ref"])), ("VAT", |s| plain(&s["vat"])), ("OBJECT", |s| plain(&s["object"]))];
+    let mut text = "\nThis is a new incarnation. ".to_owned();
+    if v["givenUp"].as_array().is_none_or(Vec::is_empty) {
+        text += "There was no session with another host, so no promise and no reference was rejected.\n";
+    } else {
+        text += "Rejected, of sessions with other hosts:\n\n";
+        text += &table(&v["givenUp"], REJECTED);
+    }
+    if v["sturdyrefs"].as_array().is_some_and(|a| !a.is_empty()) {
+        text += "\nKept, and good for whoever has them:\n\n";
+        text += &table(&v["sturdyrefs"], KEPT);
+    }
+    text
 }
 
 fn absolute(p: &Path) -> String {

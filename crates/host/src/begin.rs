@@ -102,12 +102,13 @@ impl Pool {
         }
     }
 
-    /// Before anything else happens: references to peers of an earlier process are broken, others may be made.
+    /// Before anything else happens: sessions of an earlier process that are not durable are over, the others go on.
     fn go_online(&self, w: &mut World) {
         if w.mode == Mode::Look {
             return;
         }
-        match self.net.online() {
+        let history = w.journal.as_ref().map(|j| j.history());
+        match self.net.online(history) {
             Ok(event) => self.step(w, event),
             Err(p) => {
                 output::problem(&p);

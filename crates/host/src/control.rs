@@ -13,6 +13,7 @@
 //! { "do": "refs" }                                        → { "refs": [ … ] }
 //! { "do": "revoke", "ref": 3 or "ocapn://…" }             → { "ok": true }
 //! { "do": "peers" }                                       → { "peers": [ … ] }
+//! { "do": "forget", "peer": "wcloc3zz…" }                → { "ok": true, … }
 //! { "do": "stop" }                                        → { "ok": true }
 //! { "id": anything, … } is given back in the answer, so that many calls may be under way on one connection
 //! ```

@@ -206,7 +206,7 @@ fn command_of(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value) -> Res
     }
     const COMMANDS: [&str; 8] = ["show", "log", "call", "pause", "resume", "kill", "limit", "dump"];
     if !COMMANDS.contains(&what) {
-        let help = format!("ls, {}, {}, refs, revoke, peers, stop", COMMANDS.join(", "), storage::COMMANDS.join(", "));
+        let help = format!("ls, {}, {}, refs, revoke, peers, forget, stop", COMMANDS.join(", "), storage::COMMANDS.join(", "));
         return Err(problem("E-COMMAND", format!("no such command: {what:?}"), help));
     }
     let mut w = pool.lock();

@@ -7,10 +7,12 @@
 //! - nothing is written over: a backup, a restored store and a dump go where nothing is;
 //! - what is written here is as secret as the store: for its owner alone.
 use crate::operate::{Problem, problem};
+use crate::pool::Named;
 use crate::state;
-use journal::{Misfit, Sleeping, sha256};
-use ken::codec::{Get, Put};
+use journal::{Journal, Misfit, Sleeping, sha256};
+use ken::codec::Put;
 use ken::rows;
+use node::{Config, Event, Node};
 use passable::VatId;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -153,24 +155,59 @@ pub fn restore(from: &Path, to: &Path, new_incarnation: bool) -> Result<Value, P
     std::fs::File::open(to).and_then(|f| f.sync_all()).map_err(failed)?;
     let opened = state::open(to, false)?;
     let store: Arc<dyn Store> = opened.store.clone();
-    if new_incarnation {
+    let given_up = if new_incarnation {
         begin_incarnation(&*store)?;
-    }
-    let answer = json!({
+        give_up_sessions(&store)?
+    } else {
+        json!({})
+    };
+    let mut answer = json!({
         "restored": to.display().to_string(),
         "epoch": store.stats().epoch,
         "sequence": store.position().1,
         "vats": store.scan(rows::VATS, &[], None, usize::MAX).len(),
         "incarnation": incarnation(&*store),
     });
+    if let (Some(answer), Value::Object(given_up)) = (answer.as_object_mut(), given_up) {
+        answer.extend(given_up);
+    }
     store.seal()?;
     Ok(answer)
 }
 
+/// What other hosts were told since the backup is not known any more: sessions end, so promises and references between hosts are
+/// rejected. Sturdyrefs stay.
+fn give_up_sessions(store: &Arc<dyn Store>) -> Result<Value, Problem> {
+    let mut journal = Journal::new(store.clone());
+    if journal.is_repl() {
+        return Ok(json!({ "givenUp": [], "sturdyrefs": [] }));
+    }
+    let no_memory = |e| problem("E-MEMORY", format!("cannot reserve memory for a vat: {e}"), "raise the limit of address space");
+    let shared = Arc::new(Shared::new(false).map_err(no_memory)?);
+    journal.restore_programs(&shared)?;
+    let config = Config { durable: true, ..Config::default() };
+    let Some(mut node) = Node::restore(config, Box::new(Named(shared.clone())), &**store)? else {
+        return Ok(json!({ "givenUp": [], "sturdyrefs": [] }));
+    };
+    let of = |s: ocapn::SessionInfo| {
+        let peer = s.peer.to_string();
+        json!({ "peer": peer, "promises": s.questions, "references": s.imports, "exports": s.exports, "messages": s.unacked.0 })
+    };
+    let given_up: Vec<Value> = node.session_tables().into_iter().map(of).collect();
+    let sturdy = |s: node::Sturdy| json!({ "ref": s.number, "vat": s.vat.0, "object": s.object });
+    let sturdyrefs: Vec<Value> = node.sturdyrefs().into_iter().map(sturdy).collect();
+    // turns that this begins wait in the store
+    node.step(Event::NewHistory, &mut Vec::new());
+    if let Some(batch) = journal.take(&mut node) {
+        let appended = journal.ledger.append(batch)?;
+        journal.ledger.sync(vec![appended])?;
+    }
+    Ok(json!({ "givenUp": given_up, "sturdyrefs": sturdyrefs }))
+}
+
 /// Which history this is: 1 until a restore began another one.
 pub(crate) fn incarnation(store: &dyn Store) -> u64 {
-    let row = store.get(rows::META, rows::META_INCARNATION);
-    row.and_then(|r| Get::new(&r).number().ok()).unwrap_or(1)
+    journal::incarnation(store)
 }
 
 /// Number, 32 random bytes, and the hash of the record before.

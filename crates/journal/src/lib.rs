@@ -108,6 +108,12 @@ impl From<passable::Bad> for Misfit {
     }
 }
 
+/// Which history of the host this is: 1 until a restore began another one.
+pub fn incarnation(store: &dyn Store) -> u64 {
+    let row = store.get(rows::META, rows::META_INCARNATION);
+    row.and_then(|r| Get::new(&r).number().ok()).unwrap_or(1)
+}
+
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
@@ -135,6 +141,15 @@ impl Journal {
 
     pub fn store(&self) -> &Arc<dyn Store> {
         self.ledger.store()
+    }
+
+    /// The history of the store, as other hosts are told of it.
+    pub fn history(&self) -> ocapn::History {
+        let (store, epochs) = (self.store(), self.store().epochs());
+        let identity = store.identity();
+        // an opening that died early has a number and no record: records are counted
+        let number = epochs.len() as u64;
+        ocapn::History { incarnation: incarnation(&**store), number, hashes: epochs.iter().map(|e| e.hash(&identity)).collect() }
     }
 
     /// Turns must wait until some of this is in the log.

@@ -13,8 +13,8 @@
 //! 5. A failed write or sync ends the process: nothing is tried again.
 //!
 //! Must never know: engines, threads, sockets, clocks.
-pub mod codec;
 mod ledger;
 pub mod rows;
 
 pub use ledger::{Appended, Ledger, Released, Undurable};
+pub use passable::codec;

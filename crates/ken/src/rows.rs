@@ -18,6 +18,7 @@
 //! BASES      hash of a base's image             its number, how long it is, hashes of its code units
 //! VAT_BASES  vat                                hash of the base that its heap is stored over, if not META_BASE's
 //! STURDYREFS keyed hash of a swissnum           the object, a number, whether the swissnum was chosen
+//! SESSIONS, GIFTS, WITHDRAWALS, PEERS           durable sessions with other hosts (see `ocapn::rows`)
 //! ```
 //! Numbers in keys are big-endian, so that rows of one vat are together and in order. The heap of vat `v` is space `v`: its
 //! image as bytes exclusive-or the base's (so that what equals the base is zero, and takes no room). The image of base number n is
@@ -42,6 +43,10 @@ pub const ERRORS: u8 = 13;
 pub const BASES: u8 = 14;
 pub const VAT_BASES: u8 = 15;
 pub const STURDYREFS: u8 = 16;
+pub const SESSIONS: u8 = 17;
+pub const GIFTS: u8 = 18;
+pub const WITHDRAWALS: u8 = 19;
+pub const PEERS: u8 = 20;
 
 /// Names in META.
 pub const META_NODE: &[u8] = b"node";

@@ -230,6 +230,7 @@ impl Node {
             batch.put(rows::META, rows::META_NODE, &self.meta_row());
         }
         self.put_names(batch, dirty.meta);
+        self.put_sessions(batch);
         for vat in &dirty.vats {
             if let Some(v) = self.vat_ref(*vat) {
                 batch.put(rows::VATS, &rows::vat(*vat), &vat_row(v));
@@ -348,6 +349,7 @@ impl Node {
             v.inbox.push_back(q);
         }
         n.restore_names(store)?;
+        n.restore_sessions(store)?;
         n.count_transit();
         n.search.changed = true;
         Ok(Some(n))
@@ -450,6 +452,7 @@ impl Node {
             let row = promise_row(p);
             all.push(format!("promise {}/{}: {row:?}, waiting {waiting:?}, in transit {}", id.vat.0, id.n, p.transit));
         }
+        all.extend(self.describe_sessions());
         all
     }
 }

@@ -63,6 +63,8 @@ pub enum Event {
         secret: [u8; 32],
         /// Programs may choose swissnums.
         may_choose: bool,
+        /// Of the store; none: no session is durable.
+        history: Option<ocapn::History>,
     },
     /// What happens on connections.
     Peer(ocapn::In),
@@ -125,6 +127,12 @@ pub enum Event {
     Kill {
         vat: VatId,
     },
+    /// The operator gives up what there is between this host and the peer of a session.
+    Forget {
+        session: VatId,
+    },
+    /// The store was restored from a backup: what happened between hosts since then is given up, and with it all sessions.
+    NewHistory,
     Limit {
         vat: VatId,
         limits: Limits,
@@ -361,7 +369,7 @@ impl Node {
                 self.start(program, powers, limits);
                 imports.into_iter().for_each(|(uri, answer)| self.import(uri, answer));
             }
-            Event::Online { here, secret, may_choose } => self.online(here, secret, may_choose),
+            Event::Online { here, secret, may_choose, history } => self.online(here, secret, may_choose, history),
             Event::Peer(what) => self.captp(what),
             Event::Swissnum { answer, swiss } => self.swissnum(answer, swiss),
             Event::Revoke { number } => self.revoke(number),
@@ -384,6 +392,11 @@ impl Node {
                 let why = "the session was ended by the operator".to_owned();
                 self.captp(ocapn::In::End { session: vat, why });
             }
+            Event::Forget { session } => {
+                let why = "the operator of the other host has forgotten this one (`drses peer forget`)".to_owned();
+                self.captp(ocapn::In::End { session, why });
+            }
+            Event::NewHistory => self.new_history(),
             Event::Kill { vat } => self.end_vat(vat, "the vat was ended by the operator"),
             Event::Limit { vat, limits } => {
                 self.dirty.vat(vat);

@@ -81,15 +81,16 @@ impl Names {
 
 impl Node {
     /// The host can be reached, and reaches others, from now on. Its secret is drawn anew at each start; the first one counts.
-    pub(crate) fn online(&mut self, here: Vec<Peer>, secret: [u8; 32], may_choose: bool) {
+    pub(crate) fn online(&mut self, here: Vec<Peer>, secret: [u8; 32], may_choose: bool, history: Option<ocapn::History>) {
         self.peers.online = true;
         let names = &mut self.peers.names;
-        (names.here, names.may_choose) = (here, may_choose);
+        (names.here, names.may_choose) = (here.clone(), may_choose);
         if names.secret.is_none() {
             names.secret = Some(secret);
             self.dirty.meta = true;
         }
         self.end_old_sessions();
+        self.captp(In::Online { here, history });
         self.name_root();
     }
 

@@ -6,13 +6,16 @@
 //! - a session takes what is delivered to it within the same step, in the order of its inbox;
 //! - a message to a promise that a session decides goes to the session at once if it takes it, after all that waited on the promise;
 //! - a session names what it holds, or it ends;
-//! - a session is as long as its connection: of one that a store remembers the end is told when the host is online again.
+//! - a session that is not durable is as long as its connection: of one that a store remembers the end is told when the host is
+//!   online again; what the machine of sessions knows of durable ones is stored with the rest of the node.
 use crate::names::Names;
 use crate::refs::{Promise, State};
 use crate::{Cause, Effect, Node, Trouble};
-use ocapn::{Captp, Home, In, Out};
-use passable::{Data, Delivery, HOST, Limits, Op, PromiseId, Ref, Resolution, Target, TurnId, VatId, What};
+use ken::rows;
+use ocapn::{Captp, Home, In, Out, RowTable};
+use passable::{Bad, Data, Delivery, HOST, Limits, Op, PromiseId, Ref, Resolution, Target, TurnId, VatId, What};
 use std::collections::{BTreeSet, VecDeque};
+use store::{Batch, Store};
 
 /// What the node keeps for peers.
 #[derive(Default)]
@@ -69,11 +72,46 @@ impl Node {
         self.peers.news.remove(&vat);
     }
 
-    /// Sessions of an earlier process are over.
+    /// Sessions of an earlier process that are not durable are over.
     pub(crate) fn end_old_sessions(&mut self) {
-        for vat in std::mem::take(&mut self.peers.sessions) {
+        let durable: BTreeSet<VatId> = self.peers.captp.as_ref().map_or_else(BTreeSet::new, |c| c.durable().collect());
+        let old: Vec<VatId> = self.peers.sessions.difference(&durable).copied().collect();
+        for vat in old {
             self.end_vat(vat, "the session with the peer ended: this host was restarted");
         }
+    }
+
+    /// Ends all sessions, with the reason that their peers are told when they come.
+    pub(crate) fn new_history(&mut self) {
+        for session in self.peers.sessions.clone() {
+            let why = "the other host was restored from a backup, as a new history".to_owned();
+            self.captp(In::End { session, why });
+        }
+        self.end_old_sessions();
+    }
+
+    /// Rows of durable sessions.
+    pub(crate) fn put_sessions(&mut self, batch: &mut Batch) {
+        let Some(captp) = &mut self.peers.captp else { return };
+        captp.changes(&mut |(table, key, value)| {
+            match value {
+                Some(value) => batch.put(number_of(table), key, value),
+                None => batch.delete(number_of(table), key),
+            };
+        });
+    }
+
+    pub(crate) fn describe_sessions(&self) -> Vec<String> {
+        self.peers.captp.as_ref().map_or_else(Vec::new, |c| c.describe())
+    }
+
+    pub(crate) fn restore_sessions(&mut self, store: &dyn Store) -> Result<(), Bad> {
+        let captp = Captp::restore(&mut |table| store.scan(number_of(table), &[], None, usize::MAX))?;
+        if captp.durable().any(|vat| !self.is_session(vat)) {
+            return Err(Bad);
+        }
+        self.peers.captp = Some(Box::new(captp));
+        Ok(())
     }
 
     /// A promise that somebody waits for, and that a peer owes.
@@ -273,6 +311,15 @@ impl Node {
     pub(crate) fn data_of_peers(&mut self, from: VatId, answer: Option<PromiseId>, origin: TurnId) {
         let why = "the target of the message became data, which has no methods for other hosts";
         self.undeliverable(from, answer, "TypeError", why, origin);
+    }
+}
+
+fn number_of(table: RowTable) -> u8 {
+    match table {
+        RowTable::Sessions => rows::SESSIONS,
+        RowTable::Gifts => rows::GIFTS,
+        RowTable::Withdrawals => rows::WITHDRAWALS,
+        RowTable::Peers => rows::PEERS,
     }
 }
 

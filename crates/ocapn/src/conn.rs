@@ -8,12 +8,13 @@
 //! - of two connections between two hosts that both dialled, both sides keep the same one: that of the key with the higher name;
 //! - a peer that comes again in a new session has lost the old one, which ends.
 use crate::framing::{Incoming, frame};
+use crate::hello::{Greeting, Refusal};
 use crate::keys::{self, Hash, Keys};
-use crate::session::{Live, Session, Waiting};
+use crate::session::{Line, Live, Session, Waiting};
 use crate::take::shown;
 use crate::{
-    Abort, Captp, ConnId, Dialect, Framing, Home, MAX_DEPTH, MAX_HELLO_BYTES, MAX_INTEGER_DIGITS, MAX_MESSAGE_BYTES, Opened, Out,
-    Peer,
+    Abort, Captp, ConnId, Dialect, Framing, Home, LINE, MAX_DEPTH, MAX_HELLO_BYTES, MAX_INTEGER_DIGITS, MAX_MESSAGE_BYTES,
+    Opened, Out, Peer,
 };
 use passable::syrup::{Fault, Limits, Reader, Writer};
 use passable::{Data, VatId};
@@ -29,14 +30,14 @@ const GOBLINS_VERSION: &str = "goblins-0.16";
 #[derive(Debug)]
 pub(crate) struct Conn {
     /// As it opened.
-    open: Opened,
-    keys: Keys,
+    pub open: Opened,
+    pub keys: Keys,
     pub incoming: Incoming,
     /// The session that goes over it, or is meant to.
     pub session: Option<VatId>,
     said_hello: bool,
     pub live: bool,
-    out: Vec<u8>,
+    pub out: Vec<u8>,
 }
 
 /// What a peer says first.
@@ -47,6 +48,10 @@ struct Hello {
 }
 
 impl Conn {
+    /// Its netlayer is spoken by drses hosts alone: hellos and streams are theirs.
+    pub fn is_line(&self) -> bool {
+        self.open.here.transport == LINE
+    }
     /// How this side writes, by what is known so far.
     fn framing(&self) -> Framing {
         let given = self.open.framing.or(self.incoming.framing);
@@ -62,7 +67,7 @@ impl Captp {
         let conn = open.conn;
         self.here.insert(open.here.key());
         if let Some(session) = open.dialled {
-            let waiting = self.sessions.get(&session).filter(|s| s.live.is_none());
+            let waiting = self.sessions.get(&session).filter(|s| s.conn.is_none());
             let Some(s) = waiting else {
                 // it goes over another connection by now, or was given up
                 return self.out.push(Out::Close { conn });
@@ -78,7 +83,11 @@ impl Captp {
         let session = open.dialled;
         let dialled = session.is_some();
         let c = Conn { open, keys, incoming, session, said_hello: false, live: false, out: Vec::new() };
+        let line = c.is_line();
         self.conns.insert(conn, c);
+        if let Some(vat) = session.filter(|_| line) {
+            return self.greet(conn, vat);
+        }
         if dialled && let Some(c) = self.conns.get_mut(&conn) {
             c.say_hello();
             self.unwritten.insert(conn);
@@ -93,18 +102,27 @@ impl Captp {
         if let Some(c) = self.conns.get_mut(&conn) {
             c.incoming = incoming;
         }
-        if let Err(abort) = result {
-            self.abort(conn, abort);
+        match result {
+            Ok(()) => {}
+            Err(Fail::Abort(abort)) => self.abort(conn, abort),
+            Err(Fail::Refusal(refusal)) => self.refuse(conn, refusal),
         }
     }
 
-    fn messages(&mut self, conn: ConnId, incoming: &mut Incoming, bytes: usize, home: &mut dyn Home) -> Result<(), Abort> {
+    fn messages(&mut self, conn: ConnId, incoming: &mut Incoming, bytes: usize, home: &mut dyn Home) -> Result<(), Fail> {
         let mut counted = false;
         loop {
             let Some(c) = self.conns.get_mut(&conn) else { return Ok(()) };
-            let (live, session) = (c.live, c.session);
+            let (live, session, line) = (c.live, c.session, c.is_line());
+            if !live && line {
+                let Some(r) = incoming.next().map_err(Refusal::from)? else { return Ok(()) };
+                let greeting = Greeting::read(r)?;
+                self.greeted(conn, greeting, home)?;
+                incoming.set_limits(LIMITS);
+                continue;
+            }
             if !live {
-                let Some(r) = incoming.next()? else { return Ok(()) };
+                let Some(r) = incoming.next().map_err(Abort::from)? else { return Ok(()) };
                 let hello = read_hello(r)?;
                 if let Some(c) = self.conns.get_mut(&conn) {
                     c.incoming.framing = incoming.framing;
@@ -120,11 +138,12 @@ impl Captp {
             }
             let result = loop {
                 match incoming.next() {
-                    Err(fault) => break Err(fault.into()),
+                    Err(fault) => break Err(Fail::Abort(fault.into())),
                     Ok(None) => break Ok(()),
                     Ok(Some(r)) => {
-                        if let Err(abort) = self.message(&mut s, r, home) {
-                            break Err(abort);
+                        let done = if line { self.line_message(&mut s, r, home) } else { self.message(&mut s, r, home) };
+                        if let Err(abort) = done {
+                            break Err(abort.into());
                         }
                     }
                 }
@@ -166,11 +185,10 @@ impl Captp {
     fn meet(&mut self, known: VatId, theirs: &Hash, hello: &Hello, home: &mut dyn Home) -> Result<VatId, Abort> {
         let crossed = || Abort::new("crossed hellos: the other connection is kept".to_owned());
         let Some(s) = self.sessions.get(&known) else { return Ok(self.new_session(&hello.peer, home)) };
-        if let Some(live) = &s.live {
+        if let (Some(live), Some(old)) = (&s.live, s.conn) {
             if live.outgoing && live.keys.id > *theirs {
                 return Err(crossed());
             }
-            let old = live.conn;
             self.abort(old, Abort::new("the peer has begun a new session".to_owned()));
             return Ok(self.new_session(&hello.peer, home));
         }
@@ -202,7 +220,8 @@ impl Captp {
         let folded = (settled || framing == Framing::Length).then_some(dialect.is_folded());
         let (outgoing, out) = (c.open.dialled.is_some(), std::mem::take(&mut c.out));
         let (keys, peer_key) = (c.keys.clone(), hello.key);
-        s.live = Some(Live { conn, keys, outgoing, peer_key, peer_id, id, dialect, folded, settled, framing, out });
+        s.live = Some(Live { keys, outgoing, peer_key, peer_id, id, dialect, folded, settled, framing, out });
+        s.conn = Some(conn);
         c.live = true;
         c.session = Some(vat);
         self.live.insert(id, vat);
@@ -210,22 +229,30 @@ impl Captp {
         self.peers.entry(hello.peer.key()).or_insert(vat);
         s.peer = hello.peer;
         self.out.push(Out::Established { session: vat, conn, peer: s.peer.clone() });
-        for waiting in std::mem::take(&mut s.waiting) {
-            match waiting {
-                Waiting::Delivery(delivery) => self.perform(&mut s, delivery),
-                Waiting::Fetch { swiss, promise } => s.fetch_from_peer(&swiss, promise),
-                Waiting::Withdraw(wanted) => self.withdraw(&mut s, *wanted),
-            }
-        }
-        s.early.clear();
+        self.begin(&mut s);
         self.sessions.insert(vat, s);
         self.dirty.insert(vat);
     }
 
-    fn new_session(&mut self, peer: &Peer, home: &mut dyn Home) -> VatId {
+    /// The peer has said hello for the first time: what waited goes out.
+    pub(crate) fn begin(&mut self, s: &mut Session) {
+        while let Some((_, waiting)) = s.waiting.pop_first() {
+            match waiting {
+                Waiting::Delivery(delivery) => self.perform(s, delivery),
+                Waiting::Fetch { swiss, promise } => s.fetch_from_peer(&swiss, promise),
+                Waiting::Withdraw(wanted) => self.withdraw(s, *wanted),
+            }
+        }
+        s.early.clear();
+    }
+
+    pub(crate) fn new_session(&mut self, peer: &Peer, home: &mut dyn Home) -> VatId {
         let vat = home.new_session();
-        self.sessions.insert(vat, Box::new(Session::new(vat, peer.clone())));
+        let mut s = Box::new(Session::new(vat, peer.clone()));
+        s.line = (peer.transport == LINE).then(|| Line::new(self.history.is_some()));
+        self.sessions.insert(vat, s);
         self.peers.insert(peer.key(), vat);
+        self.dirty.insert(vat);
         vat
     }
 
@@ -238,7 +265,11 @@ impl Captp {
             return Err(Data::error("RangeError", "limit: hosts that were dialled and have not answered"));
         }
         let session = self.new_session(peer, home);
-        self.out.push(Out::Dial { session, peer: peer.clone() });
+        if peer.transport == LINE {
+            self.dial(session);
+        } else {
+            self.out.push(Out::Dial { session, peer: peer.clone(), attempt: 0 });
+        }
         Ok(session)
     }
 
@@ -249,32 +280,37 @@ impl Captp {
             w.record("op:abort");
             w.string(&abort.text);
             w.end();
-            let bytes = w.done();
-            match self.conns.get_mut(&conn) {
-                Some(c) if c.live => {
-                    if let Some(live) = c.session.and_then(|v| self.sessions.get_mut(&v)).and_then(|s| s.live.as_mut()) {
-                        frame(&mut live.out, live.framing, &bytes);
-                    }
-                }
-                Some(c) => {
-                    let framing = c.framing();
-                    frame(&mut c.out, framing, &bytes);
-                }
-                None => {}
-            }
+            self.last_word(conn, &w.done());
         }
         let who = if abort.by_peer { "the peer ended the session" } else { "the session was ended" };
         self.end(conn, &format!("{who}: {}", abort.text), true);
     }
 
-    /// What was written goes out; then nothing more.
+    /// Behind all that was written on a connection.
+    fn last_word(&mut self, conn: ConnId, bytes: &[u8]) {
+        let Some(c) = self.conns.get_mut(&conn) else { return };
+        let session = c.session.filter(|_| c.live).and_then(|v| self.sessions.get_mut(&v));
+        match session.map(|s| (&mut s.line, &mut s.live)) {
+            Some((Some(line), _)) => {
+                line.stream.write(&mut c.out);
+                c.out.extend_from_slice(bytes);
+            }
+            Some((None, Some(live))) => frame(&mut live.out, live.framing, bytes),
+            _ => {
+                let framing = c.framing();
+                frame(&mut c.out, framing, bytes);
+            }
+        }
+    }
+
+    /// What was written goes out; then nothing more. The session ends, unless only its connection has and it is durable.
     pub(crate) fn end(&mut self, conn: ConnId, why: &str, close: bool) {
         let Some(mut c) = self.conns.remove(&conn) else { return };
         self.unwritten.remove(&conn);
         let mut bytes = std::mem::take(&mut c.out);
         let mut why = why.to_owned();
         if let Some(s) = c.session.and_then(|v| self.sessions.get_mut(&v)) {
-            if let Some(live) = s.live.as_mut().filter(|l| l.conn == conn) {
+            if let Some(live) = s.live.as_mut().filter(|_| s.conn == Some(conn)) {
                 bytes.append(&mut live.out);
             }
             why = format!("{} ({})", why, s.peer);
@@ -289,7 +325,10 @@ impl Captp {
         if close || c.session.is_some() {
             self.note(c.session, Some(conn), why.clone());
         }
-        if let Some(vat) = c.session {
+        let Some(vat) = c.session else { return };
+        if c.is_line() && !close {
+            self.lost(vat, conn, why);
+        } else {
             self.end_session(vat, why);
         }
     }
@@ -306,6 +345,7 @@ impl Captp {
             self.live.remove(&live.id);
             self.forget_gifts(vat, &live.id);
         }
+        self.end_of_line(&s, &why);
         self.out.push(Out::EndSession { session: vat, why });
     }
 
@@ -314,7 +354,10 @@ impl Captp {
     }
 
     pub(crate) fn dial_failed(&mut self, vat: VatId, why: &str) {
-        let Some(s) = self.sessions.get(&vat).filter(|s| s.live.is_none()) else { return };
+        let Some(s) = self.sessions.get(&vat).filter(|s| s.conn.is_none()) else { return };
+        if s.line.is_some() {
+            return self.came_to_nothing(vat, why, false);
+        }
         let text = format!("{} cannot be reached: {why}", s.peer);
         self.end_session(vat, text);
     }
@@ -378,6 +421,22 @@ fn read_hello(mut r: Reader<'_>) -> Result<Hello, Abort> {
         return Err(Abort::new("the signature of the hello is wrong".to_owned()));
     }
     Ok(Hello { goblins, key, peer })
+}
+
+/// Why a connection is given up.
+enum Fail {
+    Abort(Abort),
+    Refusal(Refusal),
+}
+impl From<Abort> for Fail {
+    fn from(abort: Abort) -> Fail {
+        Fail::Abort(abort)
+    }
+}
+impl From<Refusal> for Fail {
+    fn from(refusal: Refusal) -> Fail {
+        Fail::Refusal(refusal)
+    }
 }
 
 /// Connections by number.

@@ -36,7 +36,7 @@ impl Captp {
             reject(s, m.answer, Data::error("RangeError", "limit: messages waiting for a host that has not answered"));
             return release(s, &delivery.what);
         }
-        s.waiting.push_back(Waiting::Delivery(delivery));
+        s.wait(Waiting::Delivery(delivery));
     }
 
     pub(crate) fn perform(&mut self, s: &mut Session, delivery: Delivery) {
@@ -122,14 +122,18 @@ impl Captp {
                 Some(local) => return self.message_to_local(s, *local, m),
                 None => return reject(s, m.answer, Data::error("Error", "the object's host has taken it back")),
             },
-            Target::Promise(p) => match s.owed.get_mut(p) {
+            Target::Promise(p) => match s.owed.get(p).copied() {
                 Some(owed) if owed.fenced => {
                     s.hold_all(&m.body);
-                    s.fenced.entry(*p).or_default().push(m.clone());
+                    s.fenced.or_insert(*p, Vec::new).push(m.clone());
                     return;
                 }
                 Some(owed) => {
-                    owed.sent = true;
+                    if !owed.sent
+                        && let Some(owed) = s.owed.get_mut(p)
+                    {
+                        owed.sent = true;
+                    }
                     owed.place
                 }
                 // resolved meanwhile: the node knows to what
@@ -143,11 +147,19 @@ impl Captp {
         if s.questions.len() >= MAX_QUESTIONS {
             return reject(s, m.answer, Data::error("RangeError", "limit: questions to another host that are not answered"));
         }
+        if s.line.as_ref().is_some_and(|l| l.stream.is_full()) {
+            let why = Data::error("RangeError", "limit: messages to another host that it has not acknowledged");
+            return self.not_sent(s, m.answer, why);
+        }
         if let Err(why) = self.write_message(s, place, m) {
-            match m.answer {
-                Some(_) => reject(s, m.answer, why),
-                None => self.note(Some(s.vat), None, format!("a message was not sent: {}", why.describe())),
-            }
+            self.not_sent(s, m.answer, why);
+        }
+    }
+
+    fn not_sent(&mut self, s: &mut Session, answer: Option<PromiseId>, why: Data) {
+        match answer {
+            Some(_) => reject(s, answer, why),
+            None => self.note(Some(s.vat), None, format!("a message was not sent: {}", why.describe())),
         }
     }
 

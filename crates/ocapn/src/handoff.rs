@@ -34,14 +34,14 @@ pub(crate) type GiftKey = (Hash, Vec<u8>);
 #[derive(Debug)]
 pub(crate) struct Gift {
     pub from: VatId,
-    what: Ref,
+    pub what: Ref,
 }
 
 /// A withdrawal that waits for its gift.
 #[derive(Debug)]
 pub(crate) struct Withdrawal {
     pub by: VatId,
-    promise: PromiseId,
+    pub promise: PromiseId,
 }
 
 /// How a withdrawal went.
@@ -188,11 +188,12 @@ impl Captp {
 
     fn first_withdrawal(&mut self, key: &GiftKey) -> Option<Withdrawal> {
         let all = self.withdrawals.get_mut(key)?;
-        let first = all.pop_front();
+        // a key that is there has one
+        let first = all.remove(0);
         if all.is_empty() {
             self.withdrawals.remove(key);
         }
-        first
+        Some(first)
     }
 
     /// What was given is put to the session.
@@ -259,11 +260,11 @@ impl Captp {
         let promise = s.new_promise();
         let r = Ref::Promise(promise);
         self.grant(s, r);
-        s.local.insert(promise);
+        s.local.insert(promise, ());
         s.gifts += 1;
         s.hold(r);
         s.owe(promise, answer);
-        self.withdrawals.entry(key).or_default().push_back(Withdrawal { by: s.vat, promise });
+        self.withdrawals.or_insert(key, Vec::new).push(Withdrawal { by: s.vat, promise });
     }
 
     /// A give that came to this host as receiver: the promise of what is given. `fields` is behind the envelope's label, `give` the whole.
@@ -305,7 +306,7 @@ impl Captp {
         if other.live.is_some() {
             self.withdraw(&mut other, withdraw);
         } else {
-            other.waiting.push_back(Waiting::Withdraw(Box::new(withdraw)));
+            other.wait(Waiting::Withdraw(Box::new(withdraw)));
         }
         self.sessions.insert(vat, other);
         self.dirty.insert(vat);
@@ -381,7 +382,7 @@ impl Captp {
         if s.live.is_some() {
             s.fetch_from_peer(&sturdy.swiss, promise);
         } else {
-            s.waiting.push_back(Waiting::Fetch { swiss: sturdy.swiss, promise });
+            s.wait(Waiting::Fetch { swiss: sturdy.swiss, promise });
         }
         self.dirty.insert(vat);
     }
@@ -390,15 +391,22 @@ impl Captp {
 impl Captp {
     /// The session has ended: so have its gifts, and the withdrawals that wait for gifts of it, and those that it made.
     pub(crate) fn forget_gifts(&mut self, vat: VatId, id: &Hash) {
-        self.gifts.retain(|key, _| key.0 != *id);
+        let of_session = |key: &GiftKey| key.0 == *id;
+        let gone: Vec<GiftKey> = self.gifts.keys().filter(|k| of_session(k)).cloned().collect();
+        gone.iter().for_each(|key| drop(self.gifts.remove(key)));
         let mut lost = Vec::new();
-        self.withdrawals.retain(|key, all| {
+        let touched: Vec<GiftKey> =
+            self.withdrawals.iter().filter(|w| of_session(w.0) || w.1.iter().any(|w| w.by == vat)).map(|w| w.0.clone()).collect();
+        for key in touched {
+            let mut all = self.withdrawals.remove(&key).unwrap_or_default();
             all.retain(|w| w.by != vat);
-            if key.0 == *id {
-                lost.extend(all.drain(..));
+            if of_session(&key) {
+                lost.append(&mut all);
             }
-            !all.is_empty()
-        });
+            if !all.is_empty() {
+                self.withdrawals.insert(key, all);
+            }
+        }
         for w in lost {
             let Some(s) = self.sessions.get_mut(&w.by) else { continue };
             s.gifts = s.gifts.saturating_sub(1);
@@ -441,10 +449,10 @@ impl Session {
 
     /// False: it was used before, or is too far ahead.
     fn use_handoff(&mut self, count: u64) -> bool {
-        if count < self.handoffs_below || self.handoffs.len() >= MAX_HANDOFF_GAPS || !self.handoffs.insert(count) {
+        if count < self.handoffs_below || self.handoffs.len() >= MAX_HANDOFF_GAPS || self.handoffs.insert(count, ()).is_some() {
             return false;
         }
-        while self.handoffs.remove(&self.handoffs_below) {
+        while self.handoffs.remove(&self.handoffs_below).is_some() {
             self.handoffs_below += 1;
         }
         true

@@ -3,7 +3,7 @@
 //! In: seeds. Out: Syrup of keys and signatures, as lists (the names come from libgcrypt's S-expressions).
 //!
 //! Invariants
-//! - a key belongs to one connection;
+//! - a key belongs to one session;
 //! - a signature is verified strictly: no weak keys, one form of each signature.
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use passable::syrup::{Fault, Reader, Writer};
@@ -15,6 +15,8 @@ pub(crate) type Hash = [u8; 32];
 #[derive(Clone)]
 pub(crate) struct Keys {
     signing: SigningKey,
+    /// All of it follows from this.
+    pub seed: Hash,
     /// For what must be unguessable beside the key.
     secret: Hash,
     /// The public key as a value.
@@ -33,7 +35,10 @@ impl Keys {
         let signing = SigningKey::from_bytes(seed);
         let record = public_record(signing.verifying_key().as_bytes());
         let id = twice(&record);
-        Keys { signing, secret: tagged(b"drses-gift", &[seed]), record, id }
+        Keys { signing, seed: *seed, secret: tagged(b"drses-gift", &[seed]), record, id }
+    }
+    pub fn public(&self) -> Hash {
+        self.signing.verifying_key().to_bytes()
     }
     pub fn sign(&self, bytes: &[u8]) -> [u8; 64] {
         self.signing.sign(bytes).to_bytes()

@@ -5,7 +5,8 @@
 //!
 //! A session with a peer is to the node a vat that is no JavaScript. The objects of the peer that were named here are its exports
 //! (`Object{vat: session, n}`), what the peer holds here its imports; it decides the promises that the peer owes. It begins when a
-//! peer has said hello, or when a peer is first wanted (what is sent to it until then waits in it), and ends with its connection.
+//! peer has said hello, or when a peer is first wanted (what is sent to it until then waits in it), and ends with its connection; but
+//! one between two durable hosts over the netlayer `LINE` stays, is stored as rows (`rows`), and goes on over the next connection.
 //!
 //! Invariants
 //! - one session with a peer at a time; positions of what is exported to a peer are never used twice;
@@ -20,11 +21,16 @@ mod deliver;
 mod framing;
 mod give;
 mod handoff;
+mod hello;
 mod host;
 mod keys;
 mod peer;
 mod receive;
+mod resume;
+mod rows;
 mod session;
+mod stream;
+mod table;
 mod take;
 mod walk;
 mod write;
@@ -32,14 +38,19 @@ mod write;
 pub use conn::MAX_DIALLING;
 use handoff::{Gift, GiftKey, Withdrawal};
 pub use handoff::{MAX_GIFTS, MAX_HANDOFF_GAPS};
+pub use hello::{History, MAX_HASHES};
 pub use host::{designator, designator_of, is_signed, key_of, public_key, sign};
 use keys::Hash;
 use passable::syrup::Fault;
 use passable::{Delivery, Op, PromiseId, Ref, Resolution, VatId};
 pub use peer::{BadLocator, MAX_SWISS_BYTES, Peer, Sturdyref};
+pub use resume::MAX_FIRST_ATTEMPTS;
+pub use rows::{Row, RowTable};
 use session::{BOOTSTRAP, Session};
 pub use session::{MAX_ANSWERS, MAX_EXPORTS, MAX_IMPORTS, MAX_LISTENERS, MAX_QUESTIONS, MAX_WAITING, Traffic};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+pub use stream::{MAX_UNACKED_BYTES, MAX_UNACKED_MESSAGES};
+use table::Table;
 pub use walk::MAX_DEPTH;
 
 /// A connection, numbered by whoever has the sockets; a number is used once.
@@ -121,6 +132,11 @@ pub struct Opened {
 /// What happens.
 #[derive(Debug)]
 pub enum In {
+    /// This host reaches others from now on, and is where this says. With a history its sessions with durable hosts are durable.
+    Online {
+        here: Vec<Peer>,
+        history: Option<History>,
+    },
     Opened(Opened),
     Received {
         conn: ConnId,
@@ -131,7 +147,7 @@ pub enum In {
         conn: ConnId,
         why: String,
     },
-    /// The answer to an `Out::Dial` that came to nothing.
+    /// The answer to an `Out::Dial` that came to nothing; not if it came to a connection.
     DialFailed {
         session: VatId,
         why: String,
@@ -167,8 +183,9 @@ pub enum Out {
     Settle { promise: PromiseId, to: Resolution },
     /// The session is no more. The promises it decides are rejected with an `Error` of this text.
     EndSession { session: VatId, why: String },
-    /// Somebody wants to talk to this peer. Answer by `In::Opened` or `In::DialFailed`.
-    Dial { session: VatId, peer: Peer },
+    /// Somebody wants to talk to this peer. Answer by `In::Opened` or `In::DialFailed`. After `attempt` dials one after another that came
+    /// to nothing: wait before this one, the longer the more there were.
+    Dial { session: VatId, peer: Peer, attempt: u32 },
     /// Whole messages.
     Write { conn: ConnId, bytes: Vec<u8> },
     /// After what was written.
@@ -179,6 +196,8 @@ pub enum Out {
     Note { session: Option<VatId>, conn: Option<ConnId>, text: String },
 }
 
+/// The netlayer that drses hosts alone speak.
+pub const LINE: &str = "noise";
 /// Bytes of one message.
 pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
 /// Bytes of a hello: of whom nothing is known.
@@ -216,8 +235,17 @@ impl From<Fault> for Abort {
 pub struct SessionInfo {
     pub session: VatId,
     pub peer: Peer,
-    /// None: the peer has not said hello.
+    /// None: the peer has not said hello, or is away.
     pub conn: Option<ConnId>,
+    /// It stays when its connection ends.
+    pub durable: bool,
+    /// The peer has said hello, on this connection or an earlier one.
+    pub known: bool,
+    /// Messages that the peer has not acknowledged, and their bytes.
+    pub unacked: (usize, u64),
+    /// Dials that came to nothing since the peer was there last, and why.
+    pub attempts: u32,
+    pub away: Option<String>,
     pub dialect: Option<Dialect>,
     pub traffic: Traffic,
     /// What the peer holds here.
@@ -240,8 +268,16 @@ pub struct Captp {
     peers: BTreeMap<(String, String), VatId>,
     /// By the session's name.
     live: BTreeMap<Hash, VatId>,
-    gifts: BTreeMap<GiftKey, Gift>,
-    withdrawals: BTreeMap<GiftKey, VecDeque<Withdrawal>>,
+    gifts: Table<GiftKey, Gift>,
+    withdrawals: Table<GiftKey, Vec<Withdrawal>>,
+    /// Peers with whom there is, or was, a durable session.
+    known: Table<(String, String), resume::Known>,
+    history: Option<History>,
+    online: bool,
+    /// Sessions that may have changed since rows were asked for.
+    touched: BTreeSet<VatId>,
+    /// Rows of sessions that have ended.
+    gone: Vec<rows::Key>,
     /// Where this host is, as far as its connections have told.
     here: BTreeSet<(String, String)>,
     /// Sessions with something to tell.
@@ -260,6 +296,7 @@ impl Captp {
     pub fn step(&mut self, event: In, home: &mut dyn Home, out: &mut Vec<Out>) {
         std::mem::swap(&mut self.out, out);
         match event {
+            In::Online { here, history } => self.go_online(here, history),
             In::Opened(open) => self.opened(open),
             In::Received { conn, bytes } => self.received(conn, &bytes, home),
             In::Closed { conn, why } => self.closed(conn, &why),
@@ -287,16 +324,24 @@ impl Captp {
     /// What was gathered since the last time as writes, one a connection; after the messages, what is no longer held.
     pub fn flush(&mut self, out: &mut Vec<Out>) {
         self.flush_conns(out);
+        if self.online && self.history.is_none() {
+            self.gifts.unnoted();
+            self.withdrawals.unnoted();
+        }
         for vat in std::mem::take(&mut self.dirty) {
             let Some(s) = self.sessions.get_mut(&vat) else { continue };
-            if s.live.is_none() {
-                continue;
+            if s.is_durable() {
+                self.touched.insert(vat);
             }
-            s.write_garbage();
-            if let Some(live) = &mut s.live
+            if s.live.is_some() {
+                s.write_garbage();
+            }
+            if s.line.is_some() {
+                self.flush_line(vat, out);
+            } else if let (Some(live), Some(conn)) = (&mut s.live, s.conn)
                 && !live.out.is_empty()
             {
-                out.push(Out::Write { conn: live.conn, bytes: std::mem::take(&mut live.out) });
+                out.push(Out::Write { conn, bytes: std::mem::take(&mut live.out) });
             }
         }
     }
@@ -305,7 +350,7 @@ impl Captp {
     /// waits in the node until the promise is resolved.
     pub fn takes(&self, session: VatId, p: PromiseId) -> bool {
         match self.sessions.get(&session) {
-            Some(s) => !s.local.contains(&p) && !s.owed.get(&p).is_some_and(|o| o.fenced),
+            Some(s) => !s.local.contains_key(&p) && !s.owed.get(&p).is_some_and(|o| o.fenced),
             None => true,
         }
     }
@@ -315,7 +360,12 @@ impl Captp {
         self.sessions.values().map(|s| SessionInfo {
             session: s.vat,
             peer: s.peer.clone(),
-            conn: s.live.as_ref().map(|l| l.conn),
+            conn: s.conn,
+            durable: s.is_durable(),
+            known: s.live.is_some(),
+            unacked: s.line.as_ref().map_or((0, 0), |l| l.stream.unacked()),
+            attempts: s.line.as_ref().map_or(0, |l| l.attempt),
+            away: s.line.as_ref().filter(|_| s.conn.is_none()).and_then(|l| l.away.clone()),
             dialect: s.live.as_ref().map(|l| l.dialect),
             traffic: s.traffic,
             exports: s.exports.len() - 1,
@@ -326,10 +376,18 @@ impl Captp {
     }
 
     fn end_from_here(&mut self, session: VatId, why: String) {
-        let conn = self.conns.iter().find(|c| c.1.session == Some(session)).map(|c| *c.0);
+        let of_session = self.conns.iter().filter(|c| c.1.session == Some(session));
+        // of several the others are dials that have not come to anything
+        let conn = of_session.map(|c| (c.1.live, *c.0)).max();
         match conn {
-            Some(conn) => self.abort(conn, Abort::new(why)),
-            None => self.end_session(session, why),
+            Some((true, conn)) => self.abort(conn, Abort::new(why)),
+            Some((false, conn)) if !self.conns.get(&conn).is_some_and(conn::Conn::is_line) => self.abort(conn, Abort::new(why)),
+            other => {
+                if let Some((_, conn)) = other {
+                    self.let_go(conn);
+                }
+                self.end_session(session, why);
+            }
         }
     }
 

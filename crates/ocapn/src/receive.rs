@@ -247,7 +247,7 @@ impl Session {
 
     fn listen_for(&mut self, p: PromiseId, resolver: Resolver) {
         self.listening += 1;
-        let all = self.listeners.entry(p).or_default();
+        let all = self.listeners.or_insert(p, Vec::new);
         all.push(resolver);
         if all.len() == 1 {
             // a promise that is dropped is not told

@@ -13,9 +13,11 @@
 //! - an import without a number here and without a use is given back, with all its receptions.
 use crate::give::Early;
 use crate::keys::{Hash, Keys};
+use crate::stream::Stream;
+use crate::table::Table;
 use crate::{ConnId, Dialect, Framing, Peer};
 use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, Resolution, VatId};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Answers that a peer may leave unreleased.
 pub const MAX_ANSWERS: usize = 100_000;
@@ -99,7 +101,7 @@ pub(crate) enum Place {
 }
 
 /// A promise that the peer decides and has not resolved.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Owed {
     pub place: Place,
     /// Messages were sent on it.
@@ -135,10 +137,9 @@ pub(crate) struct Withdraw {
     pub promise: PromiseId,
 }
 
-/// What a session has once the peer has said hello.
+/// What a session has once the peer has said hello; it stays if a durable session loses its connection.
 #[derive(Debug)]
 pub(crate) struct Live {
-    pub conn: ConnId,
     pub keys: Keys,
     /// We dialled.
     pub outgoing: bool,
@@ -155,6 +156,46 @@ pub(crate) struct Live {
     pub out: Vec<u8>,
 }
 
+/// Of a session whose netlayer is spoken by drses hosts alone: its stream, and how its next connection comes about.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub stream: Stream,
+    /// Of this side, the same on all connections of the session; drawn with the first of them.
+    pub keys: Option<Keys>,
+    /// The session stays when its connection ends, and is stored. Before the peer has said hello: if this host is durable.
+    pub durable: bool,
+    /// A dial was asked for, and has not come to a connection or to nothing.
+    pub dialling: bool,
+    /// Dials that came to nothing one after another.
+    pub attempt: u32,
+    /// Dials in this process.
+    pub dials: u64,
+    /// The number of the peer's opening, and its count of dials, as told on the connection that was taken last.
+    pub peer_dial: (u64, u64),
+    /// Why the peer is away.
+    pub away: Option<String>,
+    /// Rows as they stand in the store: what seldom changes, and counters.
+    pub head: Vec<u8>,
+    pub counters: Vec<u8>,
+}
+
+impl Line {
+    pub fn new(durable: bool) -> Line {
+        Line {
+            stream: Stream::default(),
+            keys: None,
+            durable,
+            dialling: false,
+            attempt: 0,
+            dials: 0,
+            peer_dial: (0, 0),
+            away: None,
+            head: Vec::new(),
+            counters: Vec::new(),
+        }
+    }
+}
+
 /// Counts for operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -169,33 +210,38 @@ pub(crate) struct Session {
     pub vat: VatId,
     pub peer: Peer,
     pub live: Option<Live>,
-    pub waiting: VecDeque<Waiting>,
-    pub exports: BTreeMap<u64, Export>,
+    /// The connection that it goes over now.
+    pub conn: Option<ConnId>,
+    /// None: its messages go to the connection as they are.
+    pub line: Option<Line>,
+    pub waiting: Table<u64, Waiting>,
+    pub next_waiting: u64,
+    pub exports: Table<u64, Export>,
     pub export_of: BTreeMap<Ref, u64>,
-    next_export: u64,
-    pub imports: BTreeMap<u64, Import>,
-    pub objects: BTreeMap<u64, Object>,
-    next_object: u64,
-    bootstrap: Option<ObjectId>,
-    next_promise: u64,
-    pub owed: BTreeMap<PromiseId, Owed>,
+    pub next_export: u64,
+    pub imports: Table<u64, Import>,
+    pub objects: Table<u64, Object>,
+    pub next_object: u64,
+    pub bootstrap: Option<ObjectId>,
+    pub next_promise: u64,
+    pub owed: Table<PromiseId, Owed>,
     /// Messages that came to a promise of which it is known what it becomes.
-    pub fenced: BTreeMap<PromiseId, Vec<Message>>,
+    pub fenced: Table<PromiseId, Vec<Message>>,
     /// Promises that this session decides by itself.
-    pub local: BTreeSet<PromiseId>,
-    pub questions: BTreeMap<u64, Question>,
-    next_question: u64,
-    pub answers: BTreeMap<u64, Thing>,
+    pub local: Table<PromiseId, ()>,
+    pub questions: Table<u64, Question>,
+    pub next_question: u64,
+    pub answers: Table<u64, Thing>,
     /// Answers that are promises, by promise.
     pub answer_of: BTreeMap<PromiseId, Vec<u64>>,
-    pub listeners: BTreeMap<PromiseId, Vec<Resolver>>,
+    pub listeners: Table<PromiseId, Vec<Resolver>>,
     /// All of them.
     pub listening: usize,
-    held: BTreeMap<Ref, u32>,
+    pub held: BTreeMap<Ref, u32>,
     /// Objects of the session in what it keeps: how often each.
-    pins: BTreeMap<u64, u32>,
+    pub pins: BTreeMap<u64, u32>,
     /// Of those, the ones that nobody else held when the node last told.
-    dropped_while_pinned: BTreeSet<u64>,
+    pub dropped_while_pinned: Table<u64, ()>,
     pub ops: Vec<Op>,
     pub gc_exports: BTreeMap<u64, u64>,
     pub gc_answers: BTreeSet<u64>,
@@ -204,7 +250,7 @@ pub(crate) struct Session {
     pub next_gift: u64,
     /// Handoff counts of the peer that were used: all below, and these.
     pub handoffs_below: u64,
-    pub handoffs: BTreeSet<u64>,
+    pub handoffs: Table<u64, ()>,
     /// Gifts that the peer has deposited and nobody has withdrawn, and withdrawals of its that wait.
     pub gifts: usize,
     /// Objects that the message that is being read has brought.
@@ -218,45 +264,72 @@ pub(crate) struct Session {
 
 impl Session {
     pub fn new(vat: VatId, peer: Peer) -> Session {
+        let mut exports = Table::default();
+        exports.restored(BOOTSTRAP, Export { thing: Thing::Bootstrap, count: 0 });
         Session {
             vat,
             peer,
             live: None,
-            waiting: VecDeque::new(),
-            exports: BTreeMap::from([(BOOTSTRAP, Export { thing: Thing::Bootstrap, count: 0 })]),
+            conn: None,
+            line: None,
+            waiting: Table::default(),
+            next_waiting: 1,
+            exports,
             export_of: BTreeMap::new(),
             next_export: BOOTSTRAP + 1,
-            imports: BTreeMap::new(),
-            objects: BTreeMap::new(),
+            imports: Table::default(),
+            objects: Table::default(),
             next_object: 1,
             bootstrap: None,
             next_promise: 1,
-            owed: BTreeMap::new(),
-            fenced: BTreeMap::new(),
-            local: BTreeSet::new(),
-            questions: BTreeMap::new(),
+            owed: Table::default(),
+            fenced: Table::default(),
+            local: Table::default(),
+            questions: Table::default(),
             // 0 is an answer position to some and not to others
             next_question: 1,
-            answers: BTreeMap::new(),
+            answers: Table::default(),
             answer_of: BTreeMap::new(),
-            listeners: BTreeMap::new(),
+            listeners: Table::default(),
             listening: 0,
             held: BTreeMap::new(),
             pins: BTreeMap::new(),
-            dropped_while_pinned: BTreeSet::new(),
+            dropped_while_pinned: Table::default(),
             ops: Vec::new(),
             gc_exports: BTreeMap::new(),
             gc_answers: BTreeSet::new(),
             next_handoff: 0,
             next_gift: 0,
             handoffs_below: 0,
-            handoffs: BTreeSet::new(),
+            handoffs: Table::default(),
             gifts: 0,
             unnamed: Vec::new(),
             for_now: Vec::new(),
             early: Early::new(),
             traffic: Traffic::default(),
         }
+    }
+
+    /// It is stored, and stays when its connection ends.
+    pub fn is_durable(&self) -> bool {
+        self.line.as_ref().is_some_and(|l| l.durable)
+    }
+
+    /// There is something to tell the peer, or something that the peer could tell.
+    pub fn has_business(&self) -> bool {
+        let unsaid = self.line.as_ref().is_some_and(|l| l.stream.unacked().0 > 0);
+        unsaid
+            || !self.waiting.is_empty()
+            || !self.questions.is_empty()
+            || !self.answers.is_empty()
+            || !self.owed.is_empty()
+            || self.exports.len() > 1
+    }
+
+    /// Waits for the peer's hello.
+    pub fn wait(&mut self, what: Waiting) {
+        self.waiting.insert(self.next_waiting, what);
+        self.next_waiting += 1;
     }
 
     pub fn new_promise(&mut self) -> PromiseId {
@@ -314,7 +387,7 @@ impl Session {
         *pins -= 1;
         if *pins == 0 {
             self.pins.remove(&n);
-            if self.dropped_while_pinned.remove(&n) {
+            if self.dropped_while_pinned.remove(&n).is_some() {
                 // it may have been named again since: the node is made to look once more, by an op that comes to nothing
                 let to = Resolution::Fulfilled(Data::reference(Ref::Object(ObjectId { vat: self.vat, n })));
                 self.ops.push(Op::Resolve { promise: PromiseId { vat: self.vat, n: 0 }, to });
@@ -325,7 +398,7 @@ impl Session {
     pub fn let_go(&mut self, n: u64) -> bool {
         let pinned = self.pins.contains_key(&n);
         if pinned {
-            self.dropped_while_pinned.insert(n);
+            self.dropped_while_pinned.insert(n, ());
         }
         !pinned
     }
@@ -449,7 +522,7 @@ impl Session {
 
     /// An object or promise of the peer appears on the wire. None: the position was of another kind.
     pub fn import(&mut self, position: u64, promise: bool) -> Option<&mut Import> {
-        let import = self.imports.entry(position).or_insert(Import { promise, n: None, received: 0, uses: 0 });
+        let import = self.imports.or_insert(position, || Import { promise, n: None, received: 0, uses: 0 });
         if import.promise != promise {
             return None;
         }

@@ -69,9 +69,13 @@ impl Session {
     pub fn write(&mut self, message: Writer) {
         let bytes = message.done();
         let Some(live) = &mut self.live else { return };
+        self.traffic.messages_out += 1;
+        if let Some(line) = &mut self.line {
+            self.traffic.bytes_out += bytes.len() as u64;
+            return line.stream.push(bytes);
+        }
         let before = live.out.len();
         framing::frame(&mut live.out, live.framing, &bytes);
-        self.traffic.messages_out += 1;
         self.traffic.bytes_out += (live.out.len() - before) as u64;
     }
 

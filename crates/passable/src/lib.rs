@@ -11,6 +11,7 @@
 //!
 //! Must never know: engine types, clocks, disks, sockets.
 mod body;
+pub mod codec;
 mod data;
 pub mod syrup;
 pub mod turn;

@@ -5,6 +5,7 @@
 mod bench;
 mod book;
 mod ci;
+mod escrow_network;
 mod figures;
 mod kills;
 mod node_examples;
@@ -34,6 +35,8 @@ cargo xtask COMMAND
   kills [--rounds N] [--seed S] [--release] [--builds]
                        `drses run --state`, killed N times at random instants: nothing is lost; with --builds each life is of
                        one of two builds with different built-in objects
+  escrow-network [--trades N] [--kill-every 1s|500ms|never] [--seed S] [--release]
+                       five hosts that trade by examples/escrow-network, one of them killed each time: nothing is lost or comes twice
   node-examples --node-modules DIR
                        each example without `~.` under Node, with the npm packages in DIR
   ocapn-suite --suite DIR [--python PROGRAM]
@@ -68,6 +71,7 @@ fn run(args: &[String]) -> Result<bool> {
         ["bench", ref rest @ ..] => bench::run(&root, rest),
         ["figures", ref rest @ ..] => figures::run(&root, rest),
         ["kills", ref rest @ ..] => kills::run(&root, rest),
+        ["escrow-network", ref rest @ ..] => escrow_network::run(&root, rest),
         ["node-examples", "--node-modules", modules] => node_examples::run(&root, modules),
         ["ocapn-suite", "--suite", suite] => ocapn_suite::run(&root, suite, "python3"),
         ["ocapn-suite", "--suite", suite, "--python", python] => ocapn_suite::run(&root, suite, python),

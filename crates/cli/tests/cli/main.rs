@@ -3,6 +3,7 @@
 mod check;
 mod crashes;
 mod desugar;
+mod durable;
 mod examples;
 mod hostile;
 mod kit;

@@ -13,6 +13,7 @@ mod conn;
 pub(crate) mod key;
 mod noise;
 mod place;
+mod redial;
 mod socket;
 mod url;
 
@@ -102,6 +103,7 @@ pub(crate) struct Net {
     /// Handshakes under way with peers that came to us.
     greeting: AtomicUsize,
     refused: AtomicUsize,
+    redials: redial::Redials,
 }
 
 /// What a sturdyref on the command line is: itself, or in a file.
@@ -169,8 +171,8 @@ impl Net {
     }
 
     /// The event that a host begins with.
-    pub fn online(&self) -> Result<Event, Problem> {
-        Ok(Event::Online { here: self.here.clone(), secret: key::fresh()?, may_choose: self.may_choose })
+    pub fn online(&self, history: Option<ocapn::History>) -> Result<Event, Problem> {
+        Ok(Event::Online { here: self.here.clone(), secret: key::fresh()?, may_choose: self.may_choose, history })
     }
 
     /// What an operator is told at the start.
@@ -337,7 +339,7 @@ impl Net {
                     c.close();
                 }
             }
-            Out::Dial { session, peer } => self.dial(session, peer),
+            Out::Dial { session, peer, attempt } => self.dial_later(session, peer, attempt),
             Out::Note { text, .. } => lock(&self.notes).tell(&text),
             // these are the node's own
             Out::Hold { .. } | Out::Ops { .. } | Out::Settle { .. } | Out::EndSession { .. } | Out::Established { .. } => {}
@@ -487,7 +489,8 @@ pub(crate) fn command(pool: &Arc<Pool>, what: &str, v: &Value) -> Result<Option<
             let all: Vec<Value> = pool.lock().node.sturdyrefs().into_iter().map(of).collect();
             json!({ "refs": all })
         }
-        "peers" => json!({ "peers": pool.net.list() }),
+        "peers" => json!({ "peers": peers(pool) }),
+        "forget" => return forget(pool, v).map(Some),
         "revoke" => {
             let mut w = pool.lock();
             let which = v.get("ref").unwrap_or(&Value::Null);
@@ -509,6 +512,57 @@ pub(crate) fn command(pool: &Arc<Pool>, what: &str, v: &Value) -> Result<Option<
         _ => return Ok(None),
     };
     Ok(Some(answer))
+}
+
+/// Connections, and durable sessions whose peers are away.
+fn peers(pool: &Arc<Pool>) -> Vec<Value> {
+    let mut all = pool.net.list();
+    for s in pool.lock().node.session_tables() {
+        let at = all.iter().position(|c| c["session"] == s.session.0);
+        if at.is_none() && !s.durable {
+            continue;
+        }
+        let at = at.unwrap_or_else(|| {
+            all.push(json!({ "connection": null, "session": s.session.0, "peer": s.peer.to_string() }));
+            all.len() - 1
+        });
+        let known = &mut all[at];
+        known["durable"] = json!(s.durable);
+        known["unacknowledged"] = json!(s.unacked.0);
+        known["unacknowledgedBytes"] = json!(s.unacked.1);
+        if s.conn.is_none() {
+            known["attempts"] = json!(s.attempts);
+            known["away"] = json!(s.away.unwrap_or_else(|| "it was not dialled yet".to_owned()));
+        }
+    }
+    all
+}
+
+/// Breaks all references to a peer, and drops what waits for it.
+fn forget(pool: &Arc<Pool>, v: &Value) -> Result<Value, Problem> {
+    let which = v.get("peer").and_then(Value::as_str).unwrap_or("");
+    let mut w = pool.lock();
+    let fits = |p: &Peer| p.designator == which || p.to_string() == which || p.to_uri() == which;
+    let found: Vec<ocapn::SessionInfo> = w.node.session_tables().into_iter().filter(|s| fits(&s.peer)).collect();
+    if found.is_empty() {
+        return Err(problem(
+            "E-PEER",
+            format!("there is no session with {which:?}"),
+            "`drses peer ls` lists peers by their locators",
+        ));
+    }
+    let (mut promises, mut references, mut messages) = (0, 0, 0);
+    for s in found {
+        (promises, references, messages) = (promises + s.questions, references + s.imports, messages + s.unacked.0);
+        pool.step(&mut w, Event::Forget { session: s.session });
+    }
+    pool.provide(&mut w);
+    drop(w);
+    // nobody is told before it is durable
+    if pool.settled().journal.is_none() {
+        return Err(problem("E-ENDED", "the host ended before this was durable", "type the same command again"));
+    }
+    Ok(json!({ "ok": true, "peer": which, "promises": promises, "references": references, "messages": messages }))
 }
 
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -125,7 +125,7 @@ impl World {
     fn online(&mut self, i: usize) {
         let h = &self.hosts[i];
         let (here, secret) = (vec![h.here.clone()], [h.secret; 32]);
-        self.step(i, Event::Online { here, secret, may_choose: true });
+        self.step(i, Event::Online { here, secret, may_choose: true, history: None });
     }
 
     pub fn start(&mut self, i: usize, imports: Vec<String>) {
@@ -194,7 +194,7 @@ impl World {
                 }
             }
             Out::Close { conn } => self.close(i, conn),
-            Out::Dial { session, peer } => self.dial(i, session, &peer),
+            Out::Dial { session, peer, .. } => self.dial(i, session, &peer),
             Out::Note { text, .. } => self.hosts[i].notes.push(text),
             _ => {}
         }

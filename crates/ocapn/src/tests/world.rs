@@ -181,7 +181,7 @@ impl Host {
                     self.resolve(promise, to);
                 }
                 Out::EndSession { session, why } => self.end(session, why),
-                Out::Dial { session, peer } => self.dials.push((session, peer)),
+                Out::Dial { session, peer, .. } => self.dials.push((session, peer)),
                 Out::Write { conn, bytes } => self.wire.push((conn, bytes)),
                 Out::Close { conn } => self.closed.push(conn),
                 Out::Established { .. } => {}

@@ -7,7 +7,7 @@
 //! message = target u8 (0 object, 1 promise, 2 value) | its ids or data | data body | u8 answer? | promise | varint id
 //! what    = u8 (0 start, 1 start text, 2 message, 3 notify, 4 collect, 5 trace) | its parts in the order of the type
 //! ```
-use passable::{Bad, Data, Limits, Message, ObjectId, Power, PromiseId, Reader, Ref, Target, TurnId, VatId, What, Writer};
+use crate::{Bad, Data, Limits, Message, ObjectId, Power, PromiseId, Reader, Ref, Target, TurnId, VatId, What, Writer};
 
 /// Writes the types of deliveries.
 #[derive(Default)]
