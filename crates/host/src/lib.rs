@@ -9,6 +9,9 @@ pub mod bundle;
 mod commit;
 mod control;
 pub mod embed;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod json;
 pub mod net;
 pub mod operate;

@@ -79,6 +79,12 @@ fn calls() -> MutexGuard<'static, BTreeMap<u64, Asker>> {
     CALLS.lock().unwrap_or_else(|e| e.into_inner())
 }
 
+/// No answer is waited for.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn forget_calls() {
+    calls().clear();
+}
+
 /// The number under which somebody waits for an answer.
 pub(crate) fn awaited(asker: Asker) -> u64 {
     let reply = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -14,6 +14,9 @@
 //!
 //! Must never know: engines, threads, sockets, clocks.
 pub mod codec;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod ledger;
 pub mod rows;
 

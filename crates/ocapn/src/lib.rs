@@ -32,6 +32,7 @@ mod write;
 pub use conn::MAX_DIALLING;
 use handoff::{Gift, GiftKey, Withdrawal};
 pub use handoff::{MAX_GIFTS, MAX_HANDOFF_GAPS};
+pub use host::{answer_challenge, challenge, is_answered};
 pub use host::{designator, designator_of, is_signed, key_of, public_key, sign};
 use keys::Hash;
 use passable::syrup::Fault;
@@ -338,5 +339,9 @@ impl Captp {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
+#[cfg(any(test, feature = "fuzz"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "fuzz targets use a part of what tests use"))]
 mod tests;

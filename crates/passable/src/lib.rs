@@ -12,6 +12,9 @@
 //! Must never know: engine types, clocks, disks, sockets.
 mod body;
 mod data;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod syrup;
 pub mod turn;
 

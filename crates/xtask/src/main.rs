@@ -6,6 +6,7 @@ mod bench;
 mod book;
 mod ci;
 mod figures;
+mod fuzz;
 mod kills;
 mod node_examples;
 mod ocapn_suite;
@@ -31,6 +32,8 @@ cargo xtask COMMAND
                        CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
   figures [--only A,B] [--images N] [--special DIR]
                        what one vat promises of time and memory, kept in bench/RESULTS.md
+  fuzz [--target A,B] [--seconds N]
+                       the fuzz targets of the crates under libFuzzer (needs a C++ compiler), N seconds each
   kills [--rounds N] [--seed S] [--release] [--builds]
                        `drses run --state`, killed N times at random instants: nothing is lost; with --builds each life is of
                        one of two builds with different built-in objects
@@ -67,6 +70,7 @@ fn run(args: &[String]) -> Result<bool> {
         ["book", ref rest @ ..] => book::run(&root, rest),
         ["bench", ref rest @ ..] => bench::run(&root, rest),
         ["figures", ref rest @ ..] => figures::run(&root, rest),
+        ["fuzz", ref rest @ ..] => fuzz::run(&root, rest),
         ["kills", ref rest @ ..] => kills::run(&root, rest),
         ["node-examples", "--node-modules", modules] => node_examples::run(&root, modules),
         ["ocapn-suite", "--suite", suite] => ocapn_suite::run(&root, suite, "python3"),

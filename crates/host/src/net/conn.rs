@@ -4,8 +4,9 @@
 //! - what is sent leaves in its order, whole messages together;
 //! - a peer that takes no bytes for `WRITE_PATIENCE`, or has `MAX_WAITING_BYTES` waiting, is cut off;
 //! - a connection is closed after what was sent has left; the peer is given `CLOSE_PATIENCE` to close its side.
-use super::noise::{Channel, Sealer, Unsealer};
+use super::noise::{self, Sealer, Unsealer};
 use super::socket::Socket;
+use super::websocket;
 use ocapn::ConnId;
 use passable::VatId;
 use std::collections::VecDeque;
@@ -26,6 +27,36 @@ const GATHER_BYTES: usize = 64 << 10;
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the peer may take to close its side.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a netlayer makes of bytes.
+pub(crate) enum Channel {
+    Noise(noise::Channel),
+    WebSocket(websocket::Channel),
+}
+
+impl Channel {
+    fn seal(&self, sealer: &mut Sealer, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        match self {
+            Channel::Noise(c) => sealer.seal(c, bytes),
+            Channel::WebSocket(c) => c.seal(bytes),
+        }
+    }
+    fn unseal(&self, unsealer: &mut Unsealer, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        match self {
+            Channel::Noise(c) => unsealer.unseal(c, bytes),
+            Channel::WebSocket(c) => c.unseal(bytes),
+        }
+    }
+    fn has_to_write(&self) -> bool {
+        matches!(self, Channel::WebSocket(c) if c.has_to_write())
+    }
+    fn close(&self) -> Vec<u8> {
+        match self {
+            Channel::Noise(_) => Vec::new(),
+            Channel::WebSocket(c) => c.close(),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Outbox {
@@ -83,7 +114,23 @@ impl Conn {
     pub fn read(&self, first: impl FnOnce(), told: impl Fn(Vec<u8>) -> bool) -> String {
         let (mut buffer, mut unsealer) = (vec![0; READ_BYTES], Unsealer::default());
         let mut first = Some(first);
+        // what came with the end of a handshake is there already
+        let mut early = self.channel.as_ref().map(|channel| channel.unseal(&mut unsealer, &[]));
         let why = loop {
+            if let Some(bytes) = early.take() {
+                match bytes {
+                    Ok(bytes) if bytes.is_empty() => {}
+                    Ok(bytes) => {
+                        if let Some(f) = first.take() {
+                            f();
+                        }
+                        if !told(bytes) {
+                            break "the host ends".to_owned();
+                        }
+                    }
+                    Err(why) => break why,
+                }
+            }
             // looked at before it is taken, so that at each moment somebody sees that it is there
             match self.stream.wait() {
                 Ok(()) => self.busy.store(true, Ordering::SeqCst),
@@ -109,13 +156,16 @@ impl Conn {
                 f();
             }
             let bytes = match &self.channel {
-                Some(channel) => unsealer.unseal(channel, &buffer[..n]),
+                Some(channel) => channel.unseal(&mut unsealer, &buffer[..n]),
                 None => Ok(buffer[..n].to_vec()),
             };
             let bytes = match bytes {
                 Ok(bytes) => bytes,
                 Err(why) => break why,
             };
+            if self.channel.as_ref().is_some_and(Channel::has_to_write) {
+                self.changed.notify_all();
+            }
             if !bytes.is_empty() && !told(bytes) {
                 break "the host ends".to_owned();
             }
@@ -137,7 +187,7 @@ impl Conn {
         let mut sealer = Sealer::default();
         let mut out = super::lock(&self.out);
         loop {
-            if out.queue.is_empty() {
+            if out.queue.is_empty() && !self.channel.as_ref().is_some_and(Channel::has_to_write) {
                 if out.closing || out.over {
                     break;
                 }
@@ -153,7 +203,7 @@ impl Conn {
             out.writing = true;
             drop(out);
             let sealed = match &self.channel {
-                Some(channel) => sealer.seal(channel, &bytes),
+                Some(channel) => channel.seal(&mut sealer, &bytes),
                 None => Ok(bytes),
             };
             let written = sealed.and_then(|bytes| {
@@ -169,6 +219,13 @@ impl Conn {
             }
         }
         self.changed.notify_all();
+        if let Some(channel) = self.channel.as_ref().filter(|_| !out.over) {
+            let last = channel.close();
+            drop(out);
+            // whoever does not take it sees the end of the stream
+            let _ = self.stream.write_all(&last);
+            out = super::lock(&self.out);
+        }
         let until = Instant::now() + CLOSE_PATIENCE;
         self.stream.shutdown(Shutdown::Write);
         while !out.over {

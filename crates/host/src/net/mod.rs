@@ -10,16 +10,19 @@
 //!
 //! Must never know: what the bytes mean.
 mod conn;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 pub(crate) mod key;
 mod noise;
 mod place;
 mod socket;
 mod url;
+mod websocket;
 
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::pool::Pool;
-use conn::Conn;
+use conn::{Channel, Conn};
 use node::Event;
 use ocapn::{ConnId, In, Out, Peer};
 use passable::VatId;
@@ -75,7 +78,7 @@ struct Form {
     /// If they are not to be found out.
     dialect: Option<ocapn::Dialect>,
     framing: Option<ocapn::Framing>,
-    channel: Option<noise::Channel>,
+    channel: Option<Channel>,
     /// The designator of the peer, if the netlayer knows it.
     authenticated: Option<String>,
 }
@@ -227,8 +230,8 @@ impl Net {
             }
         }
         let form = Form { dialect: at.dialect, framing: at.framing, ..Form::default() };
-        let here = at.here.clone();
-        if here.transport != place::NOISE {
+        let (here, gate) = (at.here.clone(), at.gate.clone());
+        if !matches!(here.transport.as_str(), place::NOISE | place::WEBSOCKET) {
             return self.open(socket, None, here, form);
         }
         if self.greeting.fetch_add(1, Ordering::Relaxed) >= MAX_UNKNOWN {
@@ -237,19 +240,26 @@ impl Net {
         }
         let net = self.clone();
         let greets = move || {
-            let greeted = noise::greet(&socket, &net.key, None);
+            let greeted = net.greet(&socket, &here.transport, &gate, form);
             net.greeting.fetch_sub(1, Ordering::Relaxed);
             match greeted {
-                Ok((channel, key)) => {
-                    let authenticated = Some(ocapn::designator_of(&key));
-                    net.open(socket, None, here, Form { channel: Some(channel), authenticated, ..form });
-                }
+                Ok(form) => net.open(socket, None, here, form),
                 Err(why) => lock(&net.notes).tell(&format!("a connection came to nothing: {why}")),
             }
         };
         if thread("greet", greets).is_err() {
             self.greeting.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// Shakes hands with who came.
+    fn greet(&self, socket: &Socket, transport: &str, gate: &websocket::Gate, form: Form) -> Result<Form, String> {
+        if transport == place::WEBSOCKET {
+            let channel = Some(Channel::WebSocket(websocket::accept(socket, &self.key, gate)?));
+            return Ok(Form { channel, framing: Some(ocapn::Framing::Length), ..form });
+        }
+        let (channel, key) = noise::greet(socket, &self.key, None)?;
+        Ok(Form { channel: Some(Channel::Noise(channel)), authenticated: Some(ocapn::designator_of(&key)), ..form })
     }
 
     /// A connection begins.
@@ -380,14 +390,19 @@ impl Net {
 
     fn connect(&self, peer: &Peer) -> Result<(Socket, Form), String> {
         let key = match peer.transport.as_str() {
-            place::NOISE => Some(ocapn::key_of(&peer.designator).ok_or("the designator is no key of a host")?),
+            place::NOISE | place::WEBSOCKET => Some(ocapn::key_of(&peer.designator).ok_or("the designator is no key of a host")?),
             _ => None,
         };
         let socket = place::connect(peer, self.insecure, self.unix, DIAL_PATIENCE)?;
         let Some(key) = key else { return Ok((socket, Form::default())) };
-        let (channel, _) = noise::greet(&socket, &self.key, Some(key))?;
         let authenticated = Some(peer.designator.clone());
-        Ok((socket, Form { channel: Some(channel), authenticated, ..Form::default() }))
+        let (channel, framing) = match peer.hint("url").filter(|_| peer.transport == place::WEBSOCKET) {
+            Some(url) => {
+                (Channel::WebSocket(websocket::dial(&socket, url, &key)?), Some(ocapn::Framing::Length))
+            }
+            None => (Channel::Noise(noise::greet(&socket, &self.key, Some(key))?.0), None),
+        };
+        Ok((socket, Form { channel: Some(channel), authenticated, framing, ..Form::default() }))
     }
 
     /// What a peer that is dialled is told of where this host is.

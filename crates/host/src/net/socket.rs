@@ -34,6 +34,12 @@ impl Socket {
             Socket::Unix(s) => s.set_read_timeout(patience),
         }
     }
+    pub fn try_clone(&self) -> Result<Socket> {
+        Ok(match self {
+            Socket::Tcp(s) => Socket::Tcp(s.try_clone()?),
+            Socket::Unix(s) => Socket::Unix(s.try_clone()?),
+        })
+    }
     /// For people.
     pub fn address(&self) -> Result<String> {
         Ok(match self {
