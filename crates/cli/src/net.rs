@@ -19,7 +19,7 @@ pub struct Refs {
 /// Of `serve`.
 #[derive(Args, Clone)]
 pub struct Listen {
-    /// Listen for other hosts, e.g. at noise://0.0.0.0:22045, tcp-testing-only://127.0.0.1:0 (port 0: any that is free) or unix:PATH; may be given several times
+    /// Listen for other hosts, e.g. at noise://0.0.0.0:22045, tcp-testing-only://127.0.0.1:0 (port 0: any that is free), ws://127.0.0.1:PORT or unix:PATH; may be given several times
     #[arg(long, value_name = "URL", value_parser = url)]
     listen: Vec<String>,
     /// Give the program the power `names`, by which it chooses swissnums: for tests, since what is chosen may be guessed

@@ -18,6 +18,7 @@ pub mod operate;
 pub mod output;
 mod pool;
 mod powers;
+pub mod remote;
 pub mod repl;
 pub mod run;
 mod signals;

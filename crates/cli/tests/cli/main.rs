@@ -1,6 +1,7 @@
 //! The program `drses` from outside: what it prints, and how it exits.
 #![forbid(unsafe_code)]
 mod check;
+mod connect;
 mod crashes;
 mod desugar;
 mod examples;
@@ -13,3 +14,4 @@ mod run;
 mod signals;
 mod state;
 mod vats;
+mod websocket;
