@@ -99,7 +99,12 @@ pub struct Peer {
 
 #[derive(Subcommand)]
 enum PeerCommand {
-    /// Connections with other hosts
+    /// Connections with other hosts: messages, bytes as they went over the wire, and round trips (one for all that was asked before the
+    /// first answer to any of it)
+    #[command(after_help = "\
+Examples:
+  drses peer ls --state book
+  drses peer ls --state book --json | jq '.peers[] | {peer, messagesIn, messagesOut, bytesIn, bytesOut, roundTrips}'")]
     Ls,
 }
 
@@ -109,8 +114,11 @@ pub fn peer(p: &Peer) -> i32 {
         ("VAT", |v| if v["session"].is_null() { "-".to_owned() } else { plain(&v["session"]) }),
         ("BEGUN BY", |v| if v["dialled"] == true { "us".to_owned() } else { "peer".to_owned() }),
         ("ADDRESS", |v| plain(&v["address"])),
+        ("MESSAGES IN", |v| plain(&v["messagesIn"])),
+        ("OUT", |v| plain(&v["messagesOut"])),
         ("BYTES IN", |v| plain(&v["bytesIn"])),
-        ("BYTES OUT", |v| plain(&v["bytesOut"])),
+        ("OUT", |v| plain(&v["bytesOut"])),
+        ("TRIPS", |v| plain(&v["roundTrips"])),
         ("SECONDS", |v| plain(&v["seconds"])),
         ("PEER", |v| if v["peer"].is_null() { "(no hello yet)".to_owned() } else { plain(&v["peer"]) }),
     ];

@@ -359,6 +359,17 @@ fn show(w: &World, vat: VatId, store: Option<&dyn Store>) -> Value {
     v["maxInstructions"] = json!(limits.instructions);
     v["heapBytes"] = json!(w.heap_bytes(vat));
     v["exports"] = Value::Array(exports);
+    if let Some(s) = w.node.session_tables().into_iter().find(|s| s.session == vat) {
+        v["traffic"] = json!({
+            "messagesIn": s.traffic.messages_in,
+            "messagesOut": s.traffic.messages_out,
+            "bytesIn": s.traffic.bytes_in,
+            "bytesOut": s.traffic.bytes_out,
+            "roundTrips": s.traffic.round_trips,
+            "asked": s.questions,
+            "answersHeld": s.answers,
+        });
+    }
     let error = store.and_then(|s| journal::last_error(s, vat));
     v["lastError"] = error.map_or(Value::Null, |(turn, text)| json!({ "turn": turn, "text": text }));
     v

@@ -192,6 +192,7 @@ impl Captp {
         let Some(q) = s.questions.remove(&question) else {
             return Err(Abort::new("a promise was resolved twice".to_owned()));
         };
+        s.count_trip(question);
         let (promise, place) = match q.why {
             Why::Fence { promise, rejected, value } => {
                 let slots = value.slots.clone();

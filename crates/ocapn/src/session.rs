@@ -162,6 +162,8 @@ pub struct Traffic {
     pub messages_out: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
+    /// Trips to the peer and back, hellos aside: one for all that was asked before the first answer to any of it.
+    pub round_trips: u64,
 }
 
 #[derive(Debug)]
@@ -214,6 +216,8 @@ pub(crate) struct Session {
     /// Promises that were settled before the peer said hello.
     pub early: Early,
     pub traffic: Traffic,
+    /// The first question that was asked since a round trip was counted.
+    trip: u64,
 }
 
 impl Session {
@@ -256,6 +260,7 @@ impl Session {
             for_now: Vec::new(),
             early: Early::new(),
             traffic: Traffic::default(),
+            trip: 1,
         }
     }
 
@@ -263,6 +268,13 @@ impl Session {
         let n = self.next_promise;
         self.next_promise += 1;
         PromiseId { vat: self.vat, n }
+    }
+    /// A question is answered.
+    pub fn count_trip(&mut self, question: u64) {
+        if question >= self.trip {
+            self.traffic.round_trips += 1;
+            self.trip = self.next_question;
+        }
     }
     pub fn new_question(&mut self) -> u64 {
         self.next_question += 1;

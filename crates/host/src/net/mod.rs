@@ -429,10 +429,11 @@ impl Net {
         }
     }
 
-    /// Connections, for operators.
-    pub fn list(&self) -> Vec<Value> {
+    /// Connections, for operators; `sessions`: what goes over them.
+    pub fn list(&self, sessions: &[ocapn::SessionInfo]) -> Vec<Value> {
         let of = |c: &Arc<Conn>| {
             let (session, peer) = c.peer();
+            let traffic = sessions.iter().find(|s| s.conn == Some(c.id)).map(|s| s.traffic).unwrap_or_default();
             json!({
                 "connection": c.id.0,
                 "session": session.map(|s| s.0),
@@ -441,6 +442,9 @@ impl Net {
                 "dialled": c.dialled,
                 "bytesIn": c.received(),
                 "bytesOut": c.sent(),
+                "messagesIn": traffic.messages_in,
+                "messagesOut": traffic.messages_out,
+                "roundTrips": traffic.round_trips,
                 "waitingBytes": c.waiting(),
                 "seconds": c.age().as_secs(),
             })
@@ -502,7 +506,10 @@ pub(crate) fn command(pool: &Arc<Pool>, what: &str, v: &Value) -> Result<Option<
             let all: Vec<Value> = pool.lock().node.sturdyrefs().into_iter().map(of).collect();
             json!({ "refs": all })
         }
-        "peers" => json!({ "peers": pool.net.list() }),
+        "peers" => {
+            let sessions = pool.lock().node.session_tables();
+            json!({ "peers": pool.net.list(&sessions) })
+        }
         "revoke" => {
             let mut w = pool.lock();
             let which = v.get("ref").unwrap_or(&Value::Null);
