@@ -7,6 +7,7 @@ mod desugar;
 mod net;
 mod operate;
 mod sim;
+mod trace;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -81,6 +82,8 @@ Examples:
     Ref(net::Ref),
     /// Other hosts that this one is connected with
     Peer(net::Peer),
+    /// Put traces (--trace) of several hosts together: follow a message from one to the other
+    Trace(trace::Trace),
 }
 
 #[derive(Args)]
@@ -233,6 +236,7 @@ fn main() {
         Command::Store(s) => operate::store(s),
         Command::Ref(r) => net::reference_command(r),
         Command::Peer(p) => net::peer(p),
+        Command::Trace(t) => trace::run(t),
         Command::Repl(r) => repl(r),
     };
     std::process::exit(code);

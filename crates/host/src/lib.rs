@@ -24,6 +24,7 @@ pub mod run;
 mod signals;
 pub mod state;
 pub mod storage;
+pub mod traces;
 mod wake;
 
 pub use vat::Quota;

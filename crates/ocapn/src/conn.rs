@@ -11,6 +11,7 @@ use crate::framing::{Incoming, frame};
 use crate::keys::{self, Hash, Keys};
 use crate::session::{Live, Session, Waiting};
 use crate::take::shown;
+use crate::wire::WireLog;
 use crate::{
     Abort, Captp, ConnId, Dialect, Framing, Home, MAX_DEPTH, MAX_HELLO_BYTES, MAX_INTEGER_DIGITS, MAX_MESSAGE_BYTES, Opened, Out,
     Peer,
@@ -224,7 +225,9 @@ impl Captp {
 
     fn new_session(&mut self, peer: &Peer, home: &mut dyn Home) -> VatId {
         let vat = home.new_session();
-        self.sessions.insert(vat, Box::new(Session::new(vat, peer.clone())));
+        let mut session = Session::new(vat, peer.clone());
+        session.wire_log = WireLog::new(self.tracing);
+        self.sessions.insert(vat, Box::new(session));
         self.peers.insert(peer.key(), vat);
         vat
     }

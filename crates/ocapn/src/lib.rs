@@ -27,6 +27,7 @@ mod receive;
 mod session;
 mod take;
 mod walk;
+mod wire;
 mod write;
 
 pub use conn::MAX_DIALLING;
@@ -42,6 +43,7 @@ use session::{BOOTSTRAP, Session};
 pub use session::{MAX_ANSWERS, MAX_EXPORTS, MAX_IMPORTS, MAX_LISTENERS, MAX_QUESTIONS, MAX_WAITING, Traffic};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub use walk::MAX_DEPTH;
+pub use wire::Led;
 
 /// A connection, numbered by whoever has the sockets; a number is used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -250,6 +252,7 @@ pub struct Captp {
     /// Connections without sessions, likewise.
     unwritten: BTreeSet<ConnId>,
     out: Vec<Out>,
+    tracing: bool,
 }
 
 impl Captp {
@@ -293,6 +296,7 @@ impl Captp {
             if s.live.is_none() {
                 continue;
             }
+            s.wire_log.over();
             s.write_garbage();
             if let Some(live) = &mut s.live
                 && !live.out.is_empty()

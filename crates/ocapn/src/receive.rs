@@ -25,6 +25,7 @@ pub(crate) struct Answer {
 impl Captp {
     pub(crate) fn message(&mut self, s: &mut Session, mut r: Reader<'_>, home: &mut dyn Home) -> Result<(), Abort> {
         s.traffic.messages_in += 1;
+        s.wire_log.reads(s.traffic.messages_in, s.ops.len());
         let (label, n) = r.record()?;
         match (label, n) {
             ("op:deliver-only", 2) => {

@@ -13,6 +13,7 @@
 //! - an import without a number here and without a use is given back, with all its receptions.
 use crate::give::Early;
 use crate::keys::{Hash, Keys};
+use crate::wire::WireLog;
 use crate::{ConnId, Dialect, Framing, Peer};
 use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, Resolution, VatId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -216,6 +217,7 @@ pub(crate) struct Session {
     /// Promises that were settled before the peer said hello.
     pub early: Early,
     pub traffic: Traffic,
+    pub wire_log: WireLog,
     /// The first question that was asked since a round trip was counted.
     trip: u64,
 }
@@ -261,6 +263,7 @@ impl Session {
             early: Early::new(),
             traffic: Traffic::default(),
             trip: 1,
+            wire_log: WireLog::default(),
         }
     }
 

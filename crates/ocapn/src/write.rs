@@ -72,6 +72,7 @@ impl Session {
         let before = live.out.len();
         framing::frame(&mut live.out, live.framing, &bytes);
         self.traffic.messages_out += 1;
+        self.wire_log.writes(self.traffic.messages_out, &bytes);
         self.traffic.bytes_out += (live.out.len() - before) as u64;
     }
 

@@ -3,7 +3,7 @@ use crate::syrup::{self, Limits, Scan, Token};
 use crate::{Data, Item};
 
 /// Name and function; `cargo xtask fuzz` runs them, the tests run their corpora.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("syrup", syrup), ("data", data)];
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[("syrup", syrup), ("data", data), ("marshal", marshal)];
 
 const LIMITS: Limits = Limits { bytes: 1 << 16, depth: 32, digits: 100 };
 
@@ -55,6 +55,22 @@ fn read(bytes: &[u8], counts: &[u32]) {
         assert_eq!(w.done(), bytes, "one encoding");
     }
     assert_eq!(syrup::Reader::new(bytes, counts).raw(), Ok(bytes));
+}
+
+/// A body of smallcaps or of capData: what is read is written, and read as the same again.
+pub fn marshal(bytes: &[u8]) {
+    use crate::marshal::Form;
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let slots = [
+        crate::Ref::Object(crate::ObjectId { vat: crate::VatId(1), n: 1 }),
+        crate::Ref::Promise(crate::PromiseId { vat: crate::VatId(1), n: 2 }),
+    ];
+    for form in [Form::Smallcaps, Form::CapData] {
+        let Ok(data) = form.read(text, &slots) else { continue };
+        let written = form.write(&data, &mut |_| None).expect("it was read");
+        let again = form.read(&written.body, &written.slots).expect("it was written");
+        assert_eq!(form.write(&again, &mut |_| None), Ok(written));
+    }
 }
 
 /// Any bytes are read to their end or to a fault, in bounded time, and described.

@@ -15,6 +15,7 @@ mod data;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;
+pub mod marshal;
 pub mod syrup;
 pub mod turn;
 

@@ -116,10 +116,14 @@ pub fn frame(bytes: &[u8]) {
         Ok(store) => {
             // a space may be said to be larger than memory should be
             let small = store.spaces().iter().all(|s| store.length(*s).is_none_or(|n| n < 1 << 20));
+            // patches are read when they are needed
+            let refused = |e: &crate::Error| matches!(e.kind(), ErrorKind::Damaged | ErrorKind::Corrupt);
             if small && let Err(e) = Model::of(&store) {
-                assert_eq!(e.kind(), ErrorKind::Damaged);
+                assert!(refused(&e), "{e}");
             }
-            store.check().expect("can be read");
+            if let Err(e) = store.check() {
+                assert!(refused(&e), "{e}");
+            }
         }
         Err(e) => assert!(!e.cause().is_empty() && !e.remedy().is_empty()),
     }

@@ -20,6 +20,7 @@ const RUSTFLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-
 const TARGETS: &[(&str, u32)] = &[
     ("syrup", 4096),
     ("data", 4096),
+    ("marshal", 2048),
     ("framing", 4096),
     ("locator", 2048),
     ("messages", 4096),

@@ -1,5 +1,6 @@
 //! The program `drses` from outside: what it prints, and how it exits.
 #![forbid(unsafe_code)]
+mod chat;
 mod check;
 mod connect;
 mod crashes;
@@ -13,5 +14,6 @@ mod repl;
 mod run;
 mod signals;
 mod state;
+mod trace;
 mod vats;
 mod websocket;

@@ -167,6 +167,11 @@ impl Net {
         }))
     }
 
+    /// What this host is called.
+    pub fn designator(&self) -> &str {
+        &self.designator
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }
