@@ -27,7 +27,9 @@ enum Command {
 Examples:
   drses run examples/hello World        a program: its default (or start) export gets its powers
   drses run --script a.js b.js          SES scripts, in order, in one start compartment with console and print
-  drses run --max-heap 64MiB --max-instructions 1e8 untrusted/main.js")]
+  drses run --max-heap 64MiB --max-instructions 1e8 untrusted/main.js
+  drses run --listen noise://0.0.0.0:22045 shop.js
+                                        other hosts reach it as long as it has something to do")]
     Run(Run),
     /// Check sources against a language level; exit 1 on any error
     #[command(after_help = "\
@@ -111,6 +113,8 @@ struct Run {
     /// Tell errors as JSON on stderr, one object a line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    listen: net::Listen,
     #[command(flatten)]
     refs: net::Refs,
     #[command(flatten)]
@@ -243,7 +247,7 @@ fn main() {
 }
 
 fn run(r: &Run) -> i32 {
-    let options = host::run::Options { trace: r.trace.clone(), net: r.refs.options(None), ..r.machine.options() };
+    let options = host::run::Options { trace: r.trace.clone(), net: r.refs.options(Some(&r.listen)), ..r.machine.options() };
     if r.json {
         host::output::tell_as_json();
     }

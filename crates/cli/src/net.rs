@@ -16,7 +16,7 @@ pub struct Refs {
     insecure: bool,
 }
 
-/// Of `serve`.
+/// Of `run` and `serve`.
 #[derive(Args, Clone)]
 pub struct Listen {
     /// Listen for other hosts, e.g. at noise://0.0.0.0:22045, tcp-testing-only://127.0.0.1:0 (port 0: any that is free), ws://127.0.0.1:PORT or unix:PATH; may be given several times

@@ -57,7 +57,8 @@ pub fn sturdyref(text: &str) -> Result<String, Problem> {
     }
     let path = Path::new(text);
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-    let help = "--connect ocapn://…/s/…, @FILE with such a sturdyref, or the folder of the state of a host that runs here and listens";
+    let help =
+        "--connect ocapn://…/s/…, @FILE with such a sturdyref, or the folder of the state of a host that runs here and listens";
     let none = |why: String| problem("E-CONNECT", format!("{text}: {why}"), help);
     let answer = crate::control::ask_host(folder, &json!({ "do": "refs" }))?;
     let answer = answer.ok_or_else(|| none("no host runs on it".to_owned()))?;
@@ -260,8 +261,14 @@ mod tests {
         assert_eq!(of("await x").as_deref(), Some("(async () => {\nreturn (await x\n);})()"));
         assert_eq!(of("const y = await x; y + 1;").as_deref(), Some("(async () => {const y = await x; \nreturn (y + 1\n);})()"));
         assert_eq!(of("(await x);").as_deref(), Some("(async () => {\nreturn ((await x)\n);})()"));
-        assert_eq!(of("globalThis.y = await x // why").as_deref(), Some("(async () => {\nreturn (globalThis.y = await x\n);})()"));
-        assert_eq!(of("for (const y of []) await y;").as_deref(), Some("(async () => {for (const y of []) await y;\nreturn (undefined\n);})()"));
+        assert_eq!(
+            of("globalThis.y = await x // why").as_deref(),
+            Some("(async () => {\nreturn (globalThis.y = await x\n);})()")
+        );
+        assert_eq!(
+            of("for (const y of []) await y;").as_deref(),
+            Some("(async () => {for (const y of []) await y;\nreturn (undefined\n);})()")
+        );
         for text in ["await x", "(await x);", "const y = await x; y + 1;", "await x; // c"] {
             let made = of(text).expect("it waits");
             assert!(!syntax::parse(&made, &syntax::Options::default()).has_errors(), "{made}");

@@ -12,7 +12,9 @@ fn merged(files: &[PathBuf]) -> Result<Merged, Problem> {
     let mut texts = Vec::new();
     let mut bytes = 0;
     for file in files {
-        let failed = |e: std::io::Error| problem("E-TRACE", format!("cannot read {}: {e}", file.display()), "name files that --trace wrote");
+        let failed = |e: std::io::Error| {
+            problem("E-TRACE", format!("cannot read {}: {e}", file.display()), "name files that --trace wrote")
+        };
         bytes += std::fs::metadata(file).map_err(failed)?.len();
         if bytes > MAX_BYTES {
             let help = "cut the files: entries of one process may be left out at the beginning or at the end";

@@ -31,8 +31,11 @@ impl Told {
     fn put(&mut self, id: TurnId, event: Event) {
         let id = self.shown_as.filter(|s| s.0 == id).map_or(id, |s| s.1);
         // entries of a turn come one after another, but for its beginning
-        let number =
-            if self.last.0 == id { self.last.1 + 1 } else { !matches!(event, Event::Got { .. } | Event::WireGot { .. } | Event::Began { .. }) as u32 };
+        let number = if self.last.0 == id {
+            self.last.1 + 1
+        } else {
+            !matches!(event, Event::Got { .. } | Event::WireGot { .. } | Event::Began { .. }) as u32
+        };
         self.last = (id, number);
         self.entries.push(Entry { turn: Turn { vat: id.vat.0, number: id.turn }, number, event });
     }
@@ -76,11 +79,14 @@ impl Told {
                 _ => {
                     self.own_turns += 1;
                     let id = TurnId { vat: session, turn: OWN_TURNS + self.own_turns };
-                    self.put(id, match led {
-                        Led::Here(message) => Event::Got { message, text: "it could be sent".to_owned() },
-                        Led::Peer(wire) => Event::WireGot { wire },
-                        Led::Nothing => Event::Began { message: 0, text: "what is given back".to_owned() },
-                    });
+                    self.put(
+                        id,
+                        match led {
+                            Led::Here(message) => Event::Got { message, text: "it could be sent".to_owned() },
+                            Led::Peer(wire) => Event::WireGot { wire },
+                            Led::Nothing => Event::Began { message: 0, text: "what is given back".to_owned() },
+                        },
+                    );
                     id
                 }
             };

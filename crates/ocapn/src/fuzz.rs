@@ -11,14 +11,7 @@ use passable::syrup::{Limits, Writer};
 
 /// Name and function; `cargo xtask fuzz` runs them, the tests run their corpora.
 pub const TARGETS: &[(&str, fn(&[u8]))] =
-    &[
-        ("framing", framing),
-        ("locator", locator),
-        ("messages", messages),
-        ("session", session),
-        ("chaos", chaos),
-        ("cuts", cuts),
-    ];
+    &[("framing", framing), ("locator", locator), ("messages", messages), ("session", session), ("chaos", chaos), ("cuts", cuts)];
 
 const LIMITS: Limits = Limits { bytes: 1 << 12, depth: 16, digits: 40 };
 
@@ -84,7 +77,9 @@ fn hello() -> Vec<u8> {
 fn host() -> (World, ConnId) {
     static HELLO: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
     let mut w = World::new(&["a", "b"]);
-    for (name, does) in [("echo", Does::Echo), ("first", Does::First), ("pair", Does::Pair), ("greet", Does::Greet), ("note", Does::Note)] {
+    for (name, does) in
+        [("echo", Does::Echo), ("first", Does::First), ("pair", Does::Pair), ("greet", Does::Greet), ("note", Does::Note)]
+    {
         w.hosts[0].register(name, does);
     }
     let conn = w.open(0, None);

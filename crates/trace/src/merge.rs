@@ -87,7 +87,11 @@ pub fn merge<'a>(files: impl IntoIterator<Item = &'a str>) -> Merged {
                 None => merged.strange += 1,
             }
         }
-        queue.iter().filter(|r| r.kind == Kind::Sent).filter_map(|r| r.message.clone()).for_each(|m| *to_come.entry(m).or_insert(0) += 1);
+        queue
+            .iter()
+            .filter(|r| r.kind == Kind::Sent)
+            .filter_map(|r| r.message.clone())
+            .for_each(|m| *to_come.entry(m).or_insert(0) += 1);
         queues.push(queue);
     }
     let mut sent: BTreeSet<String> = BTreeSet::new();
@@ -150,8 +154,10 @@ mod tests {
 
     #[test]
     fn files_that_contradict_each_other_come_to_an_end() {
-        let one = [of("a", 1, Event::WireGot { wire: wire(2) }), of("a", 2, Event::WireSent { wire: wire(1), text: String::new() })];
-        let two = [of("b", 1, Event::WireGot { wire: wire(1) }), of("b", 2, Event::WireSent { wire: wire(2), text: String::new() })];
+        let one =
+            [of("a", 1, Event::WireGot { wire: wire(2) }), of("a", 2, Event::WireSent { wire: wire(1), text: String::new() })];
+        let two =
+            [of("b", 1, Event::WireGot { wire: wire(1) }), of("b", 2, Event::WireSent { wire: wire(2), text: String::new() })];
         assert_eq!(merge([one.join("\n").as_str(), &two.join("\n")]).records.len(), 4);
     }
 }

@@ -47,15 +47,18 @@ pub fn perfetto(records: &[Record]) -> Value {
         if lane.turn != Some(r.turn) {
             (lane.turn, lane.slice) = (Some(r.turn), events.len());
             let name = if r.text.is_empty() { format!("turn {}", r.turn) } else { r.text.clone() };
-            events.push(json!({ "ph": "X", "name": name, "cat": "turn", "pid": lane.process, "tid": lane.thread, "ts": at, "dur": 1,
-                                "args": { "turn": r.turn } }));
+            events.push(
+                json!({ "ph": "X", "name": name, "cat": "turn", "pid": lane.process, "tid": lane.thread, "ts": at, "dur": 1,
+                                "args": { "turn": r.turn } }),
+            );
         }
         let begun = events[lane.slice]["ts"].as_u64().unwrap_or(at);
         events[lane.slice]["dur"] = json!(at + 1 - begun);
         lane.until = at;
         let arrow = |ph: &str, id: usize, name: &str| {
             let end = if ph == "f" { json!("e") } else { Value::Null };
-            let mut e = json!({ "ph": ph, "id": id, "name": name, "cat": "message", "pid": lane.process, "tid": lane.thread, "ts": at });
+            let mut e =
+                json!({ "ph": ph, "id": id, "name": name, "cat": "message", "pid": lane.process, "tid": lane.thread, "ts": at });
             if !end.is_null() {
                 e["bp"] = end;
             }

@@ -71,7 +71,8 @@ fn build(root: &Path) -> Result<(PathBuf, PathBuf)> {
     let version = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV").output()?;
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     // named, so that build scripts are compiled without counters
-    let machine = version.lines().find_map(|l| l.strip_prefix("host: ")).context("rustc does not say for which machine it compiles")?;
+    let machine =
+        version.lines().find_map(|l| l.strip_prefix("host: ")).context("rustc does not say for which machine it compiles")?;
     let folder = tree::target(root).join("fuzz");
     let status = Command::new(cargo)
         .args(["build", "--release", "--manifest-path"])

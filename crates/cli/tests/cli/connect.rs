@@ -52,7 +52,8 @@ await Promise.all([
     let ran = repl(&f, &["--connect", "st", "-e", "await ref ~. make('a') ~. name()", "-e", "1"], "7");
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "'a'\n1\n", ""));
     // several references
-    let ran = repl(&f, &["--connect", "st", "--ref", "other=@uri"], "await Promise.all([ref, other]).then(([a, b]) => a === b)\n");
+    let ran =
+        repl(&f, &["--connect", "st", "--ref", "other=@uri"], "await Promise.all([ref, other]).then(([a, b]) => a === b)\n");
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "true\n"), "{}", ran.err);
 }
 

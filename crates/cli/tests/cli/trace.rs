@@ -67,12 +67,20 @@ fn a_message_is_followed_to_the_other_host_and_back() {
         let (sent, got) = (wires("log.Sent"), wires("log.Got"));
         assert!(sent.len() >= 4 && got.is_subset(&sent), "{sent:?} {got:?}");
         // the shop's turn for `order` goes back to the guest's start
-        let order = all.iter().find(|v| is(v, "log.Got") && v["text"] == "order()" && v["anchor"]["turn"]["loop"].as_str().is_some_and(|l| l.contains("shop.js")));
+        let order = all.iter().find(|v| {
+            is(v, "log.Got")
+                && v["text"] == "order()"
+                && v["anchor"]["turn"]["loop"].as_str().is_some_and(|l| l.contains("shop.js"))
+        });
         let path = causes(&all, order.expect("the order came"));
         let short: Vec<&str> = path.iter().map(|p| p.rsplit(' ').next().unwrap_or("")).collect();
         assert_eq!((short.first(), short.last(), short.len()), (Some(&"shop.js"), Some(&"guest.js"), 4), "{path:?}");
         // and the guest's last turn to the shop
-        let last = all.iter().rfind(|v| is(v, "log.Got") && v["text"].as_str().is_some_and(|t| t.contains("fulfilled")) && v["anchor"]["turn"]["loop"].as_str().is_some_and(|l| l.contains("guest.js")));
+        let last = all.iter().rfind(|v| {
+            is(v, "log.Got")
+                && v["text"].as_str().is_some_and(|t| t.contains("fulfilled"))
+                && v["anchor"]["turn"]["loop"].as_str().is_some_and(|l| l.contains("guest.js"))
+        });
         let path = causes(&all, last.expect("the answer came"));
         assert!(path.iter().any(|p| p.ends_with("shop.js")) && path.last().is_some_and(|p| p.ends_with("guest.js")), "{path:?}");
     }
@@ -104,7 +112,11 @@ fn it_is_drawn_for_perfetto() {
         end.is_some_and(|f| f["pid"] != s["pid"] && f["ts"].as_u64() > s["ts"].as_u64())
     });
     assert!(crossing.count() >= 4, "arrows lead from one host to the other");
-    for bad in [vec!["trace", "merge", "none"], vec!["trace", "perfetto", "shop.js"], vec!["trace", "merge", "shop.jsonl", "-o", "no/such/place"]] {
+    for bad in [
+        vec!["trace", "merge", "none"],
+        vec!["trace", "perfetto", "shop.js"],
+        vec!["trace", "merge", "shop.jsonl", "-o", "no/such/place"],
+    ] {
         let ran = f.run(&bad);
         assert_eq!((ran.code, ran.err.contains("E-TRACE")), (Some(1), true), "{bad:?} {}", ran.err);
     }

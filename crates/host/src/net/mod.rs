@@ -402,9 +402,7 @@ impl Net {
         let Some(key) = key else { return Ok((socket, Form::default())) };
         let authenticated = Some(peer.designator.clone());
         let (channel, framing) = match peer.hint("url").filter(|_| peer.transport == place::WEBSOCKET) {
-            Some(url) => {
-                (Channel::WebSocket(websocket::dial(&socket, url, &key)?), Some(ocapn::Framing::Length))
-            }
+            Some(url) => (Channel::WebSocket(websocket::dial(&socket, url, &key)?), Some(ocapn::Framing::Length)),
             None => (Channel::Noise(noise::greet(&socket, &self.key, Some(key))?.0), None),
         };
         Ok((socket, Form { channel: Some(channel), authenticated, framing, ..Form::default() }))

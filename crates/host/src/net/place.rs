@@ -21,8 +21,7 @@ pub(crate) const TCP: &str = "tcp-testing-only";
 pub(crate) const UNIX: &str = "unix";
 pub(crate) const WEBSOCKET: &str = "websocket";
 
-const INSECURE: &str =
-    "neither tcp-testing-only nor ws encrypts, and both take a peer's word for who it is: they stay on this machine unless --insecure is given";
+const INSECURE: &str = "neither tcp-testing-only nor ws encrypts, and both take a peer's word for who it is: they stay on this machine unless --insecure is given";
 
 enum Listening {
     Tcp(TcpListener),

@@ -212,7 +212,8 @@ impl Channel {
         let mut ws = self.lock();
         while !messages.is_empty() {
             let digits = messages.iter().take_while(|b| b.is_ascii_digit()).count();
-            let length = messages[..digits].iter().fold(0usize, |n, d| n.saturating_mul(10).saturating_add(usize::from(d - b'0')));
+            let length =
+                messages[..digits].iter().fold(0usize, |n, d| n.saturating_mul(10).saturating_add(usize::from(d - b'0')));
             let message = messages.get(digits + 1..).and_then(|rest| rest.get(..length)).ok_or("a message without its length")?;
             ws.write(Message::binary(message.to_vec())).map_err(|e| e.to_string())?;
             messages = &messages[digits + 1 + length..];

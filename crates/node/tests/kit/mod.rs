@@ -277,7 +277,8 @@ impl World {
             while let Some(i) = (0..self.hosts.len()).find(|i| !self.hosts[*i].turns.is_empty()) {
                 self.end_turn(i, 0, vat);
             }
-            let under_way: Vec<((usize, ConnId), usize)> = self.wires.iter().map(|w| (*w.0, w.1.len())).filter(|w| w.1 > 0).collect();
+            let under_way: Vec<((usize, ConnId), usize)> =
+                self.wires.iter().map(|w| (*w.0, w.1.len())).filter(|w| w.1 > 0).collect();
             if under_way.is_empty() {
                 return tick;
             }

@@ -13,7 +13,11 @@ fn data(write: impl FnOnce(&mut Writer)) -> Data {
 
 fn symbol(well_known: bool, name: &str) -> Data {
     data(|w| {
-        if well_known { w.well_known_symbol() } else { w.registered_symbol() }
+        if well_known {
+            w.well_known_symbol()
+        } else {
+            w.registered_symbol()
+        }
         w.string(name);
     })
 }
@@ -49,8 +53,16 @@ fn pairs() -> Vec<(Data, &'static str, &'static str)> {
         (symbol(false, "foo"), r#""%foo""#, r#"{"@qclass":"symbol","name":"foo"}"#),
         (symbol(true, "asyncIterator"), r#""%@@asyncIterator""#, r#"{"@qclass":"symbol","name":"@@asyncIterator"}"#),
         (symbol(false, "@@odd"), r#""%@@@@odd""#, r#"{"@qclass":"symbol","name":"@@@@odd"}"#),
-        (Data::error("TypeError", "msg"), r##"{"#error":"msg","name":"TypeError"}"##, r#"{"@qclass":"error","message":"msg","name":"TypeError"}"#),
-        (Data::error("Error", "#msg"), r##"{"#error":"!#msg","name":"Error"}"##, r##"{"@qclass":"error","message":"#msg","name":"Error"}"##),
+        (
+            Data::error("TypeError", "msg"),
+            r##"{"#error":"msg","name":"TypeError"}"##,
+            r#"{"@qclass":"error","message":"msg","name":"TypeError"}"#,
+        ),
+        (
+            Data::error("Error", "#msg"),
+            r##"{"#error":"!#msg","name":"Error"}"##,
+            r##"{"@qclass":"error","message":"#msg","name":"Error"}"##,
+        ),
     ]
 }
 
@@ -157,17 +169,47 @@ fn references() {
 fn what_is_no_value_is_refused() {
     let deep = format!("#{}1{}", "[".repeat(MAX_DEPTH + 20), "]".repeat(MAX_DEPTH + 20));
     for bad in [
-        "", "1", "#", "#[", r##"#"#nothing""##, r##"#"$0""##, r##"#"&0""##, r##"#"$""##, r##"#"$00""##, r##"#"+""##, r##"#"+1x""##, r##"#"*a""##,
-        r##"#"'a""##, r##"#{"#tag":1,"payload":1}"##, r##"#{"#tag":"a"}"##, r##"#{"#tag":"a","payload":1,"more":1}"##, r##"#{"#error":"a"}"##,
-        r##"#{"#error":1,"name":"Error"}"##, r##"#{"#other":1}"##, r##"#{"%a":1}"##, r##"#"\ud800""##, &deep,
+        "",
+        "1",
+        "#",
+        "#[",
+        r##"#"#nothing""##,
+        r##"#"$0""##,
+        r##"#"&0""##,
+        r##"#"$""##,
+        r##"#"$00""##,
+        r##"#"+""##,
+        r##"#"+1x""##,
+        r##"#"*a""##,
+        r##"#"'a""##,
+        r##"#{"#tag":1,"payload":1}"##,
+        r##"#{"#tag":"a"}"##,
+        r##"#{"#tag":"a","payload":1,"more":1}"##,
+        r##"#{"#error":"a"}"##,
+        r##"#{"#error":1,"name":"Error"}"##,
+        r##"#{"#other":1}"##,
+        r##"#{"%a":1}"##,
+        r##"#"\ud800""##,
+        &deep,
     ] {
         assert!(Form::Smallcaps.read(bad, &[]).is_err(), "{bad}");
     }
     for bad in [
-        "", "#1", r#"{"@qclass":1}"#, r#"{"@qclass":"ibid","index":0}"#, r#"{"@qclass":"slot"}"#, r#"{"@qclass":"slot","index":0}"#,
-        r#"{"@qclass":"slot","index":-1}"#, r#"{"@qclass":"bigint"}"#, r#"{"@qclass":"bigint","digits":"1.5"}"#, r#"{"@qclass":"hilbert"}"#,
-        r#"{"@qclass":"hilbert","original":1,"rest":{}}"#, r#"{"@qclass":"hilbert","original":1,"rest":{"@qclass":"NaN"}}"#,
-        r#"{"@qclass":"error","message":"a"}"#, r#"{"@qclass":"symbol"}"#, r#"{"@qclass":"tagged","tag":"a"}"#,
+        "",
+        "#1",
+        r#"{"@qclass":1}"#,
+        r#"{"@qclass":"ibid","index":0}"#,
+        r#"{"@qclass":"slot"}"#,
+        r#"{"@qclass":"slot","index":0}"#,
+        r#"{"@qclass":"slot","index":-1}"#,
+        r#"{"@qclass":"bigint"}"#,
+        r#"{"@qclass":"bigint","digits":"1.5"}"#,
+        r#"{"@qclass":"hilbert"}"#,
+        r#"{"@qclass":"hilbert","original":1,"rest":{}}"#,
+        r#"{"@qclass":"hilbert","original":1,"rest":{"@qclass":"NaN"}}"#,
+        r#"{"@qclass":"error","message":"a"}"#,
+        r#"{"@qclass":"symbol"}"#,
+        r#"{"@qclass":"tagged","tag":"a"}"#,
     ] {
         assert!(Form::CapData.read(bad, &[]).is_err(), "{bad}");
     }

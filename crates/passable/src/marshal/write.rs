@@ -229,7 +229,11 @@ impl<'a> Marshal<'a> {
             if !tag_text.starts_with('"') || self.form == Form::Smallcaps && tag_text.starts_with("\"%") {
                 return unfit("a tag that is no string");
             }
-            let head = if self.form == Form::Smallcaps { "{\"#tag\":".to_owned() } else { format!("{{\"{QCLASS}\":\"tagged\",\"tag\":") };
+            let head = if self.form == Form::Smallcaps {
+                "{\"#tag\":".to_owned()
+            } else {
+                format!("{{\"{QCLASS}\":\"tagged\",\"tag\":")
+            };
             let _ = write!(self.out, "{head}{tag_text},\"payload\":{value}}}");
             return Ok(());
         }
