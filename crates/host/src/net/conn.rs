@@ -23,6 +23,8 @@ const MAX_UNKNOWN_BYTES: u64 = 256 << 10;
 const MAX_WAITING_BYTES: usize = 64 << 20;
 /// Bytes of several messages that are written at once.
 const GATHER_BYTES: usize = 64 << 10;
+/// How long the writer waits for more to write at once: turns that follow each other send on.
+const GATHER_PATIENCE: Duration = Duration::from_micros(100);
 /// How long one write may take.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the peer may take to close its side.
@@ -63,6 +65,10 @@ struct Outbox {
     queue: VecDeque<Vec<u8>>,
     bytes: usize,
     writing: bool,
+    /// Another thread than the writer writes.
+    by_sender: bool,
+    /// The writer waits for nothing more.
+    hurry: bool,
     /// Nothing is sent after what is there.
     closing: bool,
     /// The reader has ended, or nothing can be written any more.
@@ -81,12 +87,25 @@ pub(crate) struct Conn {
     out: Mutex<Outbox>,
     changed: Condvar,
     established: AtomicBool,
+    /// Something was sent that nobody was told to write.
+    unwritten: AtomicBool,
     /// Bytes were read that the node has not seen.
     busy: AtomicBool,
     received: AtomicU64,
     sent: AtomicU64,
     peer: Mutex<(Option<VatId>, Option<String>)>,
     begun: Instant,
+}
+
+/// What is written at once.
+fn gather(out: &mut Outbox) -> Vec<u8> {
+    let mut bytes = out.queue.pop_front().unwrap_or_default();
+    while let Some(next) = out.queue.front().filter(|n| bytes.len() + n.len() <= GATHER_BYTES) {
+        bytes.extend_from_slice(next);
+        out.queue.pop_front();
+    }
+    out.bytes -= bytes.len();
+    bytes
 }
 
 impl Conn {
@@ -102,6 +121,7 @@ impl Conn {
             out: Mutex::default(),
             changed: Condvar::new(),
             established: AtomicBool::new(false),
+            unwritten: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -187,20 +207,19 @@ impl Conn {
         let mut sealer = Sealer::default();
         let mut out = super::lock(&self.out);
         loop {
-            if out.queue.is_empty() && !self.channel.as_ref().is_some_and(Channel::has_to_write) {
-                if out.closing || out.over {
+            let nothing = out.queue.is_empty() && !self.channel.as_ref().is_some_and(Channel::has_to_write);
+            if nothing || out.by_sender {
+                if nothing && !out.by_sender && (out.closing || out.over) {
                     break;
                 }
                 out = self.changed.wait(out).unwrap_or_else(|e| e.into_inner());
+                if !out.hurry && out.bytes < GATHER_BYTES && !out.closing && !out.over {
+                    out = self.changed.wait_timeout(out, GATHER_PATIENCE).unwrap_or_else(|e| e.into_inner()).0;
+                }
                 continue;
             }
-            let mut bytes = out.queue.pop_front().unwrap_or_default();
-            while let Some(next) = out.queue.front().filter(|n| bytes.len() + n.len() <= GATHER_BYTES) {
-                bytes.extend_from_slice(next);
-                out.queue.pop_front();
-            }
-            out.bytes -= bytes.len();
-            out.writing = true;
+            let bytes = gather(&mut out);
+            (out.writing, out.hurry) = (true, false);
             drop(out);
             let sealed = match &self.channel {
                 Some(channel) => channel.seal(&mut sealer, &bytes),
@@ -239,10 +258,11 @@ impl Conn {
         self.cut();
     }
 
-    pub fn send(&self, bytes: Vec<u8>) {
+    /// Takes bytes to be written: `write_now` or `tell_writer` must follow. True: it must be called for this.
+    pub fn send(&self, bytes: Vec<u8>) -> bool {
         let mut out = super::lock(&self.out);
         if out.closing || out.over {
-            return;
+            return false;
         }
         out.bytes += bytes.len();
         if out.bytes > MAX_WAITING_BYTES {
@@ -251,10 +271,48 @@ impl Conn {
             out.bytes = 0;
             drop(out);
             self.changed.notify_all();
-            return self.cut();
+            self.cut();
+            return false;
         }
         out.queue.push_back(bytes);
         drop(out);
+        !self.unwritten.swap(true, Ordering::Relaxed)
+    }
+
+    /// What was sent is written by this thread as far as the system takes it at once; the writer does the rest.
+    pub fn write_now(&self) {
+        self.unwritten.store(false, Ordering::Relaxed);
+        let mut out = super::lock(&self.out);
+        if out.writing || out.by_sender || out.over || self.channel.is_some() {
+            out.hurry = true;
+            drop(out);
+            return self.changed.notify_all();
+        }
+        while !out.queue.is_empty() {
+            let bytes = gather(&mut out);
+            out.by_sender = true;
+            drop(out);
+            let written = self.stream.write_some(&bytes).unwrap_or(0);
+            self.sent.fetch_add(written as u64, Ordering::Relaxed);
+            out = super::lock(&self.out);
+            out.by_sender = false;
+            if written < bytes.len() {
+                out.bytes += bytes.len() - written;
+                out.queue.push_front(bytes[written..].to_vec());
+                break;
+            }
+        }
+        let left = !out.queue.is_empty() || out.closing || out.over;
+        out.hurry = left;
+        drop(out);
+        if left {
+            self.changed.notify_all();
+        }
+    }
+
+    /// What was sent is written by the writer.
+    pub fn tell_writer(&self) {
+        self.unwritten.store(false, Ordering::Relaxed);
         self.changed.notify_all();
     }
 
@@ -273,7 +331,7 @@ impl Conn {
 
     pub fn wait_until_written(&self, until: Instant) {
         let mut out = super::lock(&self.out);
-        while !out.over && (!out.queue.is_empty() || out.writing) {
+        while !out.over && (!out.queue.is_empty() || out.writing || out.by_sender) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;

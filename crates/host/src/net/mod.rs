@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 use socket::Socket;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -100,6 +100,9 @@ pub(crate) struct Net {
     files: Vec<PathBuf>,
     notes: Mutex<Notes>,
     conns: Mutex<Conns>,
+    /// Connections to which something was sent that is not written.
+    unwritten: Mutex<Vec<Arc<Conn>>>,
+    has_unwritten: AtomicBool,
     pool: OnceLock<Weak<Pool>>,
     next: AtomicU64,
     /// Handshakes under way with peers that came to us.
@@ -328,8 +331,28 @@ impl Net {
         let mut w = pool.lock();
         if w.end.is_none() {
             pool.step(&mut w, Event::Peer(what));
-            pool.provide(&mut w);
+            pool.provide_threads(&mut w);
         }
+        drop(w);
+        self.write_now();
+    }
+
+    /// What was sent leaves, by this thread as far as it can. Not under the pool's lock.
+    pub fn write_now(&self) {
+        if self.has_unwritten.swap(false, Ordering::SeqCst) {
+            std::mem::take(&mut *lock(&self.unwritten)).into_iter().for_each(|c| c.write_now());
+        }
+    }
+
+    /// What was sent leaves before long, by the writers of its connections.
+    pub fn tell_writers(&self) {
+        if self.has_unwritten.swap(false, Ordering::SeqCst) {
+            std::mem::take(&mut *lock(&self.unwritten)).into_iter().for_each(|c| c.tell_writer());
+        }
+    }
+
+    pub fn has_unwritten(&self) -> bool {
+        self.has_unwritten.load(Ordering::SeqCst)
     }
 
     /// What the node knows already, before it is durable.
@@ -343,8 +366,12 @@ impl Net {
     pub fn out(self: &Arc<Net>, out: Out) {
         match out {
             Out::Write { conn, bytes } => {
-                if let Some(c) = self.lock().all.get(&conn) {
-                    c.send(bytes);
+                let conn = self.lock().all.get(&conn).cloned();
+                if let Some(c) = conn
+                    && c.send(bytes)
+                {
+                    lock(&self.unwritten).push(c);
+                    self.has_unwritten.store(true, Ordering::SeqCst);
                 }
             }
             Out::Close { conn } => {
@@ -420,6 +447,7 @@ impl Net {
 
     /// The process ends: what was written leaves, if peers take it soon.
     pub fn finish(&self) {
+        self.tell_writers();
         let until = Instant::now() + LAST_WRITES;
         let all: Vec<Arc<Conn>> = self.lock().all.values().cloned().collect();
         all.iter().for_each(|c| c.close());
@@ -492,7 +520,9 @@ impl Pool {
             }
             if w.node.backlog() < MAX_BACKLOG && !w.log_is_full() {
                 self.step(&mut w, Event::Peer(In::Received { conn, bytes }));
-                self.provide(&mut w);
+                self.provide_threads(&mut w);
+                drop(w);
+                self.net.write_now();
                 return true;
             }
             drop(w);

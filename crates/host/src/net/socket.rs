@@ -1,5 +1,5 @@
 //! A stream of bytes to a peer, of whatever netlayer.
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::io::{Read, Result, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -60,6 +60,10 @@ impl Socket {
             Socket::Tcp(s) => (&mut &*s).read(buffer),
             Socket::Unix(s) => (&mut &*s).read(buffer),
         }
+    }
+    /// As many bytes as the system takes at once.
+    pub fn write_some(&self, bytes: &[u8]) -> Result<usize> {
+        Ok(send(self, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
     pub fn write_all(&self, bytes: &[u8]) -> Result<()> {
         match self {

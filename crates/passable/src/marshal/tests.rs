@@ -213,6 +213,10 @@ fn what_is_no_value_is_refused() {
     ] {
         assert!(Form::CapData.read(bad, &[]).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn what_has_no_form_is_refused() {
     let itself = data(|w| {
         w.array(1);
         w.again(0);
