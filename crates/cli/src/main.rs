@@ -7,6 +7,7 @@ mod desugar;
 mod net;
 mod operate;
 mod sim;
+mod trace;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -26,7 +27,9 @@ enum Command {
 Examples:
   drses run examples/hello World        a program: its default (or start) export gets its powers
   drses run --script a.js b.js          SES scripts, in order, in one start compartment with console and print
-  drses run --max-heap 64MiB --max-instructions 1e8 untrusted/main.js")]
+  drses run --max-heap 64MiB --max-instructions 1e8 untrusted/main.js
+  drses run --listen noise://0.0.0.0:22045 shop.js
+                                        other hosts reach it as long as it has something to do")]
     Run(Run),
     /// Check sources against a language level; exit 1 on any error
     #[command(after_help = "\
@@ -47,6 +50,12 @@ Examples:
   E comes from @endo/eventual-send or another implementation; the text takes it as a global name.")]
     Desugar(desugar::Desugar),
     /// Read, evaluate, print; one entry is one turn
+    #[command(after_help = "\
+Examples:
+  drses repl --state notes              globalThis is there again next time
+  drses repl --connect @book.uri        `ref` is the object of the sturdyref in the file
+  drses repl --connect book -e 'await ref ~. read()'
+                                        asks the root of the host whose state is in the folder book")]
     Repl(Repl),
     /// Run programs in a simulated world whose process dies at any point and whose disk loses what was not synced
     #[command(after_help = "\
@@ -75,6 +84,8 @@ Examples:
     Ref(net::Ref),
     /// Other hosts that this one is connected with
     Peer(net::Peer),
+    /// Put traces (--trace) of several hosts together: follow a message from one to the other
+    Trace(trace::Trace),
 }
 
 #[derive(Args)]
@@ -103,6 +114,8 @@ struct Run {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    listen: net::Listen,
+    #[command(flatten)]
     refs: net::Refs,
     #[command(flatten)]
     machine: MachineOptions,
@@ -121,8 +134,35 @@ struct Repl {
     /// Keep what entries make in this folder: `globalThis` is there again next time
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// Talk to an object of another host, which is `ref` in entries; `await` may stand at their top level. A sturdyref, @FILE with
+    /// one, or the folder of the state of a host that runs on this machine
+    #[arg(long, value_name = "URI|@FILE|DIR", conflicts_with = "state")]
+    connect: Option<String>,
+    /// Evaluate this entry instead of reading some; may be given several times
+    #[arg(short, long = "eval", value_name = "ENTRY", requires = "connect")]
+    eval: Vec<String>,
+    #[command(flatten)]
+    refs: net::Refs,
     #[command(flatten)]
     machine: MachineOptions,
+}
+
+fn repl(r: &Repl) -> i32 {
+    let mut options = r.machine.options();
+    let Some(text) = &r.connect else {
+        return host::run::on_big_stack(|| host::repl::run(r.state.as_deref(), &options));
+    };
+    match host::remote::sturdyref(text) {
+        Ok(uri) => {
+            options.net = r.refs.options(None);
+            options.net.refs.insert(0, (host::remote::REF.to_owned(), uri));
+            host::run::on_big_stack(|| host::remote::run(&r.eval, &options))
+        }
+        Err(p) => {
+            host::output::problem(&p);
+            2
+        }
+    }
 }
 
 #[derive(Args)]
@@ -200,13 +240,14 @@ fn main() {
         Command::Store(s) => operate::store(s),
         Command::Ref(r) => net::reference_command(r),
         Command::Peer(p) => net::peer(p),
-        Command::Repl(r) => host::run::on_big_stack(|| host::repl::run(r.state.as_deref(), &r.machine.options())),
+        Command::Trace(t) => trace::run(t),
+        Command::Repl(r) => repl(r),
     };
     std::process::exit(code);
 }
 
 fn run(r: &Run) -> i32 {
-    let options = host::run::Options { trace: r.trace.clone(), net: r.refs.options(None), ..r.machine.options() };
+    let options = host::run::Options { trace: r.trace.clone(), net: r.refs.options(Some(&r.listen)), ..r.machine.options() };
     if r.json {
         host::output::tell_as_json();
     }

@@ -16,10 +16,10 @@ pub struct Refs {
     insecure: bool,
 }
 
-/// Of `serve`.
+/// Of `run` and `serve`.
 #[derive(Args, Clone)]
 pub struct Listen {
-    /// Listen for other hosts, e.g. at noise://0.0.0.0:22045, tcp-testing-only://127.0.0.1:0 (port 0: any that is free) or unix:PATH; may be given several times
+    /// Listen for other hosts, e.g. at noise://0.0.0.0:22045, tcp-testing-only://127.0.0.1:0 (port 0: any that is free), ws://127.0.0.1:PORT or unix:PATH; may be given several times
     #[arg(long, value_name = "URL", value_parser = url)]
     listen: Vec<String>,
     /// Give the program the power `names`, by which it chooses swissnums: for tests, since what is chosen may be guessed
@@ -99,7 +99,12 @@ pub struct Peer {
 
 #[derive(Subcommand)]
 enum PeerCommand {
-    /// Connections with other hosts, and durable sessions whose hosts are away
+    /// Connections with other hosts: messages, bytes as they went over the wire, and round trips (one for all that was asked before the
+    /// first answer to any of it); and durable sessions whose hosts are away
+    #[command(after_help = "\
+Examples:
+  drses peer ls --state book
+  drses peer ls --state book --json | jq '.peers[] | {peer, messagesIn, messagesOut, bytesIn, bytesOut, roundTrips}'")]
     Ls,
     /// Break all references to a peer and promises of it, drop what waits for it, and refuse to go on with it later
     #[command(after_help = "\
@@ -133,8 +138,11 @@ pub fn peer(p: &Peer) -> i32 {
             dialled => if *dialled == true { "us" } else { "peer" }.to_owned(),
         }),
         ("ADDRESS", |v| told(&v["address"])),
+        ("MESSAGES IN", |v| told(&v["messagesIn"])),
+        ("OUT", |v| told(&v["messagesOut"])),
         ("BYTES IN", |v| told(&v["bytesIn"])),
-        ("BYTES OUT", |v| told(&v["bytesOut"])),
+        ("OUT", |v| told(&v["bytesOut"])),
+        ("TRIPS", |v| told(&v["roundTrips"])),
         ("SECONDS", |v| told(&v["seconds"])),
         ("DURABLE", |v| match (&v["durable"], &v["away"]) {
             (serde_json::Value::Bool(true), serde_json::Value::Null) => "yes".to_owned(),

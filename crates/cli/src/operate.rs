@@ -327,12 +327,15 @@ fn pairs(v: &Value) -> String {
 
 fn show(v: &Value) -> String {
     let mut head = v.clone();
-    for key in ["heap", "exports", "lastError"] {
+    for key in ["heap", "exports", "lastError", "traffic"] {
         if let Some(map) = head.as_object_mut() {
             map.remove(key);
         }
     }
     let mut out = pairs(&head);
+    if v["traffic"].is_object() {
+        out += &pairs(&v["traffic"]);
+    }
     match &v["lastError"] {
         Value::Null => out += "lastError  none\n",
         e => out += &format!("lastError  turn {}: {}\n", e["turn"], plain(&e["text"])),

@@ -8,10 +8,11 @@
 //! - a failed append or sync ends the process.
 use crate::net::Net;
 use crate::output;
-use crate::pool::{Mode, Pool, World};
-use journal::Out;
+use crate::pool::{Mode, Pool, STALL, World};
+use journal::{Journal, Out};
 use passable::VatId;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Pool {
     /// The life of the thread that commits.
@@ -30,6 +31,7 @@ impl Pool {
             drop(w);
             let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
             let wrote = write_out(&self.net, released.into_output());
+            self.net.write_now();
             let room = ledger.store().reserve(journal::RESERVE_BYTES);
             w = self.lock();
             w.committing = false;
@@ -65,10 +67,28 @@ impl Pool {
             if let Some(j) = &mut w.journal {
                 numbers.into_iter().for_each(|n| j.wrote(n));
             }
+            self.net.tell_writers();
             if !fine {
                 w.closing = w.closing.or(Some(1));
             }
         }
+    }
+
+    /// After a moment without turns it is noted that lines were written, so that they are not written again after a crash. True:
+    /// that is to come.
+    pub(crate) fn note_output(&self, w: &mut World, quiet: &mut (u64, Instant)) -> bool {
+        if w.committing || w.stepped || !w.journal.as_ref().is_some_and(Journal::has_written) {
+            return false;
+        }
+        if quiet.0 != w.taken {
+            *quiet = (w.taken, Instant::now());
+        }
+        if quiet.1.elapsed() < STALL {
+            return true;
+        }
+        w.stepped = true;
+        self.commit.notify_one();
+        false
     }
 
     /// Nothing is left to do, or the process is to end: what is written is sealed.

@@ -155,17 +155,23 @@ fn talk(pool: &Arc<Pool>, stream: UnixStream) {
             let _ = say(&lock(&shared), &problem("E-LINE", "the line is too long", "at most 16 MiB a line").json());
             return;
         }
-        match serde_json::from_slice::<Value>(&line) {
-            Ok(v) => {
-                let id = v.get("id").cloned().unwrap_or(Value::Null);
-                if let Some(now) = operate::command(pool, || Asker::Socket(shared.clone(), id.clone()), &v) {
-                    answer(&shared, now, id);
-                }
-            }
-            Err(e) => {
-                let told = problem("E-JSON", format!("not JSON: {e}"), "send one JSON object a line");
-                answer(&shared, told.json(), Value::Null);
-            }
+        let (now, id) = answer_to(pool, &line, |id| Asker::Socket(shared.clone(), id.clone()));
+        if let Some(now) = now {
+            answer(&shared, now, id);
+        }
+    }
+}
+
+/// What a line is answered (none: the answer comes later), and the id it gave.
+pub(crate) fn answer_to(pool: &Arc<Pool>, line: &[u8], asker: impl FnOnce(&Value) -> Asker) -> (Option<Value>, Value) {
+    match serde_json::from_slice::<Value>(line) {
+        Ok(v) => {
+            let id = v.get("id").cloned().unwrap_or(Value::Null);
+            (operate::command(pool, || asker(&id), &v), id)
+        }
+        Err(e) => {
+            let told = problem("E-JSON", format!("not JSON: {e}"), "send one JSON object a line");
+            (Some(told.json()), Value::Null)
         }
     }
 }

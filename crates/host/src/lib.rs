@@ -9,17 +9,22 @@ pub mod bundle;
 mod commit;
 mod control;
 pub mod embed;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod json;
 pub mod net;
 pub mod operate;
 pub mod output;
 mod pool;
 mod powers;
+pub mod remote;
 pub mod repl;
 pub mod run;
 mod signals;
 pub mod state;
 pub mod storage;
+pub mod traces;
 mod wake;
 
 pub use vat::Quota;

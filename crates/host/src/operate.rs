@@ -79,6 +79,12 @@ fn calls() -> MutexGuard<'static, BTreeMap<u64, Asker>> {
     CALLS.lock().unwrap_or_else(|e| e.into_inner())
 }
 
+/// No answer is waited for.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn forget_calls() {
+    calls().clear();
+}
+
 /// The number under which somebody waits for an answer.
 pub(crate) fn awaited(asker: Asker) -> u64 {
     let reply = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -353,6 +359,17 @@ fn show(w: &World, vat: VatId, store: Option<&dyn Store>) -> Value {
     v["maxInstructions"] = json!(limits.instructions);
     v["heapBytes"] = json!(w.heap_bytes(vat));
     v["exports"] = Value::Array(exports);
+    if let Some(s) = w.node.session_tables().into_iter().find(|s| s.session == vat) {
+        v["traffic"] = json!({
+            "messagesIn": s.traffic.messages_in,
+            "messagesOut": s.traffic.messages_out,
+            "bytesIn": s.traffic.bytes_in,
+            "bytesOut": s.traffic.bytes_out,
+            "roundTrips": s.traffic.round_trips,
+            "asked": s.questions,
+            "answersHeld": s.answers,
+        });
+    }
     let error = store.and_then(|s| journal::last_error(s, vat));
     v["lastError"] = error.map_or(Value::Null, |(turn, text)| json!({ "turn": turn, "text": text }));
     v

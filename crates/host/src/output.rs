@@ -381,13 +381,17 @@ pub fn problem(p: &crate::operate::Problem) {
     eprintln!("  help: {}", safe(&p.help));
 }
 
-static TRACE: std::sync::Mutex<Option<std::io::BufWriter<std::fs::File>>> = std::sync::Mutex::new(None);
+/// Where traces go, and what entries of this process are told apart by.
+static TRACE: std::sync::Mutex<Option<(std::io::BufWriter<std::fs::File>, String)>> = std::sync::Mutex::new(None);
 
-/// Makes the file that traces go to; what goes wrong is told.
-pub fn open_trace(path: &std::path::Path) -> Result<(), i32> {
+/// Makes the file that traces go to; what goes wrong is told. `host`: what this host is called.
+pub fn open_trace(path: &std::path::Path, host: &str) -> Result<(), i32> {
     match std::fs::OpenOptions::new().create(true).append(true).open(path) {
         Ok(f) => {
-            *TRACE.lock().unwrap_or_else(|e| e.into_inner()) = Some(std::io::BufWriter::new(f));
+            // a host may have many processes, one after the other
+            let begun = micros() / 1000;
+            let process = format!("{}-{begun:x}-{:x}", host.get(..8).unwrap_or(host), std::process::id());
+            *TRACE.lock().unwrap_or_else(|e| e.into_inner()) = Some((std::io::BufWriter::new(f), process));
             Ok(())
         }
         Err(e) => {
@@ -397,12 +401,18 @@ pub fn open_trace(path: &std::path::Path) -> Result<(), i32> {
     }
 }
 
+/// Since 1970.
+fn micros() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
+}
+
 /// Appends entries to the trace. A disk that is full ends the trace, not the program.
 pub fn trace(entries: &[(trace::Entry, String)]) {
     let mut file = TRACE.lock().unwrap_or_else(|e| e.into_inner());
-    let Some(f) = file.as_mut() else { return };
-    let ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-    let wrote = entries.iter().try_for_each(|(e, name)| writeln!(f, "{}", trace::line(e, name, ms))).and_then(|()| f.flush());
+    let Some((f, process)) = file.as_mut() else { return };
+    let us = micros();
+    let wrote =
+        entries.iter().try_for_each(|(e, name)| writeln!(f, "{}", trace::line(e, name, process, us))).and_then(|()| f.flush());
     if let Err(e) = wrote {
         eprintln!("error[E-TRACE]: the trace ends here: {e}\n  help: make room");
         *file = None;

@@ -28,7 +28,7 @@ pub const STACK_BYTES: usize = 64 << 20;
 /// Threads at most.
 const MAX_THREADS: usize = 64;
 /// How long ready turns may wait for a thread before there is one more.
-const STALL: Duration = Duration::from_millis(10);
+pub(crate) const STALL: Duration = Duration::from_millis(10);
 /// Vats in memory at most, where there is a store to leave it for.
 pub(crate) const MAX_RESIDENT: usize = 1000;
 /// A vat that had no turn in a whole tick is asked to collect its garbage.
@@ -90,7 +90,7 @@ pub(crate) struct World {
     pub(crate) node: Node,
     pub(crate) ready: VecDeque<(VatId, Box<Delivery>)>,
     /// Counts turns taken from `ready`: stands still when all threads are busy.
-    taken: u64,
+    pub(crate) taken: u64,
     pub(crate) slots: BTreeMap<VatId, Slot>,
     /// Vats in memory.
     pub(crate) resident: usize,
@@ -310,8 +310,14 @@ impl Pool {
         }
     }
 
-    /// Sees to it that threads are there for what is ready, and that what happened is committed.
+    /// Sees to it that threads are there for what is ready, that what happened is committed, and that what was sent leaves.
     pub(crate) fn provide(self: &Arc<Self>, w: &mut World) {
+        self.net.tell_writers();
+        self.provide_threads(w);
+    }
+
+    /// As `provide`; what was sent is written by the caller (`Net::write_now`).
+    pub(crate) fn provide_threads(self: &Arc<Self>, w: &mut World) {
         if w.journal.is_some() && w.stepped && !w.committing {
             self.commit.notify_one();
         }
@@ -347,6 +353,13 @@ impl Pool {
         while w.end.is_none() {
             let next = if w.waits() { None } else { w.ready.pop_front() };
             let Some((id, delivery)) = next else {
+                // nothing is to be done that could add to what is written
+                if self.net.has_unwritten() {
+                    drop(w);
+                    self.net.write_now();
+                    w = self.lock();
+                    continue;
+                }
                 self.provide(&mut w);
                 w.idle += 1;
                 w = self.work.wait(w).unwrap_or_else(|e| e.into_inner());
@@ -354,6 +367,8 @@ impl Pool {
                 continue;
             };
             w.taken += 1;
+            // the turn may be a long one
+            self.net.tell_writers();
             if !w.ready.is_empty() {
                 self.provide(&mut w);
             }
@@ -530,23 +545,6 @@ impl Pool {
             let wait = w.powers.next_due().filter(|_| w.closing.is_none()).map_or(wait, |d| d.min(wait));
             w = self.clock.wait_timeout(w, wait).unwrap_or_else(|e| e.into_inner()).0;
         }
-    }
-
-    /// After a moment without turns it is noted that lines were written, so that they are not written again after a crash. True:
-    /// that is to come.
-    fn note_output(&self, w: &mut World, quiet: &mut (u64, Instant)) -> bool {
-        if w.committing || w.stepped || !w.journal.as_ref().is_some_and(Journal::has_written) {
-            return false;
-        }
-        if quiet.0 != w.taken {
-            *quiet = (w.taken, Instant::now());
-        }
-        if quiet.1.elapsed() < STALL {
-            return true;
-        }
-        w.stepped = true;
-        self.commit.notify_one();
-        false
     }
 
     /// From a vat's next turn on.

@@ -207,11 +207,12 @@ fn piped(session: &mut Session) -> i32 {
 const OPEN: &[&str] = &["E-TEMPLATE", "E-COMMENT"];
 
 /// Does the entry end inside something? (It has errors, and all of them stand at its very end.)
-fn unfinished(entry: &str) -> bool {
-    let options = syntax::Options { goal: Goal::Script, ..Default::default() };
-    let parsed = syntax::parse(entry, &options);
+pub(crate) fn unfinished(entry: &str) -> bool {
     let end = entry.trim_end().len() as u32;
-    parsed.has_errors() && parsed.diagnostics.iter().all(|d| d.span.start >= end || OPEN.contains(&d.code))
+    // as a module it may wait at its top level
+    let parsed = [Goal::Script, Goal::Module].map(|goal| syntax::parse(entry, &syntax::Options { goal, ..Default::default() }));
+    let open = |p: &syntax::Parsed| p.diagnostics.iter().all(|d| d.span.start >= end || OPEN.contains(&d.code));
+    parsed.iter().all(syntax::Parsed::has_errors) && parsed.iter().any(open)
 }
 
 fn eval(session: &mut Session, entry: &str) -> bool {

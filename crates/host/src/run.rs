@@ -139,11 +139,6 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
     };
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
     let (powers, imports) = powers(args, &options.net);
-    if let Some(file) = &options.trace
-        && let Err(code) = output::open_trace(file)
-    {
-        return code;
-    }
     let config = node::Config { trace: options.trace.is_some(), ..node::Config::default() };
     let node = node::Node::new(config, Box::new(crate::pool::Named(shared.clone())));
     let start = Some(node::Event::Start { program, powers, limits, imports });
@@ -154,6 +149,11 @@ pub fn program(path: &Path, args: &[String], options: &Options) -> i32 {
             return 1;
         }
     };
+    if let Some(file) = &options.trace
+        && let Err(code) = output::open_trace(file, net.designator())
+    {
+        return code;
+    }
     let mode = crate::pool::Mode::Run;
     let job = crate::begin::Job { shared, node, journal: None, start, unclean: false, mode, paused: false, limits: None, net };
     crate::begin::run(job, None)

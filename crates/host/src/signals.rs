@@ -60,6 +60,13 @@ impl Pool {
         self.clock.notify_one();
     }
 
+    /// As `ask_to_end`, with this exit code in any mode.
+    pub(crate) fn ask_to_end_with(self: &Arc<Self>, code: i32) {
+        let mut w = self.lock();
+        w.closing = w.closing.or(Some(code));
+        self.clock.notify_one();
+    }
+
     /// Once the process has waited long enough for turns in hand, they are interrupted.
     pub(crate) fn hurry(&self, w: &mut World) {
         if w.closing.is_some() && w.closing_since.get_or_insert_with(Instant::now).elapsed() >= GRACE {

@@ -203,11 +203,11 @@ pub(crate) fn prepare(
     let mut journal = Journal::new(opened.store.clone());
     let known = is_known(&journal, folder, &entry, how.changed)?;
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };
-    if let Some(file) = &options.trace {
-        output::open_trace(file)?;
-    }
     let config = Config { durable: true, trace: options.trace.is_some(), ..Config::default() };
     let net = Net::prepare(&options.net, Some(folder)).map_err(told)?;
+    if let Some(file) = &options.trace {
+        output::open_trace(file, net.designator())?;
+    }
     let mode = if how.serve { Mode::Serve } else { Mode::Run };
     let paused = how.paused;
     let job = if known {

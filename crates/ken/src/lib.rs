@@ -13,6 +13,9 @@
 //! 5. A failed write or sync ends the process: nothing is tried again.
 //!
 //! Must never know: engines, threads, sockets, clocks.
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod ledger;
 pub mod rows;
 

@@ -59,8 +59,26 @@ fn cause_of(what: &What) -> Cause {
     }
 }
 
+/// Forms of messages.
+const METHOD: u8 = 1;
+const CALL: u8 = 3;
+
+/// The method that a message of a peer calls, if what it is sent to has methods: its first argument, a symbol.
+fn called(body: &[u8]) -> Option<&[u8]> {
+    let mut r = passable::Reader::new(body);
+    r.byte().ok()?;
+    let arguments = r.count().ok()?;
+    match r.item() {
+        Ok(passable::Item::Registered(passable::Text::Latin1(name))) if arguments > 0 => Some(name),
+        _ => None,
+    }
+}
+
 fn message_cause(m: &passable::Message) -> Cause {
-    let (form, text) = passable::verb(&m.body.body);
+    let (form, text) = match passable::verb(&m.body.body) {
+        (CALL, _) => called(&m.body.body).map_or((CALL, &[][..]), |name| (METHOD, name)),
+        verb => verb,
+    };
     let (mut name, len) = ([0; NAME_BYTES], text.len().min(NAME_BYTES));
     name[..len].copy_from_slice(&text[..len]);
     Cause::Message { form, len: len as u8, name }

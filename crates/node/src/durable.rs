@@ -301,7 +301,7 @@ impl Node {
         let mut n = Node::new(config, programs);
         n.dirty.meta = false;
         let mut g = Get::new(&meta);
-        let vats = usize::try_from(g.number()?).map_err(|_| Bad)?;
+        let vats = usize::try_from(g.number()?).ok().filter(|n| *n <= crate::MAX_VATS).ok_or(Bad)?;
         n.next_promise = g.number()?;
         n.next_waiting = g.number()?;
         n.main = g.maybe_promise()?;

@@ -22,6 +22,9 @@ mod begin;
 mod causes;
 mod done;
 mod durable;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod garbage;
 mod names;
 mod operate;
@@ -42,6 +45,9 @@ use std::collections::VecDeque;
 pub const MAX_QUEUE_MESSAGES: usize = 1_000_000;
 /// Bytes of messages that an inbox, or an unresolved promise, holds at most.
 pub const MAX_QUEUE_BYTES: u64 = 256 << 20;
+
+/// Vats and sessions that a node has had: more are not believed of a store, since memory is taken for each.
+pub const MAX_VATS: usize = 1 << 26;
 
 /// What happens to the node.
 #[derive(Debug)]

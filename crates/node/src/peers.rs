@@ -21,7 +21,7 @@ use store::{Batch, Store};
 #[derive(Default)]
 pub(crate) struct Peers {
     /// Absent while it steps.
-    captp: Option<Box<Captp>>,
+    pub(crate) captp: Option<Box<Captp>>,
     /// Deliveries that sessions are to take in this step.
     work: VecDeque<(VatId, Box<Delivery>)>,
     /// Sessions that are to be told that something is held no longer.
@@ -158,6 +158,7 @@ impl Node {
         for out in outs {
             self.peer_out(out);
         }
+        self.tell_rest();
     }
 
     /// One delivery to a session.
@@ -189,7 +190,9 @@ impl Node {
                 // until now what it has asked for may have named it again
                 (delivery.dropped, delivery.retired) = self.take_news(vat);
                 delivery.dropped.iter().for_each(|(n, _)| self.dirty.export(passable::ObjectId { vat, n: *n }));
+                let cause = crate::tracing::cause_of(&delivery.what);
                 self.captp(In::Deliver { session: vat, delivery });
+                self.tell_sent(vat, Some((id, cause)));
             }
         }
         named.into_iter().for_each(|r| self.release(r));
@@ -206,7 +209,7 @@ impl Node {
 
     /// The machine of sessions takes an event, and what it asks is done.
     pub(crate) fn captp(&mut self, event: In) {
-        let mut captp = self.peers.captp.take().unwrap_or_default();
+        let mut captp = self.peers.captp.take().unwrap_or_else(|| self.new_captp());
         let mut outs = Vec::new();
         captp.step(event, self, &mut outs);
         self.peers.captp = Some(captp);
@@ -284,9 +287,13 @@ impl Node {
             id
         };
         self.causes.set_running(id);
-        for op in ops {
+        let mut got = self.got(session);
+        for (n, op) in ops.into_iter().enumerate() {
             if !self.is_session(session) {
                 break;
+            }
+            while let Some((wire, _)) = got.pop_front_if(|g| g.1 <= n) {
+                self.tell_got(id, wire);
             }
             let named = refs_of(&op);
             self.carry_out(session, id, op);
@@ -298,6 +305,8 @@ impl Node {
                 }
             }
         }
+        got.into_iter().for_each(|(wire, _)| self.tell_got(id, wire));
+        self.told_got();
         self.causes.set_running(before);
     }
 

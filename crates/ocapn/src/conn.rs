@@ -12,6 +12,7 @@ use crate::hello::{Greeting, Refusal};
 use crate::keys::{self, Hash, Keys};
 use crate::session::{Line, Live, Session, Waiting};
 use crate::take::shown;
+use crate::wire::WireLog;
 use crate::{
     Abort, Captp, ConnId, Dialect, Framing, Home, LINE, MAX_DEPTH, MAX_HELLO_BYTES, MAX_INTEGER_DIGITS, MAX_MESSAGE_BYTES,
     Opened, Out, Peer,
@@ -250,6 +251,7 @@ impl Captp {
         let vat = home.new_session();
         let mut s = Box::new(Session::new(vat, peer.clone()));
         s.line = (peer.transport == LINE).then(|| Line::new(self.history.is_some()));
+        s.wire_log = WireLog::new(self.tracing);
         self.sessions.insert(vat, s);
         self.peers.insert(peer.key(), vat);
         self.dirty.insert(vat);

@@ -41,6 +41,7 @@ impl Captp {
 
     pub(crate) fn perform(&mut self, s: &mut Session, delivery: Delivery) {
         let Delivery { what, dropped, retired } = delivery;
+        s.wire_log.performs(&what);
         for (n, recognised) in dropped {
             s.dropped(n, recognised);
         }

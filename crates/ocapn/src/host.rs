@@ -4,9 +4,18 @@
 //!
 //! Invariants
 //! - a signature is over a context and what is signed, so that one that was made for one purpose serves no other.
+use crate::keys;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use passable::syrup::{Fault, Limits, Reader, Scan, Writer};
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// Labels of the netlayer websocket.
+const PEER_AUTH: &str = "init:peer-auth";
+const ENVELOPE: &str = "desc:sig-envelope";
+/// Random bytes of a question.
+const CHALLENGE_BYTES: usize = 32;
+const PROOF_LIMITS: Limits = Limits { bytes: 1024, depth: 8, digits: 20 };
 
 /// The public half of a key.
 pub fn public_key(seed: &[u8; 32]) -> [u8; 32] {
@@ -72,6 +81,51 @@ pub fn is_signed(public: &[u8; 32], context: &str, what: &[u8], signature: &[u8;
     key.verify_strict(&with_context(context, what), &Signature::from_bytes(signature)).is_ok()
 }
 
+/// What a dialler of the netlayer websocket asks: a proof that the other side has the key of its designator.
+pub fn challenge(random: &[u8; 32]) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.record(PEER_AUTH);
+    w.bytes(random);
+    w.end();
+    w.done()
+}
+
+/// The proof. None: it is no such question, and nothing is signed.
+pub fn answer_challenge(seed: &[u8; 32], challenge: &[u8]) -> Option<Vec<u8>> {
+    whole(challenge, |r| {
+        r.record_of(PEER_AUTH, 1)?;
+        let fits = r.bytes()?.len() == CHALLENGE_BYTES;
+        r.end()?;
+        Ok(fits)
+    })?;
+    let mut w = Writer::new();
+    w.record(ENVELOPE);
+    w.raw(challenge);
+    keys::write_signature(&mut w, &SigningKey::from_bytes(seed).sign(challenge).to_bytes());
+    w.end();
+    Some(w.done())
+}
+
+/// Is this the proof of whom `public` belongs to?
+pub fn is_answered(public: &[u8; 32], challenge: &[u8], answer: &[u8]) -> bool {
+    let signature = |r: &mut Reader<'_>| {
+        r.record_of(ENVELOPE, 2)?;
+        let asked = r.raw()? == challenge;
+        let signature = keys::read_signature(r)?;
+        r.end()?;
+        Ok(asked && keys::verify(public, challenge, &signature))
+    };
+    whole(answer, signature).is_some()
+}
+
+/// One value and nothing more, of which `read` says that it is right.
+fn whole(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<bool, Fault>) -> Option<()> {
+    let mut scan = Scan::new(PROOF_LIMITS);
+    let end = scan.advance(bytes).ok()??;
+    let fine = end == bytes.len() && read(&mut Reader::new(bytes, scan.counts())).ok()?;
+    fine.then_some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +153,21 @@ mod tests {
         assert!(!is_signed(&public, "greetin", b"gwhat", &s));
         assert!(!is_signed(&public, "greeting", b"that", &s));
         assert!(!is_signed(&[0xFF; 32], "greeting", b"what", &s));
+    }
+
+    #[test]
+    fn a_challenge_is_answered_by_its_key_and_nothing_else_is_signed() {
+        let asked = challenge(&[9; 32]);
+        let answer = answer_challenge(&seed(), &asked).expect("a question");
+        assert!(is_answered(&public_key(&seed()), &asked, &answer));
+        assert!(!is_answered(&public_key(&[1; 32]), &asked, &answer));
+        assert!(!is_answered(&public_key(&seed()), &challenge(&[8; 32]), &answer));
+        let longer = [answer.as_slice(), b"t"].concat();
+        assert!(!is_answered(&public_key(&seed()), &asked, &longer));
+        let short = b"<14'init:peer-auth3:abc>".as_slice();
+        let other = b"<11'my-location3:abc>".as_slice();
+        for bad in [b"".as_slice(), short, other, &asked[..asked.len() - 1], &[&asked[..], b"t"].concat()] {
+            assert_eq!(answer_challenge(&seed(), bad), None);
+        }
     }
 }

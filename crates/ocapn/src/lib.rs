@@ -33,12 +33,14 @@ mod stream;
 mod table;
 mod take;
 mod walk;
+mod wire;
 mod write;
 
 pub use conn::MAX_DIALLING;
 use handoff::{Gift, GiftKey, Withdrawal};
 pub use handoff::{MAX_GIFTS, MAX_HANDOFF_GAPS};
 pub use hello::{History, MAX_HASHES};
+pub use host::{answer_challenge, challenge, is_answered};
 pub use host::{designator, designator_of, is_signed, key_of, public_key, sign};
 use keys::Hash;
 use passable::syrup::Fault;
@@ -52,6 +54,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use stream::{MAX_UNACKED_BYTES, MAX_UNACKED_MESSAGES};
 use table::Table;
 pub use walk::MAX_DEPTH;
+pub use wire::Led;
 
 /// A connection, numbered by whoever has the sockets; a number is used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -285,6 +288,7 @@ pub struct Captp {
     /// Connections without sessions, likewise.
     unwritten: BTreeSet<ConnId>,
     out: Vec<Out>,
+    tracing: bool,
 }
 
 impl Captp {
@@ -333,6 +337,7 @@ impl Captp {
             if s.is_durable() {
                 self.touched.insert(vat);
             }
+            s.wire_log.over();
             if s.live.is_some() {
                 s.write_garbage();
             }
@@ -396,5 +401,9 @@ impl Captp {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
+#[cfg(any(test, feature = "fuzz"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "fuzz targets use a part of what tests use"))]
 mod tests;

@@ -25,6 +25,8 @@ pub(crate) struct Answer {
 impl Captp {
     pub(crate) fn message(&mut self, s: &mut Session, mut r: Reader<'_>, home: &mut dyn Home) -> Result<(), Abort> {
         s.traffic.messages_in += 1;
+        let number = s.line.as_ref().map_or(s.traffic.messages_in, |line| line.stream.position().next - 1);
+        s.wire_log.reads(number, s.ops.len());
         let (label, n) = r.record()?;
         match (label, n) {
             ("op:deliver-only", 2) => {
@@ -192,6 +194,7 @@ impl Captp {
         let Some(q) = s.questions.remove(&question) else {
             return Err(Abort::new("a promise was resolved twice".to_owned()));
         };
+        s.count_trip(question);
         let (promise, place) = match q.why {
             Why::Fence { promise, rejected, value } => {
                 let slots = value.slots.clone();

@@ -15,6 +15,7 @@ use crate::give::Early;
 use crate::keys::{Hash, Keys};
 use crate::stream::Stream;
 use crate::table::Table;
+use crate::wire::WireLog;
 use crate::{ConnId, Dialect, Framing, Peer};
 use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, Resolution, VatId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,6 +204,8 @@ pub struct Traffic {
     pub messages_out: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
+    /// Trips to the peer and back, hellos aside: one for all that was asked before the first answer to any of it.
+    pub round_trips: u64,
 }
 
 #[derive(Debug)]
@@ -260,6 +263,9 @@ pub(crate) struct Session {
     /// Promises that were settled before the peer said hello.
     pub early: Early,
     pub traffic: Traffic,
+    pub wire_log: WireLog,
+    /// The first question that was asked since a round trip was counted.
+    trip: u64,
 }
 
 impl Session {
@@ -307,6 +313,8 @@ impl Session {
             for_now: Vec::new(),
             early: Early::new(),
             traffic: Traffic::default(),
+            trip: 1,
+            wire_log: WireLog::default(),
         }
     }
 
@@ -336,6 +344,13 @@ impl Session {
         let n = self.next_promise;
         self.next_promise += 1;
         PromiseId { vat: self.vat, n }
+    }
+    /// A question is answered.
+    pub fn count_trip(&mut self, question: u64) {
+        if question >= self.trip {
+            self.traffic.round_trips += 1;
+            self.trip = self.next_question;
+        }
     }
     pub fn new_question(&mut self) -> u64 {
         self.next_question += 1;

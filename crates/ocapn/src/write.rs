@@ -72,10 +72,13 @@ impl Session {
         self.traffic.messages_out += 1;
         if let Some(line) = &mut self.line {
             self.traffic.bytes_out += bytes.len() as u64;
+            // its number in the stream is the same after a restart
+            self.wire_log.writes(line.stream.next_out(), &bytes);
             return line.stream.push(bytes);
         }
         let before = live.out.len();
         framing::frame(&mut live.out, live.framing, &bytes);
+        self.wire_log.writes(self.traffic.messages_out, &bytes);
         self.traffic.bytes_out += (live.out.len() - before) as u64;
     }
 

@@ -13,6 +13,10 @@
 mod body;
 pub mod codec;
 mod data;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
+pub mod marshal;
 pub mod syrup;
 pub mod turn;
 

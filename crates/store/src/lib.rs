@@ -46,6 +46,9 @@ mod error;
 mod faults;
 mod file;
 mod frame;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod gather;
 mod image;
 mod live;

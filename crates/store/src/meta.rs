@@ -224,7 +224,13 @@ impl MetaImage {
                 SpaceChange::Changed { fresh, length, extents }.apply(&mut self.base, space);
             }
             NO_SPACE => SpaceChange::Gone.apply(&mut self.base, reader.varint()?),
-            EPOCH => self.epochs.push(EpochRecord::read(reader)?),
+            EPOCH => {
+                let record = EpochRecord::read(reader)?;
+                if self.epochs.last().is_some_and(|last| last.epoch >= record.epoch) {
+                    return None;
+                }
+                self.epochs.push(record);
+            }
             _ => return None,
         }
         Some(())

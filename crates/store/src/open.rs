@@ -268,7 +268,10 @@ impl FrameSink for StateSink {
         let state = &mut self.state;
         let frame = state.durable_frame() + 1;
         let applied = match head.kind {
-            KIND_OPEN => EpochRecord::read(&mut Reader::new(body)).map(|record| state.epochs.push(record)),
+            KIND_OPEN => EpochRecord::read(&mut Reader::new(body))
+                // the next opening counts on this
+                .filter(|record| record.epoch == head.epoch && state.epochs.last().is_none_or(|last| last.epoch < record.epoch))
+                .map(|record| state.epochs.push(record)),
             KIND_SEAL => body.is_empty().then_some(()),
             _ => {
                 let (rows, overlay, base) = (&mut self.rows, &mut state.overlay, &state.base);

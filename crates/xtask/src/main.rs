@@ -5,8 +5,10 @@
 mod bench;
 mod book;
 mod ci;
+mod echo;
 mod escrow_network;
 mod figures;
+mod fuzz;
 mod kills;
 mod node_examples;
 mod ocapn_suite;
@@ -30,8 +32,12 @@ cargo xtask COMMAND
   book [--json] [PART] run the examples of the book and the README (those in files whose path contains PART)
   bench [--workloads DIR] [--rounds N] [--only A,B] [--except A,B] [--no-save]
                        CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
+  echo --node-modules DIR
+                       calls between two processes beside capnp-rpc and @endo/captp (npm packages in DIR); kept in bench/RESULTS.md
   figures [--only A,B] [--images N] [--special DIR]
                        what one vat promises of time and memory, kept in bench/RESULTS.md
+  fuzz [--target A,B] [--seconds N]
+                       the fuzz targets of the crates under libFuzzer (needs a C++ compiler), N seconds each
   kills [--rounds N] [--seed S] [--release] [--builds]
                        `drses run --state`, killed N times at random instants: nothing is lost; with --builds each life is of
                        one of two builds with different built-in objects
@@ -69,7 +75,9 @@ fn run(args: &[String]) -> Result<bool> {
         ["ci"] => ci::run(&root),
         ["book", ref rest @ ..] => book::run(&root, rest),
         ["bench", ref rest @ ..] => bench::run(&root, rest),
+        ["echo", "--node-modules", modules] => echo::run(&root, modules),
         ["figures", ref rest @ ..] => figures::run(&root, rest),
+        ["fuzz", ref rest @ ..] => fuzz::run(&root, rest),
         ["kills", ref rest @ ..] => kills::run(&root, rest),
         ["escrow-network", ref rest @ ..] => escrow_network::run(&root, rest),
         ["node-examples", "--node-modules", modules] => node_examples::run(&root, modules),

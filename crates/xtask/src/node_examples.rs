@@ -28,7 +28,7 @@ const RUNS: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Examples for several hosts: the shim has no network.
-const WITH_A_NETWORK: &[&str] = &["ocapn-peer", "guestbook"];
+const WITH_A_NETWORK: &[&str] = &["ocapn-peer", "guestbook", "chat"];
 
 pub fn run(root: &Path, modules: &str) -> Result<bool> {
     every_example_is_run(root)?;

@@ -18,6 +18,11 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
+/// Where cargo builds.
+pub fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
 /// Every text file below `root`, in the order of their paths.
 pub fn files(root: &Path) -> Result<Vec<File>> {
     let mut found = Vec::new();

@@ -1,6 +1,8 @@
 //! The program `drses` from outside: what it prints, and how it exits.
 #![forbid(unsafe_code)]
+mod chat;
 mod check;
+mod connect;
 mod crashes;
 mod desugar;
 mod durable;
@@ -13,4 +15,6 @@ mod repl;
 mod run;
 mod signals;
 mod state;
+mod trace;
 mod vats;
+mod websocket;

@@ -354,8 +354,13 @@ fn peers_are_listed() {
     let peer = &peers["peers"][0];
     assert!(peer["peer"].as_str().is_some_and(|p| p.starts_with("ocapn://")), "{peers}");
     assert!(peer["bytesIn"].as_u64() > Some(100) && peer["bytesOut"].as_u64() > Some(100), "{peers}");
+    assert!(peer["messagesIn"].as_u64() >= Some(2) && peer["messagesOut"].as_u64() >= Some(1), "{peers}");
     // the session is a vat, and what it holds is seen
     let session = peer["session"].as_u64().expect("a session");
+    let counts = &f.json(&["vat", "show", "--state", "st", &session.to_string()])["traffic"];
+    assert_eq!((&counts["messagesIn"], &counts["roundTrips"]), (&peer["messagesIn"], &serde_json::json!(0)), "{counts}");
+    let table = f.run(&["peer", "ls", "--state", "st"]).out;
+    assert!(table.starts_with("VAT  BEGUN BY") && table.contains("TRIPS"), "{table}");
     let shown = f.json(&["vat", "show", "--state", "st", "1"]);
     assert!(shown["exports"][0]["heldBy"].as_array().is_some_and(|h| h.iter().any(|v| v == session)), "{shown}");
     let ended = f.run(&["vat", "kill", "--state", "st", &session.to_string()]);

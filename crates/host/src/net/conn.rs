@@ -4,8 +4,9 @@
 //! - what is sent leaves in its order, whole messages together;
 //! - a peer that takes no bytes for `WRITE_PATIENCE`, or has `MAX_WAITING_BYTES` waiting, is cut off;
 //! - a connection is closed after what was sent has left; the peer is given `CLOSE_PATIENCE` to close its side.
-use super::noise::{Channel, Sealer, Unsealer};
+use super::noise::{self, Sealer, Unsealer};
 use super::socket::Socket;
+use super::websocket;
 use ocapn::ConnId;
 use passable::VatId;
 use std::collections::VecDeque;
@@ -22,16 +23,52 @@ const MAX_UNKNOWN_BYTES: u64 = 256 << 10;
 const MAX_WAITING_BYTES: usize = 64 << 20;
 /// Bytes of several messages that are written at once.
 const GATHER_BYTES: usize = 64 << 10;
+/// How long the writer waits for more to write at once: turns that follow each other send on.
+const GATHER_PATIENCE: Duration = Duration::from_micros(100);
 /// How long one write may take.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the peer may take to close its side.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a netlayer makes of bytes.
+pub(crate) enum Channel {
+    Noise(noise::Channel),
+    WebSocket(websocket::Channel),
+}
+
+impl Channel {
+    fn seal(&self, sealer: &mut Sealer, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        match self {
+            Channel::Noise(c) => sealer.seal(c, bytes),
+            Channel::WebSocket(c) => c.seal(bytes),
+        }
+    }
+    fn unseal(&self, unsealer: &mut Unsealer, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        match self {
+            Channel::Noise(c) => unsealer.unseal(c, bytes),
+            Channel::WebSocket(c) => c.unseal(bytes),
+        }
+    }
+    fn has_to_write(&self) -> bool {
+        matches!(self, Channel::WebSocket(c) if c.has_to_write())
+    }
+    fn close(&self) -> Vec<u8> {
+        match self {
+            Channel::Noise(_) => Vec::new(),
+            Channel::WebSocket(c) => c.close(),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Outbox {
     queue: VecDeque<Vec<u8>>,
     bytes: usize,
     writing: bool,
+    /// Another thread than the writer writes.
+    by_sender: bool,
+    /// The writer waits for nothing more.
+    hurry: bool,
     /// Nothing is sent after what is there.
     closing: bool,
     /// The reader has ended, or nothing can be written any more.
@@ -50,12 +87,25 @@ pub(crate) struct Conn {
     out: Mutex<Outbox>,
     changed: Condvar,
     established: AtomicBool,
+    /// Something was sent that nobody was told to write.
+    unwritten: AtomicBool,
     /// Bytes were read that the node has not seen.
     busy: AtomicBool,
     received: AtomicU64,
     sent: AtomicU64,
     peer: Mutex<(Option<VatId>, Option<String>)>,
     begun: Instant,
+}
+
+/// What is written at once.
+fn gather(out: &mut Outbox) -> Vec<u8> {
+    let mut bytes = out.queue.pop_front().unwrap_or_default();
+    while let Some(next) = out.queue.front().filter(|n| bytes.len() + n.len() <= GATHER_BYTES) {
+        bytes.extend_from_slice(next);
+        out.queue.pop_front();
+    }
+    out.bytes -= bytes.len();
+    bytes
 }
 
 impl Conn {
@@ -71,6 +121,7 @@ impl Conn {
             out: Mutex::default(),
             changed: Condvar::new(),
             established: AtomicBool::new(false),
+            unwritten: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -83,7 +134,23 @@ impl Conn {
     pub fn read(&self, first: impl FnOnce(), told: impl Fn(Vec<u8>) -> bool) -> String {
         let (mut buffer, mut unsealer) = (vec![0; READ_BYTES], Unsealer::default());
         let mut first = Some(first);
+        // what came with the end of a handshake is there already
+        let mut early = self.channel.as_ref().map(|channel| channel.unseal(&mut unsealer, &[]));
         let why = loop {
+            if let Some(bytes) = early.take() {
+                match bytes {
+                    Ok(bytes) if bytes.is_empty() => {}
+                    Ok(bytes) => {
+                        if let Some(f) = first.take() {
+                            f();
+                        }
+                        if !told(bytes) {
+                            break "the host ends".to_owned();
+                        }
+                    }
+                    Err(why) => break why,
+                }
+            }
             // looked at before it is taken, so that at each moment somebody sees that it is there
             match self.stream.wait() {
                 Ok(()) => self.busy.store(true, Ordering::SeqCst),
@@ -109,13 +176,16 @@ impl Conn {
                 f();
             }
             let bytes = match &self.channel {
-                Some(channel) => unsealer.unseal(channel, &buffer[..n]),
+                Some(channel) => channel.unseal(&mut unsealer, &buffer[..n]),
                 None => Ok(buffer[..n].to_vec()),
             };
             let bytes = match bytes {
                 Ok(bytes) => bytes,
                 Err(why) => break why,
             };
+            if self.channel.as_ref().is_some_and(Channel::has_to_write) {
+                self.changed.notify_all();
+            }
             if !bytes.is_empty() && !told(bytes) {
                 break "the host ends".to_owned();
             }
@@ -137,23 +207,22 @@ impl Conn {
         let mut sealer = Sealer::default();
         let mut out = super::lock(&self.out);
         loop {
-            if out.queue.is_empty() {
-                if out.closing || out.over {
+            let nothing = out.queue.is_empty() && !self.channel.as_ref().is_some_and(Channel::has_to_write);
+            if nothing || out.by_sender {
+                if nothing && !out.by_sender && (out.closing || out.over) {
                     break;
                 }
                 out = self.changed.wait(out).unwrap_or_else(|e| e.into_inner());
+                if !out.hurry && out.bytes < GATHER_BYTES && !out.closing && !out.over {
+                    out = self.changed.wait_timeout(out, GATHER_PATIENCE).unwrap_or_else(|e| e.into_inner()).0;
+                }
                 continue;
             }
-            let mut bytes = out.queue.pop_front().unwrap_or_default();
-            while let Some(next) = out.queue.front().filter(|n| bytes.len() + n.len() <= GATHER_BYTES) {
-                bytes.extend_from_slice(next);
-                out.queue.pop_front();
-            }
-            out.bytes -= bytes.len();
-            out.writing = true;
+            let bytes = gather(&mut out);
+            (out.writing, out.hurry) = (true, false);
             drop(out);
             let sealed = match &self.channel {
-                Some(channel) => sealer.seal(channel, &bytes),
+                Some(channel) => channel.seal(&mut sealer, &bytes),
                 None => Ok(bytes),
             };
             let written = sealed.and_then(|bytes| {
@@ -169,6 +238,13 @@ impl Conn {
             }
         }
         self.changed.notify_all();
+        if let Some(channel) = self.channel.as_ref().filter(|_| !out.over) {
+            let last = channel.close();
+            drop(out);
+            // whoever does not take it sees the end of the stream
+            let _ = self.stream.write_all(&last);
+            out = super::lock(&self.out);
+        }
         let until = Instant::now() + CLOSE_PATIENCE;
         self.stream.shutdown(Shutdown::Write);
         while !out.over {
@@ -182,10 +258,11 @@ impl Conn {
         self.cut();
     }
 
-    pub fn send(&self, bytes: Vec<u8>) {
+    /// Takes bytes to be written: `write_now` or `tell_writer` must follow. True: it must be called for this.
+    pub fn send(&self, bytes: Vec<u8>) -> bool {
         let mut out = super::lock(&self.out);
         if out.closing || out.over {
-            return;
+            return false;
         }
         out.bytes += bytes.len();
         if out.bytes > MAX_WAITING_BYTES {
@@ -194,10 +271,48 @@ impl Conn {
             out.bytes = 0;
             drop(out);
             self.changed.notify_all();
-            return self.cut();
+            self.cut();
+            return false;
         }
         out.queue.push_back(bytes);
         drop(out);
+        !self.unwritten.swap(true, Ordering::Relaxed)
+    }
+
+    /// What was sent is written by this thread as far as the system takes it at once; the writer does the rest.
+    pub fn write_now(&self) {
+        self.unwritten.store(false, Ordering::Relaxed);
+        let mut out = super::lock(&self.out);
+        if out.writing || out.by_sender || out.over || self.channel.is_some() {
+            out.hurry = true;
+            drop(out);
+            return self.changed.notify_all();
+        }
+        while !out.queue.is_empty() {
+            let bytes = gather(&mut out);
+            out.by_sender = true;
+            drop(out);
+            let written = self.stream.write_some(&bytes).unwrap_or(0);
+            self.sent.fetch_add(written as u64, Ordering::Relaxed);
+            out = super::lock(&self.out);
+            out.by_sender = false;
+            if written < bytes.len() {
+                out.bytes += bytes.len() - written;
+                out.queue.push_front(bytes[written..].to_vec());
+                break;
+            }
+        }
+        let left = !out.queue.is_empty() || out.closing || out.over;
+        out.hurry = left;
+        drop(out);
+        if left {
+            self.changed.notify_all();
+        }
+    }
+
+    /// What was sent is written by the writer.
+    pub fn tell_writer(&self) {
+        self.unwritten.store(false, Ordering::Relaxed);
         self.changed.notify_all();
     }
 
@@ -216,7 +331,7 @@ impl Conn {
 
     pub fn wait_until_written(&self, until: Instant) {
         let mut out = super::lock(&self.out);
-        while !out.over && (!out.queue.is_empty() || out.writing) {
+        while !out.over && (!out.queue.is_empty() || out.writing || out.by_sender) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;

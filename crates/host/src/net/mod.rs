@@ -10,17 +10,20 @@
 //!
 //! Must never know: what the bytes mean.
 mod conn;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 pub(crate) mod key;
 mod noise;
 mod place;
 mod redial;
 mod socket;
 mod url;
+mod websocket;
 
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::pool::Pool;
-use conn::Conn;
+use conn::{Channel, Conn};
 use node::Event;
 use ocapn::{ConnId, In, Out, Peer};
 use passable::VatId;
@@ -29,7 +32,7 @@ use serde_json::{Value, json};
 use socket::Socket;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -76,7 +79,7 @@ struct Form {
     /// If they are not to be found out.
     dialect: Option<ocapn::Dialect>,
     framing: Option<ocapn::Framing>,
-    channel: Option<noise::Channel>,
+    channel: Option<Channel>,
     /// The designator of the peer, if the netlayer knows it.
     authenticated: Option<String>,
 }
@@ -98,6 +101,9 @@ pub(crate) struct Net {
     files: Vec<PathBuf>,
     notes: Mutex<Notes>,
     conns: Mutex<Conns>,
+    /// Connections to which something was sent that is not written.
+    unwritten: Mutex<Vec<Arc<Conn>>>,
+    has_unwritten: AtomicBool,
     pool: OnceLock<Weak<Pool>>,
     next: AtomicU64,
     /// Handshakes under way with peers that came to us.
@@ -166,6 +172,11 @@ impl Net {
         }))
     }
 
+    /// What this host is called.
+    pub fn designator(&self) -> &str {
+        &self.designator
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -229,8 +240,8 @@ impl Net {
             }
         }
         let form = Form { dialect: at.dialect, framing: at.framing, ..Form::default() };
-        let here = at.here.clone();
-        if here.transport != place::NOISE {
+        let (here, gate) = (at.here.clone(), at.gate.clone());
+        if !matches!(here.transport.as_str(), place::NOISE | place::WEBSOCKET) {
             return self.open(socket, None, here, form);
         }
         if self.greeting.fetch_add(1, Ordering::Relaxed) >= MAX_UNKNOWN {
@@ -239,19 +250,26 @@ impl Net {
         }
         let net = self.clone();
         let greets = move || {
-            let greeted = noise::greet(&socket, &net.key, None);
+            let greeted = net.greet(&socket, &here.transport, &gate, form);
             net.greeting.fetch_sub(1, Ordering::Relaxed);
             match greeted {
-                Ok((channel, key)) => {
-                    let authenticated = Some(ocapn::designator_of(&key));
-                    net.open(socket, None, here, Form { channel: Some(channel), authenticated, ..form });
-                }
+                Ok(form) => net.open(socket, None, here, form),
                 Err(why) => lock(&net.notes).tell(&format!("a connection came to nothing: {why}")),
             }
         };
         if thread("greet", greets).is_err() {
             self.greeting.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// Shakes hands with who came.
+    fn greet(&self, socket: &Socket, transport: &str, gate: &websocket::Gate, form: Form) -> Result<Form, String> {
+        if transport == place::WEBSOCKET {
+            let channel = Some(Channel::WebSocket(websocket::accept(socket, &self.key, gate)?));
+            return Ok(Form { channel, framing: Some(ocapn::Framing::Length), ..form });
+        }
+        let (channel, key) = noise::greet(socket, &self.key, None)?;
+        Ok(Form { channel: Some(Channel::Noise(channel)), authenticated: Some(ocapn::designator_of(&key)), ..form })
     }
 
     /// A connection begins.
@@ -315,8 +333,28 @@ impl Net {
         let mut w = pool.lock();
         if w.end.is_none() {
             pool.step(&mut w, Event::Peer(what));
-            pool.provide(&mut w);
+            pool.provide_threads(&mut w);
         }
+        drop(w);
+        self.write_now();
+    }
+
+    /// What was sent leaves, by this thread as far as it can. Not under the pool's lock.
+    pub fn write_now(&self) {
+        if self.has_unwritten.swap(false, Ordering::SeqCst) {
+            std::mem::take(&mut *lock(&self.unwritten)).into_iter().for_each(|c| c.write_now());
+        }
+    }
+
+    /// What was sent leaves before long, by the writers of its connections.
+    pub fn tell_writers(&self) {
+        if self.has_unwritten.swap(false, Ordering::SeqCst) {
+            std::mem::take(&mut *lock(&self.unwritten)).into_iter().for_each(|c| c.tell_writer());
+        }
+    }
+
+    pub fn has_unwritten(&self) -> bool {
+        self.has_unwritten.load(Ordering::SeqCst)
     }
 
     /// What the node knows already, before it is durable.
@@ -330,8 +368,12 @@ impl Net {
     pub fn out(self: &Arc<Net>, out: Out) {
         match out {
             Out::Write { conn, bytes } => {
-                if let Some(c) = self.lock().all.get(&conn) {
-                    c.send(bytes);
+                let conn = self.lock().all.get(&conn).cloned();
+                if let Some(c) = conn
+                    && c.send(bytes)
+                {
+                    lock(&self.unwritten).push(c);
+                    self.has_unwritten.store(true, Ordering::SeqCst);
                 }
             }
             Out::Close { conn } => {
@@ -382,14 +424,17 @@ impl Net {
 
     fn connect(&self, peer: &Peer) -> Result<(Socket, Form), String> {
         let key = match peer.transport.as_str() {
-            place::NOISE => Some(ocapn::key_of(&peer.designator).ok_or("the designator is no key of a host")?),
+            place::NOISE | place::WEBSOCKET => Some(ocapn::key_of(&peer.designator).ok_or("the designator is no key of a host")?),
             _ => None,
         };
         let socket = place::connect(peer, self.insecure, self.unix, DIAL_PATIENCE)?;
         let Some(key) = key else { return Ok((socket, Form::default())) };
-        let (channel, _) = noise::greet(&socket, &self.key, Some(key))?;
         let authenticated = Some(peer.designator.clone());
-        Ok((socket, Form { channel: Some(channel), authenticated, ..Form::default() }))
+        let (channel, framing) = match peer.hint("url").filter(|_| peer.transport == place::WEBSOCKET) {
+            Some(url) => (Channel::WebSocket(websocket::dial(&socket, url, &key)?), Some(ocapn::Framing::Length)),
+            None => (Channel::Noise(noise::greet(&socket, &self.key, Some(key))?.0), None),
+        };
+        Ok((socket, Form { channel: Some(channel), authenticated, framing, ..Form::default() }))
     }
 
     /// What a peer that is dialled is told of where this host is.
@@ -404,6 +449,7 @@ impl Net {
 
     /// The process ends: what was written leaves, if peers take it soon.
     pub fn finish(&self) {
+        self.tell_writers();
         let until = Instant::now() + LAST_WRITES;
         let all: Vec<Arc<Conn>> = self.lock().all.values().cloned().collect();
         all.iter().for_each(|c| c.close());
@@ -416,10 +462,11 @@ impl Net {
         }
     }
 
-    /// Connections, for operators.
-    pub fn list(&self) -> Vec<Value> {
+    /// Connections, for operators; `sessions`: what goes over them.
+    pub fn list(&self, sessions: &[ocapn::SessionInfo]) -> Vec<Value> {
         let of = |c: &Arc<Conn>| {
             let (session, peer) = c.peer();
+            let traffic = sessions.iter().find(|s| s.conn == Some(c.id)).map(|s| s.traffic).unwrap_or_default();
             json!({
                 "connection": c.id.0,
                 "session": session.map(|s| s.0),
@@ -428,6 +475,9 @@ impl Net {
                 "dialled": c.dialled,
                 "bytesIn": c.received(),
                 "bytesOut": c.sent(),
+                "messagesIn": traffic.messages_in,
+                "messagesOut": traffic.messages_out,
+                "roundTrips": traffic.round_trips,
                 "waitingBytes": c.waiting(),
                 "seconds": c.age().as_secs(),
             })
@@ -472,7 +522,9 @@ impl Pool {
             }
             if w.node.backlog() < MAX_BACKLOG && !w.log_is_full() {
                 self.step(&mut w, Event::Peer(In::Received { conn, bytes }));
-                self.provide(&mut w);
+                self.provide_threads(&mut w);
+                drop(w);
+                self.net.write_now();
                 return true;
             }
             drop(w);
@@ -516,8 +568,9 @@ pub(crate) fn command(pool: &Arc<Pool>, what: &str, v: &Value) -> Result<Option<
 
 /// Connections, and durable sessions whose peers are away.
 fn peers(pool: &Arc<Pool>) -> Vec<Value> {
-    let mut all = pool.net.list();
-    for s in pool.lock().node.session_tables() {
+    let sessions = pool.lock().node.session_tables();
+    let mut all = pool.net.list(&sessions);
+    for s in sessions {
         let at = all.iter().position(|c| c["session"] == s.session.0);
         if at.is_none() && !s.durable {
             continue;

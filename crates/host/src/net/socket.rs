@@ -1,5 +1,5 @@
 //! A stream of bytes to a peer, of whatever netlayer.
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::io::{Read, Result, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -34,6 +34,12 @@ impl Socket {
             Socket::Unix(s) => s.set_read_timeout(patience),
         }
     }
+    pub fn try_clone(&self) -> Result<Socket> {
+        Ok(match self {
+            Socket::Tcp(s) => Socket::Tcp(s.try_clone()?),
+            Socket::Unix(s) => Socket::Unix(s.try_clone()?),
+        })
+    }
     /// For people.
     pub fn address(&self) -> Result<String> {
         Ok(match self {
@@ -54,6 +60,10 @@ impl Socket {
             Socket::Tcp(s) => (&mut &*s).read(buffer),
             Socket::Unix(s) => (&mut &*s).read(buffer),
         }
+    }
+    /// As many bytes as the system takes at once.
+    pub fn write_some(&self, bytes: &[u8]) -> Result<usize> {
+        Ok(send(self, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
     pub fn write_all(&self, bytes: &[u8]) -> Result<()> {
         match self {

@@ -1,4 +1,5 @@
-//! URLs to listen at: `noise://HOST:PORT`, `tcp-testing-only://HOST:PORT`, `unix:PATH`, each with `?dialect=A&framing=raw` if that is not to be found out.
+//! URLs to listen at: `noise://HOST:PORT`, `tcp-testing-only://HOST:PORT`, `ws://HOST:PORT`, `unix:PATH`, each with `?dialect=A&framing=raw` if that is
+//! not to be found out; a WebSocket with `?origin=https://…` for each site whose pages may connect.
 use crate::operate::{Problem, problem};
 use ocapn::{Dialect, Framing};
 use std::path::PathBuf;
@@ -6,8 +7,16 @@ use std::path::PathBuf;
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    Tcp { host: String, port: u16, noise: bool },
+    Tcp { host: String, port: u16, over: Over },
     Unix(PathBuf),
+}
+
+/// A netlayer over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    Plain,
+    Noise,
+    WebSocket,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,22 +24,28 @@ pub(crate) struct Url {
     pub place: Place,
     pub dialect: Option<(String, Dialect)>,
     pub framing: Option<Framing>,
+    /// Sites whose pages may connect to a WebSocket, in lower case.
+    pub origins: Vec<String>,
 }
 
-const HELP: &str = "--listen noise://HOST:PORT (port 0: any that is free), tcp-testing-only://127.0.0.1:PORT or unix:PATH, and if need be \
-                    ?dialect=A|B|C|goblins&framing=raw|length";
+const HELP: &str = "--listen noise://HOST:PORT (port 0: any that is free), tcp-testing-only://127.0.0.1:PORT, ws://127.0.0.1:PORT or unix:PATH, and if \
+                    need be ?dialect=A|B|C|goblins&framing=raw|length (ws: &origin=http://SITE)";
 
 impl Url {
     pub fn parse(text: &str) -> Result<Url, Problem> {
         let bad = |why: &str| problem("E-URL", format!("{text}: {why}"), HELP);
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
-        let mut url = Url { place: parse_place(place).map_err(bad)?, dialect: None, framing: None };
+        let mut url = Url { place: parse_place(place).map_err(bad)?, dialect: None, framing: None, origins: Vec::new() };
+        let websocket = matches!(url.place, Place::Tcp { over: Over::WebSocket, .. });
         for pair in query.split('&').filter(|p| !p.is_empty()) {
             match pair.split_once('=') {
                 Some(("dialect", name)) => {
                     let dialect = Dialect::from_name(name).ok_or_else(|| bad("this dialect is not known"))?;
                     url.dialect = Some((name.to_owned(), dialect));
                 }
+                Some(("origin", site)) if websocket && site.contains("://") => url.origins.push(site.to_ascii_lowercase()),
+                // a message is a message there
+                Some(("framing", _)) if websocket => return Err(bad("a WebSocket has a framing of its own")),
                 Some(("framing", "raw")) => url.framing = Some(Framing::Raw),
                 Some(("framing", "length")) => url.framing = Some(Framing::Length),
                 _ => return Err(bad("this option is not known")),
@@ -49,9 +64,10 @@ fn parse_place(text: &str) -> Result<Place, &'static str> {
         return std::path::absolute(path).map(Place::Unix).map_err(|_| "no such path");
     }
     let (transport, place) = text.split_once("://").ok_or("not TRANSPORT://HOST:PORT")?;
-    let noise = match transport {
-        "noise" => true,
-        "tcp-testing-only" => false,
+    let over = match transport {
+        "noise" => Over::Noise,
+        "tcp-testing-only" => Over::Plain,
+        "ws" => Over::WebSocket,
         _ => return Err("this netlayer is not there"),
     };
     let (host, port) = place.trim_end_matches('/').rsplit_once(':').ok_or("no port")?;
@@ -60,7 +76,7 @@ fn parse_place(text: &str) -> Result<Place, &'static str> {
         return Err("no host");
     }
     let port = port.parse().map_err(|_| "the port is not a number up to 65535")?;
-    Ok(Place::Tcp { host: host.to_owned(), port, noise })
+    Ok(Place::Tcp { host: host.to_owned(), port, over })
 }
 
 #[cfg(test)]
@@ -69,16 +85,23 @@ mod tests {
 
     #[test]
     fn a_place_is_read_or_refused() {
-        let tcp = |host: &str, port, noise| Place::Tcp { host: host.into(), port, noise };
+        let tcp = |host: &str, port, over| Place::Tcp { host: host.into(), port, over };
         let place = |text: &str| Url::parse(text).expect("a URL").place;
-        assert_eq!(place("tcp-testing-only://127.0.0.1:22045"), tcp("127.0.0.1", 22045, false));
-        assert_eq!(place("noise://0.0.0.0:22045"), tcp("0.0.0.0", 22045, true));
-        assert_eq!(place("tcp-testing-only://[::1]:0/"), tcp("::1", 0, false));
+        assert_eq!(place("tcp-testing-only://127.0.0.1:22045"), tcp("127.0.0.1", 22045, Over::Plain));
+        assert_eq!(place("noise://0.0.0.0:22045"), tcp("0.0.0.0", 22045, Over::Noise));
+        assert_eq!(place("tcp-testing-only://[::1]:0/"), tcp("::1", 0, Over::Plain));
         assert_eq!(place("unix:/tmp/a.sock"), Place::Unix("/tmp/a.sock".into()));
         let url = Url::parse("unix:/a?dialect=B&framing=length").expect("a URL");
         assert_eq!((url.dialect.map(|d| d.1), url.framing), (Some(Dialect::B), Some(Framing::Length)));
+        let url = Url::parse("ws://127.0.0.1:8000?origin=http://Example.org&origin=http://b:1").expect("a URL");
+        assert_eq!(url.place, tcp("127.0.0.1", 8000, Over::WebSocket));
+        assert_eq!(url.origins, ["http://example.org", "http://b:1"]);
         for bad in [
             "",
+            "ws://a:1?framing=raw",
+            "ws://a:1?origin=x",
+            "noise://a:1?origin=http://x",
+            "wss://a:1",
             "127.0.0.1:1",
             "http://a:1",
             "tcp-testing-only://a",

@@ -270,6 +270,26 @@ impl World {
     }
 }
 
+impl World {
+    /// As on lines that all take one tick: hosts do what they can, then all that is under way arrives. The ticks until nothing is left.
+    pub fn ticks(&mut self, vat: &mut dyn FnMut(usize, VatId, &Delivery) -> Vec<Op>) -> usize {
+        for tick in 0..1_000_000 {
+            while let Some(i) = (0..self.hosts.len()).find(|i| !self.hosts[*i].turns.is_empty()) {
+                self.end_turn(i, 0, vat);
+            }
+            let under_way: Vec<((usize, ConnId), usize)> =
+                self.wires.iter().map(|w| (*w.0, w.1.len())).filter(|w| w.1 > 0).collect();
+            if under_way.is_empty() {
+                return tick;
+            }
+            for (end, n) in under_way {
+                (0..n).for_each(|_| self.arrive(end));
+            }
+        }
+        panic!("it does not end");
+    }
+}
+
 /// What a message asks.
 pub fn message(d: &Delivery) -> Option<&Message> {
     match &d.what {

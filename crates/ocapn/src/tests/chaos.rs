@@ -5,12 +5,29 @@ use super::world::Does;
 use crate::{Dialect, Framing, In};
 use passable::{PromiseId, Ref};
 
-struct Random(u64);
+/// What decides.
+pub(crate) enum Choices<'a> {
+    Seed(u64),
+    /// A byte a choice; 0 when they are at their end.
+    Bytes(&'a [u8]),
+}
 
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % n
+impl Choices<'_> {
+    pub fn below(&mut self, n: usize) -> usize {
+        match self {
+            Choices::Seed(seed) => {
+                *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (*seed >> 33) as usize % n
+            }
+            Choices::Bytes(bytes) => {
+                let Some((first, rest)) = bytes.split_first() else { return 0 };
+                *bytes = rest;
+                *first as usize % n
+            }
+        }
+    }
+    pub fn is_over(&self) -> bool {
+        matches!(self, Choices::Bytes([]))
     }
 }
 
@@ -23,7 +40,7 @@ struct Bag {
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
-fn world(random: &mut Random) -> World {
+fn world(random: &mut Choices<'_>) -> World {
     let mut w = World::new(&NAMES);
     match random.below(4) {
         0 => w.dialect = Some(Dialect::B),
@@ -41,7 +58,7 @@ fn world(random: &mut Random) -> World {
 }
 
 /// Something to pass, of what the host holds.
-fn argument(w: &mut World, bag: &Bag, host: usize, random: &mut Random) -> V {
+fn argument(w: &mut World, bag: &Bag, host: usize, random: &mut Choices<'_>) -> V {
     match random.below(6) {
         0 => V::Num(random.below(1000) as f64),
         1 => V::Ref(w.hosts[host].object(Does::Echo)),
@@ -51,7 +68,7 @@ fn argument(w: &mut World, bag: &Bag, host: usize, random: &mut Random) -> V {
     }
 }
 
-fn act(w: &mut World, bags: &mut [Bag], random: &mut Random) {
+fn act(w: &mut World, bags: &mut [Bag], random: &mut Choices<'_>) {
     let host = random.below(bags.len());
     match random.below(8) {
         0 => {
@@ -83,7 +100,7 @@ fn act(w: &mut World, bags: &mut [Bag], random: &mut Random) {
 }
 
 /// Promises that are settled give up what is in them; some of it is forgotten.
-fn learn(w: &mut World, bag: &mut Bag, host: usize, random: &mut Random) {
+fn learn(w: &mut World, bag: &mut Bag, host: usize, random: &mut Choices<'_>) {
     for p in std::mem::take(&mut bag.promises) {
         match w.hosts[host].value(p) {
             None => bag.promises.push(p),
@@ -106,11 +123,81 @@ fn refs(v: &V, out: &mut Vec<Ref>) {
     }
 }
 
+/// What is left of sessions when all has been let go, and nothing is under way. Empty: nothing.
+pub(crate) fn left_over(w: &mut World) -> String {
+    for _ in 0..6 {
+        for h in &mut w.hosts {
+            h.give_up_pairs();
+            h.collect(&[]);
+        }
+        w.run();
+    }
+    let mut left = String::new();
+    for h in &w.hosts {
+        if !h.ended.is_empty() {
+            left.push_str(&format!("{} ended {:?}; ", h.peer, h.ended));
+        }
+        for s in h.captp.sessions() {
+            let held = h.held_by(s.session);
+            if s.exports + s.imports + s.questions + s.answers + held.len() > 0 {
+                let x = &h.captp.sessions[&s.session];
+                left.push_str(&format!(
+                    "{} about {}: {:?} {:?} {:?} {:?} {:?} {:?} {:?} held {held:?}; ",
+                    h.peer, s.peer, x.imports, x.exports, x.questions, x.answers, x.objects, x.owed, x.listeners
+                ));
+            }
+        }
+    }
+    left
+}
+
+/// A session machine's life: acts of three hosts, some of which are lines that break. `cuts`: there are such.
+pub(crate) fn live(choices: &mut Choices<'_>, cuts: bool) {
+    const MAX_ACTS: usize = 400;
+    let mut w = world(choices);
+    w.piece = [usize::MAX, 1, 7][choices.below(3)];
+    let mut bags: Vec<Bag> = NAMES.iter().map(|_| Bag::default()).collect();
+    for _ in 0..MAX_ACTS {
+        if choices.is_over() {
+            break;
+        }
+        match choices.below(if cuts { 16 } else { 13 }) {
+            13 => w.cut_all(),
+            14 => {
+                let host = choices.below(NAMES.len());
+                let session = w.hosts[host].captp.sessions().next().map(|s| s.session);
+                if let Some(session) = session {
+                    w.hosts[host].step(In::End { session, why: "tired".into() });
+                }
+            }
+            15 => w.deaf = !w.deaf,
+            _ => act(&mut w, &mut bags, choices),
+        }
+    }
+    w.deaf = false;
+    w.run();
+    if cuts {
+        w.cut_all();
+        for h in &mut w.hosts {
+            assert_eq!(h.captp.sessions().count(), 0);
+            h.give_up_pairs();
+            assert_eq!(h.open_promises(), vec![], "what is owed by sessions that ended is rejected");
+        }
+        let echo = w.fetch(0, 1, "echo");
+        let p = w.hosts[0].call(echo, None, &[V::Num(1.0)]);
+        w.run();
+        assert_eq!(w.hosts[0].value(p), Some(Ok(V::List(vec![V::Num(1.0)]))));
+    } else {
+        let left = left_over(&mut w);
+        assert!(left.is_empty(), "{left}");
+    }
+}
+
 #[test]
 fn nothing_is_left_when_nobody_holds_anything() {
     let mut busy = 0;
     for seed in 0..150 {
-        let mut random = Random(seed);
+        let mut random = Choices::Seed(seed);
         let mut w = world(&mut random);
         let mut bags: Vec<Bag> = NAMES.iter().map(|_| Bag::default()).collect();
         for _ in 0..120 {
@@ -123,35 +210,8 @@ fn nothing_is_left_when_nobody_holds_anything() {
             assert!(bag.promises.iter().all(|p| w.hosts[host].value(*p).is_some() || open.contains(p)), "seed {seed}");
         }
         busy += w.written.len();
-        for _ in 0..6 {
-            for h in &mut w.hosts {
-                h.give_up_pairs();
-                h.collect(&[]);
-            }
-            w.run();
-        }
-        for h in &w.hosts {
-            assert!(h.ended.is_empty(), "seed {seed}: {:?}", h.ended);
-            for s in h.captp.sessions() {
-                if s.exports + s.imports + s.questions + s.answers > 0 {
-                    let x = &h.captp.sessions[&s.session];
-                    eprintln!(
-                        "{:#?} {:#?} {:?} {:?} {:?} {:?} {:?} held {:?}",
-                        x.imports,
-                        x.exports,
-                        x.questions,
-                        x.answers,
-                        x.objects,
-                        x.owed,
-                        x.listeners,
-                        h.held_by(s.session)
-                    );
-                }
-                let left = (s.exports, s.imports, s.questions, s.answers);
-                assert_eq!(left, (0, 0, 0, 0), "seed {seed}: {} about {}", h.peer, s.peer);
-                assert_eq!(h.held_by(s.session), vec![], "seed {seed}");
-            }
-        }
+        let left = left_over(&mut w);
+        assert!(left.is_empty(), "seed {seed}: {left}");
     }
     assert!(busy > 10_000, "{busy}");
 }
@@ -159,7 +219,7 @@ fn nothing_is_left_when_nobody_holds_anything() {
 #[test]
 fn lines_that_break_leave_hosts_that_work() {
     for seed in 0..100 {
-        let mut random = Random(seed + 1000);
+        let mut random = Choices::Seed(seed + 1000);
         let mut w = world(&mut random);
         let mut bags: Vec<Bag> = NAMES.iter().map(|_| Bag::default()).collect();
         for round in 0..120 {

@@ -1,8 +1,11 @@
 //! Machines back to back, in memory; and one machine against bytes made by hand.
-mod chaos;
+pub(crate) mod chaos;
+#[cfg(test)]
 mod hostile;
-mod lines;
+pub(crate) mod lines;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
 mod three;
-mod value;
-mod world;
+pub(crate) mod value;
+pub(crate) mod world;

@@ -420,7 +420,12 @@ impl Host {
                 Resolution::Fulfilled(Data::undefined())
             }
             Does::Greet => {
-                let Some(V::Ref(r)) = all.first() else { panic!("nobody to greet: {all:?}") };
+                let Some(V::Ref(r)) = all.first() else {
+                    if let Some(p) = m.answer {
+                        self.resolve(p, Resolution::Rejected(Data::error("TypeError", "nobody to greet")));
+                    }
+                    return;
+                };
                 let answer = self.promise(NOBODY);
                 let target = match r {
                     Ref::Object(o) => Target::Object(*o),
