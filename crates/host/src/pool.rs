@@ -7,7 +7,8 @@
 //! - a turn runs outside the lock, on one thread, with the vat taken out of its slot;
 //! - a thread that ends a turn goes on with the next one that is ready: two vats that answer each other stay on one
 //!   thread; another thread is woken only if more is ready than one can take;
-//! - if turns are ready and no thread has taken one for `STALL`, there is one thread more: vats that spin do not keep
+//! - a thread that finds nothing ready commits what happened, if nobody does: an answer that one caller waits for changes threads once;
+//! - if turns are ready and no thread has taken one for a while, there is one thread more (`clock`): vats that spin do not keep
 //!   others waiting.
 use crate::commit::leave;
 use crate::net::Net;
@@ -20,19 +21,15 @@ use passable::{Delivery, Limits, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use vat::{Shared, Vat};
 
 /// Bytes of stack of a thread that runs turns: natives may nest `MAX_NATIVE_DEPTH` deep.
 pub const STACK_BYTES: usize = 64 << 20;
 /// Threads at most.
-const MAX_THREADS: usize = 64;
-/// How long ready turns may wait for a thread before there is one more.
-const STALL: Duration = Duration::from_millis(10);
+pub(crate) const MAX_THREADS: usize = 64;
 /// Vats in memory at most, where there is a store to leave it for.
 pub(crate) const MAX_RESIDENT: usize = 1000;
-/// A vat that had no turn in a whole tick is asked to collect its garbage.
-const TICK: Duration = Duration::from_secs(1);
 
 /// What a host is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +53,7 @@ pub(crate) struct Slot {
     /// The number of the batch that its last changes go with.
     pub(crate) batch: u64,
     /// The tick of its last turn since it was asked to collect; 0: there was none.
-    ran: u64,
+    pub(crate) ran: u64,
     /// Counts turns of all vats: which one ran longest ago.
     pub(crate) last: u64,
     /// Bytes of its heap after its last turn: for operators.
@@ -90,7 +87,7 @@ pub(crate) struct World {
     pub(crate) node: Node,
     pub(crate) ready: VecDeque<(VatId, Box<Delivery>)>,
     /// Counts turns taken from `ready`: stands still when all threads are busy.
-    taken: u64,
+    pub(crate) taken: u64,
     pub(crate) slots: BTreeMap<VatId, Slot>,
     /// Vats in memory.
     pub(crate) resident: usize,
@@ -102,11 +99,19 @@ pub(crate) struct World {
     pub(crate) committing: bool,
     /// The disk is full: no turn begins until there is room.
     pub(crate) full: bool,
-    threads: usize,
-    idle: usize,
-    start: Instant,
+    pub(crate) threads: usize,
+    pub(crate) idle: usize,
+    /// Idle threads that were told of work and have not come yet.
+    woken: usize,
+    /// The thread that commits was told to, and has not come yet.
+    pub(crate) called: bool,
+    /// The thread that keeps time looks at nothing but delays for a while.
+    pub(crate) resting: bool,
+    /// What happened is to be committed though no output waits for it.
+    pub(crate) overdue: bool,
+    pub(crate) start: Instant,
     /// Seconds since `start`, from 1.
-    tick: u64,
+    pub(crate) tick: u64,
     /// Kept between steps for their memory.
     pub(crate) effects: Vec<Effect>,
     /// Answers of powers, on their way to the node.
@@ -167,6 +172,10 @@ impl Pool {
             full: false,
             threads: 0,
             idle: 0,
+            woken: 0,
+            called: false,
+            resting: false,
+            overdue: false,
             start: Instant::now(),
             tick: 1,
             effects: Vec::new(),
@@ -312,22 +321,30 @@ impl Pool {
 
     /// Sees to it that threads are there for what is ready, and that what happened is committed.
     pub(crate) fn provide(self: &Arc<Self>, w: &mut World) {
-        if w.journal.is_some() && w.stepped && !w.committing {
-            self.commit.notify_one();
+        if w.wants_commit(w.idle) {
+            self.call_committer(w);
         }
         if w.end.is_some() {
             self.work.notify_all();
             self.clock.notify_one();
         } else if w.ready.is_empty() || w.waits() {
-            self.clock.notify_one();
-        } else if w.idle > 0 {
-            self.work.notify_one();
-        } else if w.threads < self.cores {
-            self.add_thread(w);
+            if w.may_end() {
+                self.clock.notify_one();
+            }
+        } else {
+            if std::mem::take(&mut w.resting) {
+                self.clock.notify_one();
+            }
+            if w.idle > w.woken {
+                w.woken += 1;
+                self.work.notify_one();
+            } else if w.idle == 0 && w.threads < self.cores {
+                self.add_thread(w);
+            }
         }
     }
 
-    fn add_thread(self: &Arc<Self>, w: &mut World) {
+    pub(crate) fn add_thread(self: &Arc<Self>, w: &mut World) {
         let pool = self.clone();
         let made = std::thread::Builder::new().name("turns".into()).stack_size(STACK_BYTES).spawn(move || pool.turns());
         match made {
@@ -347,12 +364,20 @@ impl Pool {
         while w.end.is_none() {
             let next = if w.waits() { None } else { w.ready.pop_front() };
             let Some((id, delivery)) = next else {
+                if w.wants_commit(w.idle + 1) {
+                    w = self.commit_once(w);
+                    continue;
+                }
                 self.provide(&mut w);
                 w.idle += 1;
                 w = self.work.wait(w).unwrap_or_else(|e| e.into_inner());
                 w.idle -= 1;
+                w.woken = w.woken.saturating_sub(1);
                 continue;
             };
+            if w.wants_commit(w.idle) {
+                self.call_committer(&mut w);
+            }
             w.taken += 1;
             if !w.ready.is_empty() {
                 self.provide(&mut w);
@@ -473,102 +498,15 @@ impl Pool {
     }
 
     fn after_turn(&self, w: &mut World) {
-        if w.journal.is_none() {
-            return;
-        }
-        if w.resident > MAX_RESIDENT {
+        if w.journal.is_some() && w.resident > MAX_RESIDENT {
             crate::wake::hibernate(w);
         }
-        if !w.committing {
-            self.commit.notify_one();
-        }
-    }
-
-    /// Timers, stalls and idle vats; ends when the program does.
-    pub(crate) fn keep_time(self: Arc<Self>) -> i32 {
-        let mut w = self.lock();
-        let mut last_taken = w.taken;
-        let mut quiet = (last_taken, Instant::now());
-        loop {
-            if let Some(code) = w.end {
-                return if code == 0 && w.failed && w.mode == Mode::Run { 1 } else { code };
-            }
-            let running = w.threads - w.idle;
-            let left = w.closing.is_some() || (w.node.is_done() && w.mode != Mode::Serve);
-            if left && (running == 0 || w.closing.is_some_and(|c| c < 0)) && !w.committing && !w.stepped_durably() {
-                self.close(&mut w);
-                continue;
-            }
-            self.hurry(&mut w);
-            if w.closing.is_none() {
-                for p in w.powers.due() {
-                    if let Some(j) = &mut w.journal {
-                        j.delay_over(p);
-                    }
-                    self.step(&mut w, Event::Answer { promise: p, rejected: false, value: passable::Data::undefined() });
-                }
-                self.idle_vats(&mut w);
-            }
-            if w.full {
-                let room = w.journal.as_ref().map(|j| j.store().reserve(journal::RESERVE_BYTES));
-                w.full = matches!(room, Some(Err(_)));
-            }
-            if !w.ready.is_empty() || w.stepped {
-                self.provide(&mut w);
-                if !w.ready.is_empty() && !w.waits() && w.idle == 0 && w.taken == last_taken && w.threads < MAX_THREADS {
-                    self.add_thread(&mut w);
-                }
-            }
-            last_taken = w.taken;
-            let noting = running == 0 && self.note_output(&mut w, &mut quiet);
-            let busy = noting || w.idle < w.threads || !w.ready.is_empty() || w.closing.is_some();
-            let wait = if busy { STALL } else { TICK };
-            let wait = w.powers.next_due().filter(|_| w.closing.is_none()).map_or(wait, |d| d.min(wait));
-            w = self.clock.wait_timeout(w, wait).unwrap_or_else(|e| e.into_inner()).0;
-        }
-    }
-
-    /// After a moment without turns it is noted that lines were written, so that they are not written again after a crash. True:
-    /// that is to come.
-    fn note_output(&self, w: &mut World, quiet: &mut (u64, Instant)) -> bool {
-        if w.committing || w.stepped || !w.journal.as_ref().is_some_and(Journal::has_written) {
-            return false;
-        }
-        if quiet.0 != w.taken {
-            *quiet = (w.taken, Instant::now());
-        }
-        if quiet.1.elapsed() < STALL {
-            return true;
-        }
-        w.stepped = true;
-        self.commit.notify_one();
-        false
     }
 
     /// From a vat's next turn on.
     pub(crate) fn set_limits(&self, w: &mut World, vat: VatId, limits: Limits) {
         if let Some(s) = w.slots.get_mut(&vat) {
             s.limits = limits;
-        }
-    }
-
-    /// Vats that have had nothing to do for a while collect.
-    fn idle_vats(self: &Arc<Self>, w: &mut World) {
-        let tick = w.start.elapsed().as_secs() + 1;
-        if tick == w.tick {
-            return;
-        }
-        w.tick = tick;
-        let long = |s: &Slot| s.ran > 0 && s.ran + 1 < tick;
-        let idle: Vec<VatId> = w.slots.iter().filter(|s| long(s.1)).map(|s| *s.0).collect();
-        for vat in idle {
-            if let Some(s) = w.slots.get_mut(&vat) {
-                s.ran = 0;
-            }
-            self.step(w, Event::Idle { vat });
-        }
-        if w.ready.is_empty() && w.node.is_quiet() {
-            self.step(w, Event::Quiet);
         }
     }
 }
@@ -584,14 +522,14 @@ impl World {
         self.slots.get(&vat).map_or(0, |s| s.heap_bytes)
     }
     /// No turn may begin.
-    fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.closing.is_some() || self.full || self.mode == Mode::Look || self.journal.as_ref().is_some_and(Journal::is_full)
     }
     pub(crate) fn log_is_full(&self) -> bool {
         self.full || self.journal.as_ref().is_some_and(Journal::is_full)
     }
     /// Something is to be committed.
-    fn stepped_durably(&self) -> bool {
+    pub(crate) fn stepped_durably(&self) -> bool {
         self.journal.is_some() && self.stepped
     }
 }
