@@ -28,8 +28,8 @@ impl Pool {
             if w.end.is_some() && !w.committing {
                 return;
             }
-            w = self.commit.wait(w).unwrap_or_else(|e| e.into_inner());
             w.called = false;
+            w = self.commit.wait(w).unwrap_or_else(|e| e.into_inner());
         }
     }
 

@@ -14,7 +14,6 @@ use journal::{Journal, Misfit};
 use node::{Config, Event, Exported, Node, TurnRecord};
 use passable::{Limits, VatId};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
@@ -74,22 +73,22 @@ pub(crate) enum Asker {
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Calls under way.
-static CALLS: Mutex<BTreeMap<u64, Asker>> = Mutex::new(BTreeMap::new());
+static CALLS: Mutex<Option<node::IdMap<u64, Asker>>> = Mutex::new(None);
 
-fn calls() -> MutexGuard<'static, BTreeMap<u64, Asker>> {
-    CALLS.lock().unwrap_or_else(|e| e.into_inner())
+fn calls<T>(look: impl FnOnce(&mut node::IdMap<u64, Asker>) -> T) -> T {
+    look(CALLS.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert_default())
 }
 
 /// The number under which somebody waits for an answer.
 pub(crate) fn awaited(asker: Asker) -> u64 {
     let reply = NEXT.fetch_add(1, Ordering::Relaxed);
-    calls().insert(reply, asker);
+    calls(|all| all.insert(reply, asker));
     reply
 }
 
 /// The answer of a call, once it is durable.
 pub(crate) fn reply(to: u64, rejected: bool, value: passable::Data, answers: &mut control::Answers) {
-    let waiting = calls().remove(&to);
+    let waiting = calls(|all| all.remove(&to));
     let asker = match waiting {
         None => return,
         Some(Asker::Embedder(done)) => return done(crate::embed::Answer { rejected, value }),

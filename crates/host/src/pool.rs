@@ -103,7 +103,7 @@ pub(crate) struct World {
     pub(crate) idle: usize,
     /// Idle threads that were told of work and have not come yet.
     woken: usize,
-    /// The thread that commits was told to, and has not come yet.
+    /// The thread that commits was told to since it waits.
     pub(crate) called: bool,
     /// The thread that keeps time looks at nothing but delays for a while.
     pub(crate) resting: bool,
