@@ -27,7 +27,7 @@ impl Pool {
             if let Some(code) = w.end {
                 return if code == 0 && w.failed && w.mode == Mode::Run { 1 } else { code };
             }
-            let running = w.threads - w.idle;
+            let running = w.threads - w.idle();
             let left = w.closing.is_some() || (w.node.is_done() && w.mode != Mode::Serve);
             if left && (running == 0 || w.closing.is_some_and(|c| c < 0)) && !w.committing && !w.stepped_durably() {
                 self.close(&mut w);
@@ -53,13 +53,13 @@ impl Pool {
             last_batch = batch;
             if !w.ready.is_empty() || w.stepped {
                 self.provide(&mut w);
-                if !w.ready.is_empty() && !w.waits() && w.idle == 0 && w.taken == last_taken && w.threads < MAX_THREADS {
+                if !w.ready.is_empty() && !w.waits() && w.idle() == 0 && w.taken == last_taken && w.threads < MAX_THREADS {
                     self.add_thread(&mut w);
                 }
             }
             last_taken = w.taken;
             let noting = running == 0 && self.note_output(&mut w, &mut quiet);
-            let busy = noting || w.idle < w.threads || !w.ready.is_empty() || w.stepped || w.closing.is_some();
+            let busy = noting || w.idle() < w.threads || !w.ready.is_empty() || w.stepped || w.closing.is_some();
             w.resting = !busy;
             let wait = if busy { STALL } else { TICK };
             let wait = w.powers.next_due().filter(|_| w.closing.is_none()).map_or(wait, |d| d.min(wait));
@@ -94,10 +94,12 @@ impl Pool {
         let long = |s: &Slot| s.ran > 0 && s.ran + 1 < tick;
         let idle: Vec<VatId> = w.slots.iter().filter(|s| long(s.1)).map(|s| *s.0).collect();
         for vat in idle {
-            if let Some(s) = w.slots.get_mut(&vat) {
-                s.ran = 0;
+            let Some(s) = w.slots.get_mut(&vat) else { continue };
+            s.ran = 0;
+            // one that sleeps is not woken for this: others might have to leave memory for it
+            if s.vat.is_some() {
+                self.step(w, Event::Idle { vat });
             }
-            self.step(w, Event::Idle { vat });
         }
         if w.ready.is_empty() && w.node.is_quiet() {
             self.step(w, Event::Quiet);

@@ -21,7 +21,7 @@ impl Pool {
     pub(crate) fn commits(self: Arc<Self>) {
         let mut w = self.lock();
         loop {
-            if w.wants_commit(w.idle) {
+            if w.wants_commit() {
                 w = self.commit_once(w);
                 continue;
             }
@@ -33,15 +33,9 @@ impl Pool {
         }
     }
 
-    /// Has the thread that commits look.
-    pub(crate) fn call_committer(&self, w: &mut World) {
-        if !std::mem::replace(&mut w.called, true) {
-            self.commit.notify_one();
-        }
-    }
-
     /// Commits what there is, without the lock meanwhile.
     pub(crate) fn commit_once<'a>(self: &'a Arc<Self>, mut w: MutexGuard<'a, World>) -> MutexGuard<'a, World> {
+        let waited = w.waits();
         let Some((ledger, appended)) = take_batch(&mut w) else { return w };
         w.committing = true;
         drop(w);
@@ -51,6 +45,9 @@ impl Pool {
         w = self.lock();
         w.committing = false;
         self.after_commit(&mut w, wrote, room);
+        if waited && !w.ready.is_empty() {
+            self.provide(&mut w);
+        }
         w
     }
 
@@ -70,10 +67,6 @@ impl Pool {
                 }
             }
             Err(e) => output::store_failed(&e),
-        }
-        // turns may have waited for room
-        if !w.ready.is_empty() {
-            self.provide(w);
         }
         if wrote_lines || w.full || w.may_end() {
             self.clock.notify_one();
@@ -117,16 +110,16 @@ impl Pool {
         }
         w.stepped = false;
         w.end = Some(code);
-        self.work.notify_all();
+        self.provide(w);
         self.commit.notify_all();
     }
 }
 
 impl World {
-    /// A batch is to be taken; `idle`: threads that run nothing.
-    pub(crate) fn wants_commit(&self, idle: usize) -> bool {
+    /// A batch is to be taken.
+    pub(crate) fn wants_commit(&self) -> bool {
         let Some(j) = self.journal.as_ref().filter(|_| self.stepped && !self.committing) else { return false };
-        let nothing_runs = || idle == self.threads && (self.ready.is_empty() || self.waits());
+        let nothing_runs = || self.idle() == self.threads && (self.ready.is_empty() || self.waits());
         let ends = self.closing.is_some() || self.end.is_some();
         !j.waiting.output.is_empty() || self.overdue || ends || j.is_full() || nothing_runs()
     }

@@ -309,8 +309,7 @@ pub(crate) fn calls_of(pool: &Arc<Pool>, all: impl Iterator<Item = Call>) {
             Err(p) => refused.push((conn, id, p)),
         }
     }
-    pool.provide(&mut w);
-    drop(w);
+    pool.let_go(w);
     for (conn, id, p) in refused {
         conn.answer(&control::with_id(p.json(), id));
     }

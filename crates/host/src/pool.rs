@@ -100,9 +100,8 @@ pub(crate) struct World {
     /// The disk is full: no turn begins until there is room.
     pub(crate) full: bool,
     pub(crate) threads: usize,
-    pub(crate) idle: usize,
-    /// Idle threads that were told of work and have not come yet.
-    woken: usize,
+    /// Those that wait for work, the one that came last at the end: it is the first to be called, since its memory is the warmest.
+    seats: Vec<Arc<Condvar>>,
     /// The thread that commits was told to since it waits.
     pub(crate) called: bool,
     /// The thread that keeps time looks at nothing but delays for a while.
@@ -130,8 +129,6 @@ pub(crate) struct World {
 
 pub(crate) struct Pool {
     world: Mutex<World>,
-    /// Threads that run turns wait here.
-    pub(crate) work: Condvar,
     /// The thread that keeps time waits here.
     pub(crate) clock: Condvar,
     /// The thread that commits waits here.
@@ -171,8 +168,7 @@ impl Pool {
             committing: false,
             full: false,
             threads: 0,
-            idle: 0,
-            woken: 0,
+            seats: Vec::new(),
             called: false,
             resting: false,
             overdue: false,
@@ -188,8 +184,8 @@ impl Pool {
             begun,
         };
         let cores = std::thread::available_parallelism().map_or(2, |n| n.get()).max(2);
-        let (work, clock, commit) = (Condvar::new(), Condvar::new(), Condvar::new());
-        Arc::new(Pool { world: Mutex::new(world), work, clock, commit, shared, net, interrupt: Arc::default(), cores })
+        let (clock, commit) = (Condvar::new(), Condvar::new());
+        Arc::new(Pool { world: Mutex::new(world), clock, commit, shared, net, interrupt: Arc::default(), cores })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
@@ -321,27 +317,33 @@ impl Pool {
 
     /// Sees to it that threads are there for what is ready, and that what happened is committed.
     pub(crate) fn provide(self: &Arc<Self>, w: &mut World) {
-        if w.wants_commit(w.idle) {
-            self.call_committer(w);
-        }
+        self.calls_for(w).call(self);
+    }
+
+    /// Likewise, and lets the world go before anybody is called: whoever comes finds it free.
+    pub(crate) fn let_go(self: &Arc<Self>, mut w: MutexGuard<'_, World>) {
+        let calls = self.calls_for(&mut w);
+        drop(w);
+        calls.call(self);
+    }
+
+    /// Who is to be called.
+    fn calls_for(self: &Arc<Self>, w: &mut World) -> Calls {
+        let commits = w.wants_commit() && !std::mem::replace(&mut w.called, true);
+        let mut calls = Calls { commits, ..Calls::default() };
         if w.end.is_some() {
-            self.work.notify_all();
-            self.clock.notify_one();
+            w.seats.drain(..).for_each(|s| s.notify_one());
+            calls.clock = true;
         } else if w.ready.is_empty() || w.waits() {
-            if w.may_end() {
-                self.clock.notify_one();
-            }
+            calls.clock = w.may_end();
         } else {
-            if std::mem::take(&mut w.resting) {
-                self.clock.notify_one();
-            }
-            if w.idle > w.woken {
-                w.woken += 1;
-                self.work.notify_one();
-            } else if w.idle == 0 && w.threads < self.cores {
+            calls.clock = std::mem::take(&mut w.resting);
+            calls.turns = w.seats.pop();
+            if calls.turns.is_none() && w.threads < self.cores {
                 self.add_thread(w);
             }
         }
+        calls
     }
 
     pub(crate) fn add_thread(self: &Arc<Self>, w: &mut World) {
@@ -359,47 +361,45 @@ impl Pool {
 
     /// The life of a thread that runs turns.
     fn turns(self: Arc<Self>) {
-        let mut outcome = TurnOutcome::default();
+        let (mut outcome, seat) = (TurnOutcome::default(), Arc::new(Condvar::new()));
         let mut w = self.lock();
         while w.end.is_none() {
             let next = if w.waits() { None } else { w.ready.pop_front() };
             let Some((id, delivery)) = next else {
-                if w.wants_commit(w.idle + 1) {
+                w.seats.push(seat.clone());
+                if w.wants_commit() {
+                    w.leave(&seat);
                     w = self.commit_once(w);
                     continue;
                 }
                 self.provide(&mut w);
-                w.idle += 1;
-                w = self.work.wait(w).unwrap_or_else(|e| e.into_inner());
-                w.idle -= 1;
-                w.woken = w.woken.saturating_sub(1);
+                w = seat.wait(w).unwrap_or_else(|e| e.into_inner());
+                w.leave(&seat);
                 continue;
             };
-            if w.wants_commit(w.idle) {
-                self.call_committer(&mut w);
-            }
             w.taken += 1;
-            if !w.ready.is_empty() {
-                self.provide(&mut w);
-            }
+            let calls = if w.ready.is_empty() { Calls::default() } else { self.calls_for(&mut w) };
             let taken = w.taken;
-            let Some(slot) = w.slots.get_mut(&id) else { continue };
+            let Some(slot) = w.slots.get_mut(&id) else {
+                calls.call(&self);
+                continue;
+            };
             slot.last = taken;
             if !slot.suspect
                 && let Some(mut vat) = slot.vat.take()
             {
                 vat.set_quota(crate::wake::quota(slot.limits));
                 drop(w);
+                calls.call(&self);
                 vat.deliver_to(&self.shared, &delivery, &mut outcome);
                 w = self.lock();
                 self.ended(&mut w, id, delivery, Ok(vat), &mut outcome, true);
             } else {
+                calls.call(&self);
                 w = self.wake_and_run(w, id, delivery, &mut outcome);
             }
         }
-        drop(w);
-        self.work.notify_all();
-        self.clock.notify_one();
+        self.provide(&mut w);
     }
 
     /// A turn of a vat that is not in memory, or has a delivery that a process may have died of.
@@ -511,7 +511,37 @@ impl Pool {
     }
 }
 
+/// Threads that are to be called.
+#[derive(Default)]
+struct Calls {
+    commits: bool,
+    clock: bool,
+    turns: Option<Arc<Condvar>>,
+}
+
+impl Calls {
+    fn call(self, pool: &Pool) {
+        if self.commits {
+            pool.commit.notify_one();
+        }
+        if self.clock {
+            pool.clock.notify_one();
+        }
+        if let Some(seat) = self.turns {
+            seat.notify_one();
+        }
+    }
+}
+
 impl World {
+    /// Threads that run nothing.
+    pub(crate) fn idle(&self) -> usize {
+        self.seats.len()
+    }
+    /// The thread of this seat waits no longer, whether it was called or not.
+    fn leave(&mut self, seat: &Arc<Condvar>) {
+        self.seats.retain(|s| !Arc::ptr_eq(s, seat));
+    }
     pub(crate) fn is_resident(&self, vat: VatId) -> bool {
         self.slots.get(&vat).is_some_and(|s| s.vat.is_some())
     }
