@@ -56,6 +56,9 @@ pub struct Machine {
     quota: Quota,
     /// Each committed turn tells its delta.
     record: bool,
+    /// A mistake: see `keep_caches`.
+    #[cfg(feature = "seeded-bugs")]
+    keeps_caches: bool,
 }
 
 /// How a turn ended.
@@ -210,7 +213,14 @@ impl Machine {
         let mut cage = Cage::new()?;
         let heap = Heap::on_base(&mut cage, &base.image, &KINDS, Limits { heap_bytes: quota.heap_bytes })?;
         let cx = Cx::new(engine, heap, base.units.clone());
-        let mut machine = Machine { cx, cage, quota, record: false };
+        let mut machine = Machine {
+            cx,
+            cage,
+            quota,
+            record: false,
+            #[cfg(feature = "seeded-bugs")]
+            keeps_caches: false,
+        };
         machine.refill();
         Ok(machine)
     }
@@ -273,7 +283,14 @@ impl Machine {
 
     fn over(engine: &Arc<Engine>, heap: Heap, cage: Cage, units: Vec<Arc<LoadedUnit>>, quota: Quota) -> Machine {
         let cx = Cx::new(engine, heap, units);
-        let mut machine = Machine { cx, cage, quota, record: false };
+        let mut machine = Machine {
+            cx,
+            cage,
+            quota,
+            record: false,
+            #[cfg(feature = "seeded-bugs")]
+            keeps_caches: false,
+        };
         machine.refill();
         machine
     }
@@ -498,9 +515,20 @@ impl Machine {
         interp::drop_caches(&mut self.cx, m);
     }
 
+    /// Makes the mistake that caches outlive an aborted turn: shapes that it made, and that are no more, are found again in the objects
+    /// of the next turn, whose shapes lie where those lay.
+    #[cfg(feature = "seeded-bugs")]
+    pub fn keep_caches(&mut self) {
+        self.keeps_caches = true;
+    }
+
     fn after_rollback(&mut self) {
         let m = self.cage.mem();
         let cx = &mut self.cx;
+        #[cfg(feature = "seeded-bugs")]
+        if self.keeps_caches {
+            return cx.units.truncate(known_units(m));
+        }
         interp::drop_caches(cx, m);
         // units that only this turn added are forgotten with it
         cx.units.truncate(known_units(m));

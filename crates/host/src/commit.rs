@@ -4,42 +4,56 @@
 //!
 //! Invariants
 //! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
+//! - one thread at a time commits: one that runs turns and finds none ready, else the one that does nothing else. It begins when output
+//!   waits; what nobody waits for goes with the next batch, or when nothing runs any more;
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
+use crate::control::Answers;
 use crate::net::Net;
 use crate::output;
-use crate::pool::{Mode, Pool, STALL, World};
-use journal::{Journal, Out};
+use crate::pool::{Mode, Pool, World};
+use journal::Out;
 use passable::VatId;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, MutexGuard};
 
 impl Pool {
     /// The life of the thread that commits.
     pub(crate) fn commits(self: Arc<Self>) {
         let mut w = self.lock();
         loop {
-            if !w.stepped {
-                if w.end.is_some() {
-                    return;
-                }
-                w = self.commit.wait(w).unwrap_or_else(|e| e.into_inner());
+            if w.wants_commit() {
+                w = self.commit_once(w);
                 continue;
             }
-            let Some((ledger, appended)) = take_batch(&mut w) else { continue };
-            w.committing = true;
-            drop(w);
-            let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
-            let wrote = write_out(&self.net, released.into_output());
-            self.net.write_now();
-            let room = ledger.store().reserve(journal::RESERVE_BYTES);
-            w = self.lock();
-            w.committing = false;
-            self.after_commit(&mut w, wrote, room);
+            if w.end.is_some() && !w.committing {
+                return;
+            }
+            w.called = false;
+            w = self.commit.wait(w).unwrap_or_else(|e| e.into_inner());
         }
     }
 
+    /// Commits what there is, without the lock meanwhile.
+    pub(crate) fn commit_once<'a>(self: &'a Arc<Self>, mut w: MutexGuard<'a, World>) -> MutexGuard<'a, World> {
+        let waited = w.waits();
+        let Some((ledger, appended)) = take_batch(&mut w) else { return w };
+        w.committing = true;
+        drop(w);
+        let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
+        let wrote = write_out(&self.net, released.into_output());
+        self.net.write_now();
+        let room = ledger.store().reserve(journal::RESERVE_BYTES);
+        w = self.lock();
+        w.committing = false;
+        self.after_commit(&mut w, wrote, room);
+        if waited && !w.ready.is_empty() {
+            self.provide(&mut w);
+        }
+        w
+    }
+
     pub(crate) fn after_commit(self: &Arc<Self>, w: &mut World, wrote: (Vec<u64>, bool), room: store::Result<()>) {
+        let wrote_lines = !wrote.0.is_empty();
         if let Some(j) = &mut w.journal {
             wrote.0.into_iter().for_each(|n| j.wrote(n));
         }
@@ -55,8 +69,12 @@ impl Pool {
             }
             Err(e) => output::store_failed(&e),
         }
-        self.work.notify_all();
-        self.clock.notify_one();
+        if wrote_lines || w.full || w.may_end() {
+            self.clock.notify_one();
+        }
+        if w.end.is_some() {
+            self.commit.notify_one();
+        }
     }
 
     /// Commits what is there, in this thread, under the lock.
@@ -72,23 +90,6 @@ impl Pool {
                 w.closing = w.closing.or(Some(1));
             }
         }
-    }
-
-    /// After a moment without turns it is noted that lines were written, so that they are not written again after a crash. True:
-    /// that is to come.
-    pub(crate) fn note_output(&self, w: &mut World, quiet: &mut (u64, Instant)) -> bool {
-        if w.committing || w.stepped || !w.journal.as_ref().is_some_and(Journal::has_written) {
-            return false;
-        }
-        if quiet.0 != w.taken {
-            *quiet = (w.taken, Instant::now());
-        }
-        if quiet.1.elapsed() < STALL {
-            return true;
-        }
-        w.stepped = true;
-        self.commit.notify_one();
-        false
     }
 
     /// Nothing is left to do, or the process is to end: what is written is sealed.
@@ -111,8 +112,23 @@ impl Pool {
         }
         w.stepped = false;
         w.end = Some(code);
-        self.work.notify_all();
+        self.provide(w);
         self.commit.notify_all();
+    }
+}
+
+impl World {
+    /// A batch is to be taken.
+    pub(crate) fn wants_commit(&self) -> bool {
+        let Some(j) = self.journal.as_ref().filter(|_| self.stepped && !self.committing) else { return false };
+        let nothing_runs = || self.idle() == self.threads && (self.ready.is_empty() || self.waits());
+        let ends = self.closing.is_some() || self.end.is_some();
+        !j.waiting.output.is_empty() || self.overdue || ends || j.is_full() || nothing_runs()
+    }
+
+    /// The thread that keeps time is to look whether this is the end.
+    pub(crate) fn may_end(&self) -> bool {
+        self.closing.is_some() || self.end.is_some() || (self.mode != Mode::Serve && self.node.is_done())
     }
 }
 
@@ -129,7 +145,7 @@ pub(crate) fn leave(w: &mut World, out: Out) {
 
 /// Takes all that happened to the log; what is to be synced.
 pub(crate) fn take_batch(w: &mut World) -> Option<(ken::Ledger, ken::Appended<Out>)> {
-    w.stepped = false;
+    (w.stepped, w.overdue) = (false, false);
     let j = w.journal.as_mut()?;
     let batch = j.take(&mut w.node)?;
     let ledger = j.ledger.clone();
@@ -140,6 +156,7 @@ pub(crate) fn take_batch(w: &mut World) -> Option<(ken::Ledger, ken::Appended<Ou
 /// Writes output; the numbers of lines written, and whether all went well.
 pub(crate) fn write_out(net: &Arc<Net>, all: Vec<Out>) -> (Vec<u64>, bool) {
     let (mut numbers, mut fine) = (Vec::new(), true);
+    let mut answers = Answers::default();
     for out in all {
         match out {
             Out::Lines { number, lines } => {
@@ -163,7 +180,7 @@ pub(crate) fn write_out(net: &Arc<Net>, all: Vec<Out>) -> (Vec<u64>, bool) {
             Out::NothingToStart(file) => output::nothing_to_start(&file),
             Out::NearLimit(vat, name) => output::near_limit(vat, &name),
             Out::StartRejected(text, places) => output::start_rejected(&text, &places),
-            Out::Reply { to, rejected, value } => crate::operate::reply(to, rejected, value),
+            Out::Reply { to, rejected, value } => crate::operate::reply(to, rejected, value, &mut answers),
         }
     }
     (numbers, fine)

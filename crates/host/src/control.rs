@@ -21,30 +21,24 @@
 //! - a vat is named by its number or its name;
 //! - an answer is written once what it tells of is durable;
 //! - whoever does not read its answers is cut off: nobody else waits for it;
-//! - lines and connections are bounded; a bad line gets `{ "error": { code, message, help } }`.
-use crate::operate::{self, Asker, Problem, problem};
-use crate::pool::Pool;
+//! - lines and connections are bounded; a bad line gets `{ "error": { code, message, help } }`;
+//! - lines of a connection are taken in their order; what a command has to wait for holds up its own connection alone.
+//!
+//! One thread (`wire`) reads all connections and gives the node all calls that it found at once; whoever has an answer writes it
+//! (`conn`). Other commands, which may take long, have a thread each.
+mod conn;
+mod wire;
+
+use crate::operate::{Problem, problem};
+pub(crate) use conn::{Answers, Conn};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::Shutdown;
+use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-
-/// Bytes of one line.
-const MAX_LINE_BYTES: u64 = 16 << 20;
-/// How long one answer may take to be written.
-const MAX_WRITE: Duration = Duration::from_secs(1);
-/// Connections at once.
-const MAX_CONNECTIONS: usize = 256;
-
-pub(crate) type Stream = Arc<Mutex<UnixStream>>;
-
-static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+use std::sync::{Mutex, MutexGuard};
+pub(crate) use wire::serve;
 
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(|e| e.into_inner())
@@ -100,78 +94,16 @@ pub fn ask_host(folder: &Path, request: &Value) -> Result<Option<Value>, Problem
     answer.map(Some).map_err(|e| problem("E-SOCKET", format!("the host's answer is not JSON: {e}"), help))
 }
 
-/// Writes an answer to whoever asked, if it is still there.
-pub(crate) fn answer(stream: &Stream, mut answer: Value, id: Value) {
-    if let (Some(map), false) = (answer.as_object_mut(), id.is_null()) {
-        map.insert("id".to_owned(), id);
-    }
-    let stream = lock(stream);
-    if say(&stream, &answer).is_err() {
-        // it does not read, or is gone: later answers fail at once
-        let _ = stream.shutdown(Shutdown::Both);
-    }
-}
-
-/// Serves until the process ends.
-pub(crate) fn serve(pool: &Arc<Pool>, listener: UnixListener) {
-    let pool = pool.clone();
-    let _ = std::thread::Builder::new().name("control".into()).spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { continue };
-            if CONNECTIONS.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
-                CONNECTIONS.fetch_sub(1, Ordering::Relaxed);
-                let _ = say(&stream, &problem("E-BUSY", "too many connections", "close some").json());
-                continue;
-            }
-            let pool = pool.clone();
-            let _ = std::thread::Builder::new().name("operator".into()).spawn(move || {
-                talk(&pool, stream);
-                CONNECTIONS.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
-    });
-}
-
 fn say(mut stream: &UnixStream, v: &Value) -> std::io::Result<()> {
     let mut line = v.to_string();
     line.push('\n');
     stream.write_all(line.as_bytes())
 }
 
-fn talk(pool: &Arc<Pool>, stream: UnixStream) {
-    let Ok(reading) = stream.try_clone() else { return };
-    if stream.set_write_timeout(Some(MAX_WRITE)).is_err() {
-        return;
+/// An answer with what the asker knows it by.
+pub(crate) fn with_id(mut answer: Value, id: Value) -> Value {
+    if let (Some(map), false) = (answer.as_object_mut(), id.is_null()) {
+        map.insert("id".to_owned(), id);
     }
-    let shared: Stream = Arc::new(Mutex::new(stream));
-    let mut lines = BufReader::new(reading);
-    loop {
-        let mut line = Vec::new();
-        match lines.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        if line.last() != Some(&b'\n') && line.len() as u64 >= MAX_LINE_BYTES {
-            let _ = say(&lock(&shared), &problem("E-LINE", "the line is too long", "at most 16 MiB a line").json());
-            return;
-        }
-        let (now, id) = answer_to(pool, &line, |id| Asker::Socket(shared.clone(), id.clone()));
-        if let Some(now) = now {
-            answer(&shared, now, id);
-        }
-    }
-}
-
-/// What a line is answered (none: the answer comes later), and the id it gave.
-pub(crate) fn answer_to(pool: &Arc<Pool>, line: &[u8], asker: impl FnOnce(&Value) -> Asker) -> (Option<Value>, Value) {
-    match serde_json::from_slice::<Value>(line) {
-        Ok(v) => {
-            let id = v.get("id").cloned().unwrap_or(Value::Null);
-            (operate::command(pool, || asker(&id), &v), id)
-        }
-        Err(e) => {
-            let told = problem("E-JSON", format!("not JSON: {e}"), "send one JSON object a line");
-            (Some(told.json()), Value::Null)
-        }
-    }
+    answer
 }

@@ -60,7 +60,7 @@ impl Host {
             let reply = operate::awaited(Asker::Embedder(done));
             self.pool.step(&mut w, Event::Call { vat, body, reply });
         }
-        self.pool.provide(&mut w);
+        self.pool.let_go(w);
     }
 
     /// Turns of a vat so far.

@@ -2,7 +2,7 @@
 use crate::net::fuzz as net;
 use crate::operate::{Asker, forget_calls};
 use crate::pool::{Mode, Named, Pool};
-use crate::{control, json};
+use crate::{json, operate};
 use node::{Config, Event, Node};
 use passable::{Data, Limits, Writer};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -30,8 +30,8 @@ pub fn control(bytes: &[u8]) {
     }
     for line in bytes.split(|b| *b == b'\n') {
         let (to, _answers) = mpsc::channel();
-        let (answer, _) = control::answer_to(&pool, line, |_| Asker::Here(to.clone()));
-        if let Some(answer) = answer {
+        let Ok(v) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
+        if let Some(answer) = operate::command(&pool, || Asker::Here(to.clone()), &v) {
             assert!(answer.is_object(), "{answer}");
         }
     }

@@ -6,6 +6,7 @@
 //! Must never know: how the engine works.
 mod begin;
 pub mod bundle;
+mod clock;
 mod commit;
 mod control;
 pub mod embed;

@@ -14,7 +14,6 @@ use journal::{Journal, Misfit};
 use node::{Config, Event, Exported, Node, TurnRecord};
 use passable::{Limits, VatId};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
@@ -64,7 +63,8 @@ pub(crate) fn not_a_program(folder: &Path) -> Problem {
 
 /// Who waits for the answer of a call.
 pub(crate) enum Asker {
-    Socket(control::Stream, Value),
+    /// A connection, and what it knows its call by.
+    Socket(Arc<control::Conn>, Value),
     Here(mpsc::Sender<Value>),
     /// Somebody who embeds the host.
     Embedder(crate::embed::Done),
@@ -73,38 +73,37 @@ pub(crate) enum Asker {
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Calls under way.
-static CALLS: Mutex<BTreeMap<u64, Asker>> = Mutex::new(BTreeMap::new());
+static CALLS: Mutex<Option<node::IdMap<u64, Asker>>> = Mutex::new(None);
 
-fn calls() -> MutexGuard<'static, BTreeMap<u64, Asker>> {
-    CALLS.lock().unwrap_or_else(|e| e.into_inner())
+fn calls<T>(look: impl FnOnce(&mut node::IdMap<u64, Asker>) -> T) -> T {
+    look(CALLS.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert_default())
 }
 
 /// No answer is waited for.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn forget_calls() {
-    calls().clear();
+    calls(|all| all.clear());
 }
 
 /// The number under which somebody waits for an answer.
 pub(crate) fn awaited(asker: Asker) -> u64 {
     let reply = NEXT.fetch_add(1, Ordering::Relaxed);
-    calls().insert(reply, asker);
+    calls(|all| all.insert(reply, asker));
     reply
 }
 
 /// The answer of a call, once it is durable.
-pub(crate) fn reply(to: u64, rejected: bool, value: passable::Data) {
-    let waiting = calls().remove(&to);
+pub(crate) fn reply(to: u64, rejected: bool, value: passable::Data, answers: &mut control::Answers) {
+    let waiting = calls(|all| all.remove(&to));
     let asker = match waiting {
         None => return,
         Some(Asker::Embedder(done)) => return done(crate::embed::Answer { rejected, value }),
         Some(asker) => asker,
     };
-    let value = json::of_data(&value);
-    let answer = if rejected { json!({ "rejected": value }) } else { json!({ "value": value }) };
+    let (name, value) = (if rejected { "rejected" } else { "value" }, json::of_data(&value));
     match asker {
-        Asker::Socket(stream, id) => control::answer(&stream, answer, id),
-        Asker::Here(to) => drop(to.send(answer)),
+        Asker::Socket(conn, id) => answers.put(conn, &id, name, &value),
+        Asker::Here(to) => drop(to.send(json!({ name: value }))),
         Asker::Embedder(_) => {}
     }
 }
@@ -184,7 +183,7 @@ pub(crate) fn command(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value
 fn command_of(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value) -> Result<Option<Value>, Problem> {
     let what = v.get("do").and_then(Value::as_str).unwrap_or("");
     if pool.lock().end.is_some() {
-        return Err(problem("E-ENDED", "the host ends", "type the same command again: its store is opened then"));
+        return Err(host_ends());
     }
     if what == "ls" {
         let w = pool.lock();
@@ -226,7 +225,11 @@ fn command_of(pool: &Arc<Pool>, asker: impl FnOnce() -> Asker, v: &Value) -> Res
             let (turns, since) = (w.node.log(vat), w.begun_turns(vat));
             return Ok(Some(json!({ "vat": vat.0, "afterTurn": since, "turns": turns.iter().map(turn).collect::<Vec<_>>() })));
         }
-        "call" => return call(pool, &mut w, asker, vat, v).map(|()| None),
+        "call" => {
+            call(pool, &mut w, asker(), vat, body(v)?);
+            pool.provide(&mut w);
+            return Ok(None);
+        }
         "pause" => Event::Pause { vat },
         "resume" => Event::Unpause { vat },
         "kill" => Event::Kill { vat },
@@ -281,10 +284,51 @@ fn find(w: &World, which: &Value) -> Result<VatId, Problem> {
     }
 }
 
-fn call(pool: &Arc<Pool>, w: &mut World, asker: impl FnOnce() -> Asker, vat: VatId, v: &Value) -> Result<(), Problem> {
+/// A call that came over a socket, ready for the node.
+pub(crate) struct Call {
+    conn: Arc<control::Conn>,
+    id: Value,
+    vat: Value,
+    body: passable::Data,
+}
+
+impl Call {
+    /// A request as a call; or what is wrong with it, and what its caller knows it by.
+    pub fn of(conn: &Arc<control::Conn>, mut v: Value) -> Result<Call, (Problem, Value)> {
+        let mut taken = |name: &str| v.get_mut(name).map(Value::take).unwrap_or_default();
+        let (id, vat) = (taken("id"), taken("vat"));
+        match body(&v) {
+            Ok(body) => Ok(Call { conn: conn.clone(), id, vat, body }),
+            Err(p) => Err((p, id)),
+        }
+    }
+}
+
+/// Gives the node all these calls; a caller of what is not there is told so.
+pub(crate) fn calls_of(pool: &Arc<Pool>, all: impl Iterator<Item = Call>) {
+    let mut refused = Vec::new();
+    let mut w = pool.lock();
+    for Call { conn, id, vat, body } in all {
+        let found = if w.end.is_some() { Err(host_ends()) } else { find(&w, &vat) };
+        match found {
+            Ok(vat) => call(pool, &mut w, Asker::Socket(conn, id), vat, body),
+            Err(p) => refused.push((conn, id, p)),
+        }
+    }
+    pool.let_go(w);
+    for (conn, id, p) in refused {
+        conn.answer(&control::with_id(p.json(), id));
+    }
+}
+
+fn host_ends() -> Problem {
+    problem("E-ENDED", "the host ends", "type the same command again: its store is opened then")
+}
+
+/// The message that a call asks for.
+fn body(v: &Value) -> Result<passable::Data, Problem> {
     let method = v.get("method").and_then(Value::as_str).unwrap_or("");
-    let none = Vec::new();
-    let args = v.get("args").and_then(Value::as_array).unwrap_or(&none);
+    let args = v.get("args").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let mut fine = true;
     let body = ken::codec::method_call(method, |writer| {
         fine = args.iter().all(|a| json::write(writer, a, 0));
@@ -293,11 +337,12 @@ fn call(pool: &Arc<Pool>, w: &mut World, asker: impl FnOnce() -> Asker, vat: Vat
     if !fine || method.is_empty() {
         return Err(problem("E-ARGS", "no method, or arguments that nest too deeply", "give a method name and plain JSON"));
     }
-    let to = NEXT.fetch_add(1, Ordering::Relaxed);
-    calls().insert(to, asker());
-    pool.step(w, Event::Call { vat, body, reply: to });
-    pool.provide(w);
-    Ok(())
+    Ok(body)
+}
+
+fn call(pool: &Arc<Pool>, w: &mut World, asker: Asker, vat: VatId, body: passable::Data) {
+    let reply = awaited(asker);
+    pool.step(w, Event::Call { vat, body, reply });
 }
 
 fn brief(w: &World, vat: VatId) -> Value {

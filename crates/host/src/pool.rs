@@ -7,7 +7,8 @@
 //! - a turn runs outside the lock, on one thread, with the vat taken out of its slot;
 //! - a thread that ends a turn goes on with the next one that is ready: two vats that answer each other stay on one
 //!   thread; another thread is woken only if more is ready than one can take;
-//! - if turns are ready and no thread has taken one for `STALL`, there is one thread more: vats that spin do not keep
+//! - a thread that finds nothing ready commits what happened, if nobody does: an answer that one caller waits for changes threads once;
+//! - if turns are ready and no thread has taken one for a while, there is one thread more (`clock`): vats that spin do not keep
 //!   others waiting.
 use crate::commit::leave;
 use crate::net::Net;
@@ -20,19 +21,15 @@ use passable::{Delivery, Limits, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use vat::{Shared, Vat};
 
 /// Bytes of stack of a thread that runs turns: natives may nest `MAX_NATIVE_DEPTH` deep.
 pub const STACK_BYTES: usize = 64 << 20;
 /// Threads at most.
-const MAX_THREADS: usize = 64;
-/// How long ready turns may wait for a thread before there is one more.
-pub(crate) const STALL: Duration = Duration::from_millis(10);
+pub(crate) const MAX_THREADS: usize = 64;
 /// Vats in memory at most, where there is a store to leave it for.
 pub(crate) const MAX_RESIDENT: usize = 1000;
-/// A vat that had no turn in a whole tick is asked to collect its garbage.
-const TICK: Duration = Duration::from_secs(1);
 
 /// What a host is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +53,7 @@ pub(crate) struct Slot {
     /// The number of the batch that its last changes go with.
     pub(crate) batch: u64,
     /// The tick of its last turn since it was asked to collect; 0: there was none.
-    ran: u64,
+    pub(crate) ran: u64,
     /// Counts turns of all vats: which one ran longest ago.
     pub(crate) last: u64,
     /// Bytes of its heap after its last turn: for operators.
@@ -102,11 +99,18 @@ pub(crate) struct World {
     pub(crate) committing: bool,
     /// The disk is full: no turn begins until there is room.
     pub(crate) full: bool,
-    threads: usize,
-    idle: usize,
-    start: Instant,
+    pub(crate) threads: usize,
+    /// Those that wait for work, the one that came last at the end: it is the first to be called, since its memory is the warmest.
+    seats: Vec<Arc<Condvar>>,
+    /// The thread that commits was told to since it waits.
+    pub(crate) called: bool,
+    /// The thread that keeps time looks at nothing but delays for a while.
+    pub(crate) resting: bool,
+    /// What happened is to be committed though no output waits for it.
+    pub(crate) overdue: bool,
+    pub(crate) start: Instant,
     /// Seconds since `start`, from 1.
-    tick: u64,
+    pub(crate) tick: u64,
     /// Kept between steps for their memory.
     pub(crate) effects: Vec<Effect>,
     /// Answers of powers, on their way to the node.
@@ -125,8 +129,6 @@ pub(crate) struct World {
 
 pub(crate) struct Pool {
     world: Mutex<World>,
-    /// Threads that run turns wait here.
-    pub(crate) work: Condvar,
     /// The thread that keeps time waits here.
     pub(crate) clock: Condvar,
     /// The thread that commits waits here.
@@ -166,7 +168,10 @@ impl Pool {
             committing: false,
             full: false,
             threads: 0,
-            idle: 0,
+            seats: Vec::new(),
+            called: false,
+            resting: false,
+            overdue: false,
             start: Instant::now(),
             tick: 1,
             effects: Vec::new(),
@@ -179,8 +184,8 @@ impl Pool {
             begun,
         };
         let cores = std::thread::available_parallelism().map_or(2, |n| n.get()).max(2);
-        let (work, clock, commit) = (Condvar::new(), Condvar::new(), Condvar::new());
-        Arc::new(Pool { world: Mutex::new(world), work, clock, commit, shared, net, interrupt: Arc::default(), cores })
+        let (clock, commit) = (Condvar::new(), Condvar::new());
+        Arc::new(Pool { world: Mutex::new(world), clock, commit, shared, net, interrupt: Arc::default(), cores })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
@@ -318,22 +323,37 @@ impl Pool {
 
     /// As `provide`; what was sent is written by the caller (`Net::write_now`).
     pub(crate) fn provide_threads(self: &Arc<Self>, w: &mut World) {
-        if w.journal.is_some() && w.stepped && !w.committing {
-            self.commit.notify_one();
-        }
-        if w.end.is_some() {
-            self.work.notify_all();
-            self.clock.notify_one();
-        } else if w.ready.is_empty() || w.waits() {
-            self.clock.notify_one();
-        } else if w.idle > 0 {
-            self.work.notify_one();
-        } else if w.threads < self.cores {
-            self.add_thread(w);
-        }
+        self.calls_for(w).call(self);
     }
 
-    fn add_thread(self: &Arc<Self>, w: &mut World) {
+    /// Likewise, and lets the world go before anybody is called: whoever comes finds it free.
+    pub(crate) fn let_go(self: &Arc<Self>, mut w: MutexGuard<'_, World>) {
+        self.net.tell_writers();
+        let calls = self.calls_for(&mut w);
+        drop(w);
+        calls.call(self);
+    }
+
+    /// Who is to be called.
+    fn calls_for(self: &Arc<Self>, w: &mut World) -> Calls {
+        let commits = w.wants_commit() && !std::mem::replace(&mut w.called, true);
+        let mut calls = Calls { commits, ..Calls::default() };
+        if w.end.is_some() {
+            w.seats.drain(..).for_each(|s| s.notify_one());
+            calls.clock = true;
+        } else if w.ready.is_empty() || w.waits() {
+            calls.clock = w.may_end();
+        } else {
+            calls.clock = std::mem::take(&mut w.resting);
+            calls.turns = w.seats.pop();
+            if calls.turns.is_none() && w.threads < self.cores {
+                self.add_thread(w);
+            }
+        }
+        calls
+    }
+
+    pub(crate) fn add_thread(self: &Arc<Self>, w: &mut World) {
         let pool = self.clone();
         let made = std::thread::Builder::new().name("turns".into()).stack_size(STACK_BYTES).spawn(move || pool.turns());
         match made {
@@ -348,7 +368,7 @@ impl Pool {
 
     /// The life of a thread that runs turns.
     fn turns(self: Arc<Self>) {
-        let mut outcome = TurnOutcome::default();
+        let (mut outcome, seat) = (TurnOutcome::default(), Arc::new(Condvar::new()));
         let mut w = self.lock();
         while w.end.is_none() {
             let next = if w.waits() { None } else { w.ready.pop_front() };
@@ -360,36 +380,42 @@ impl Pool {
                     w = self.lock();
                     continue;
                 }
+                w.seats.push(seat.clone());
+                if w.wants_commit() {
+                    w.leave(&seat);
+                    w = self.commit_once(w);
+                    continue;
+                }
                 self.provide(&mut w);
-                w.idle += 1;
-                w = self.work.wait(w).unwrap_or_else(|e| e.into_inner());
-                w.idle -= 1;
+                w = seat.wait(w).unwrap_or_else(|e| e.into_inner());
+                w.leave(&seat);
                 continue;
             };
             w.taken += 1;
             // the turn may be a long one
             self.net.tell_writers();
-            if !w.ready.is_empty() {
-                self.provide(&mut w);
-            }
+            let calls = if w.ready.is_empty() { Calls::default() } else { self.calls_for(&mut w) };
             let taken = w.taken;
-            let Some(slot) = w.slots.get_mut(&id) else { continue };
+            let Some(slot) = w.slots.get_mut(&id) else {
+                calls.call(&self);
+                continue;
+            };
             slot.last = taken;
             if !slot.suspect
                 && let Some(mut vat) = slot.vat.take()
             {
                 vat.set_quota(crate::wake::quota(slot.limits));
                 drop(w);
+                calls.call(&self);
                 vat.deliver_to(&self.shared, &delivery, &mut outcome);
                 w = self.lock();
                 self.ended(&mut w, id, delivery, Ok(vat), &mut outcome, true);
             } else {
+                calls.call(&self);
                 w = self.wake_and_run(w, id, delivery, &mut outcome);
             }
         }
-        drop(w);
-        self.work.notify_all();
-        self.clock.notify_one();
+        self.provide(&mut w);
     }
 
     /// A turn of a vat that is not in memory, or has a delivery that a process may have died of.
@@ -492,58 +518,8 @@ impl Pool {
     }
 
     fn after_turn(&self, w: &mut World) {
-        if w.journal.is_none() {
-            return;
-        }
-        if w.resident > MAX_RESIDENT {
+        if w.journal.is_some() && w.resident > MAX_RESIDENT {
             crate::wake::hibernate(w);
-        }
-        if !w.committing {
-            self.commit.notify_one();
-        }
-    }
-
-    /// Timers, stalls and idle vats; ends when the program does.
-    pub(crate) fn keep_time(self: Arc<Self>) -> i32 {
-        let mut w = self.lock();
-        let mut last_taken = w.taken;
-        let mut quiet = (last_taken, Instant::now());
-        loop {
-            if let Some(code) = w.end {
-                return if code == 0 && w.failed && w.mode == Mode::Run { 1 } else { code };
-            }
-            let running = w.threads - w.idle;
-            let left = w.closing.is_some() || (w.node.is_done() && w.mode != Mode::Serve);
-            if left && (running == 0 || w.closing.is_some_and(|c| c < 0)) && !w.committing && !w.stepped_durably() {
-                self.close(&mut w);
-                continue;
-            }
-            self.hurry(&mut w);
-            if w.closing.is_none() {
-                for p in w.powers.due() {
-                    if let Some(j) = &mut w.journal {
-                        j.delay_over(p);
-                    }
-                    self.step(&mut w, Event::Answer { promise: p, rejected: false, value: passable::Data::undefined() });
-                }
-                self.idle_vats(&mut w);
-            }
-            if w.full {
-                let room = w.journal.as_ref().map(|j| j.store().reserve(journal::RESERVE_BYTES));
-                w.full = matches!(room, Some(Err(_)));
-            }
-            if !w.ready.is_empty() || w.stepped {
-                self.provide(&mut w);
-                if !w.ready.is_empty() && !w.waits() && w.idle == 0 && w.taken == last_taken && w.threads < MAX_THREADS {
-                    self.add_thread(&mut w);
-                }
-            }
-            last_taken = w.taken;
-            let noting = running == 0 && self.note_output(&mut w, &mut quiet);
-            let busy = noting || w.idle < w.threads || !w.ready.is_empty() || w.closing.is_some();
-            let wait = if busy { STALL } else { TICK };
-            let wait = w.powers.next_due().filter(|_| w.closing.is_none()).map_or(wait, |d| d.min(wait));
-            w = self.clock.wait_timeout(w, wait).unwrap_or_else(|e| e.into_inner()).0;
         }
     }
 
@@ -553,31 +529,39 @@ impl Pool {
             s.limits = limits;
         }
     }
+}
 
-    /// Vats that have had nothing to do for a while collect.
-    fn idle_vats(self: &Arc<Self>, w: &mut World) {
-        let tick = w.start.elapsed().as_secs() + 1;
-        if tick == w.tick {
-            return;
+/// Threads that are to be called.
+#[derive(Default)]
+struct Calls {
+    commits: bool,
+    clock: bool,
+    turns: Option<Arc<Condvar>>,
+}
+
+impl Calls {
+    fn call(self, pool: &Pool) {
+        if self.commits {
+            pool.commit.notify_one();
         }
-        w.tick = tick;
-        // a collection would read all of a heap that was hardly touched
-        let whole = |s: &Slot| s.vat.as_ref().is_none_or(|v| !v.is_partly_there());
-        let long = |s: &Slot| s.ran > 0 && s.ran + 1 < tick && whole(s);
-        let idle: Vec<VatId> = w.slots.iter().filter(|s| long(s.1)).map(|s| *s.0).collect();
-        for vat in idle {
-            if let Some(s) = w.slots.get_mut(&vat) {
-                s.ran = 0;
-            }
-            self.step(w, Event::Idle { vat });
+        if self.clock {
+            pool.clock.notify_one();
         }
-        if w.ready.is_empty() && w.node.is_quiet() {
-            self.step(w, Event::Quiet);
+        if let Some(seat) = self.turns {
+            seat.notify_one();
         }
     }
 }
 
 impl World {
+    /// Threads that run nothing.
+    pub(crate) fn idle(&self) -> usize {
+        self.seats.len()
+    }
+    /// The thread of this seat waits no longer, whether it was called or not.
+    fn leave(&mut self, seat: &Arc<Condvar>) {
+        self.seats.retain(|s| !Arc::ptr_eq(s, seat));
+    }
     pub(crate) fn is_resident(&self, vat: VatId) -> bool {
         self.slots.get(&vat).is_some_and(|s| s.vat.is_some())
     }
@@ -588,14 +572,14 @@ impl World {
         self.slots.get(&vat).map_or(0, |s| s.heap_bytes)
     }
     /// No turn may begin.
-    fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.closing.is_some() || self.full || self.mode == Mode::Look || self.journal.as_ref().is_some_and(Journal::is_full)
     }
     pub(crate) fn log_is_full(&self) -> bool {
         self.full || self.journal.as_ref().is_some_and(Journal::is_full)
     }
     /// Something is to be committed.
-    fn stepped_durably(&self) -> bool {
+    pub(crate) fn stepped_durably(&self) -> bool {
         self.journal.is_some() && self.stepped
     }
 }

@@ -100,7 +100,9 @@ impl Pool {
         let mut w = self.lock();
         while w.committing {
             // the attempt is committed here: what was before it goes out first
-            w = self.work.wait_timeout(w, Duration::from_millis(1)).unwrap_or_else(|e| e.into_inner()).0;
+            drop(w);
+            std::thread::sleep(Duration::from_millis(1));
+            w = self.lock();
         }
         let Some(seq) = w.node.in_flight(id) else { return Some(delivery) };
         let Some(j) = &mut w.journal else { return Some(delivery) };

@@ -8,6 +8,8 @@ use passable::{Delivery, ObjectId, PromiseId, Ref, TurnId, VatId, What};
 
 /// Deliveries kept for their memory.
 const MAX_SPARE: usize = 64;
+/// Bytes of a row that are kept for the next one.
+const MAX_SPARE_BYTES: usize = 1 << 10;
 
 /// What a vat is now working on.
 pub(crate) struct Current {
@@ -23,8 +25,8 @@ pub(crate) struct Current {
 /// Of a delivery that a vat works on, what is kept for the store alone.
 #[derive(Default)]
 pub(crate) struct Kept {
-    /// The delivery as a row, if it has none yet.
-    pub row: Option<Vec<u8>>,
+    /// The delivery as a row; empty if the store had it when the turn began.
+    pub row: Vec<u8>,
     /// Told with it.
     pub dropped: Vec<(u64, bool)>,
     pub retired: Vec<Ref>,
@@ -95,8 +97,14 @@ impl Node {
         // a session is told when it is handed the delivery
         (delivery.dropped, delivery.retired) = if session { Default::default() } else { self.take_news(vat) };
         let kept = self.config.durable.then(|| {
-            let row = (!queued.stored).then(|| crate::durable::delivery(&queued));
-            Box::new(Kept { row, dropped: delivery.dropped.clone(), retired: delivery.retired.clone() })
+            let mut kept = self.spare_kept.pop().unwrap_or_default();
+            kept.row.clear();
+            if !queued.stored {
+                crate::durable::delivery_to(&queued, &mut kept.row);
+            }
+            kept.dropped.clone_from(&delivery.dropped);
+            kept.retired.clone_from(&delivery.retired);
+            kept
         });
         let current = Current {
             last_chance: queued.last_chance,
@@ -119,7 +127,10 @@ impl Node {
     }
 
     /// A delivery that is over: its memory serves another one.
-    pub(crate) fn recycle(&mut self, mut delivery: Box<Delivery>) {
+    pub(crate) fn recycle(&mut self, mut delivery: Box<Delivery>, kept: Option<Box<Kept>>) {
+        if let Some(kept) = kept.filter(|k| self.spare_kept.len() < MAX_SPARE && k.row.capacity() <= MAX_SPARE_BYTES) {
+            self.spare_kept.push(kept);
+        }
         if self.spare.len() < MAX_SPARE {
             delivery.what = What::Collect;
             delivery.dropped.clear();

@@ -38,8 +38,9 @@ impl Node {
         if let Ending::Aborted(why) = &outcome.ending {
             self.aborted(vat, id, *delivery, current, why);
         } else {
-            self.committed(vat, id, &delivery.what, current.start, outcome);
-            self.recycle(delivery);
+            let Current { start, kept, .. } = current;
+            self.committed(vat, id, &delivery.what, start, outcome);
+            self.recycle(delivery, kept);
         }
         self.traces.clear();
         self.causes.set_running(TurnId::default());

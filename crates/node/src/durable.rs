@@ -11,19 +11,60 @@ use crate::{Config, Current, Node, Programs, Queued, Vat};
 use ken::codec::{Get, Put};
 use ken::rows;
 use passable::{Bad, ObjectId, PromiseId, Ref, VatId};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use store::{Batch, Store};
+
+/// Things that changed, some of them noted several times.
+pub(crate) struct Marks<T> {
+    all: Vec<T>,
+    /// From this length on they are looked through for what is there twice.
+    limit: usize,
+}
+
+/// Marks that are kept without a look for what is there twice.
+const MIN_MARKS: usize = 1024;
+
+impl<T> Default for Marks<T> {
+    fn default() -> Marks<T> {
+        Marks { all: Vec::new(), limit: MIN_MARKS }
+    }
+}
+
+impl<T: Ord> Marks<T> {
+    fn add(&mut self, t: T) {
+        if self.all.last() == Some(&t) {
+            return;
+        }
+        if self.all.len() >= self.limit {
+            self.tidy();
+            self.limit = (2 * self.all.len()).max(MIN_MARKS);
+        }
+        self.all.push(t);
+    }
+    fn tidy(&mut self) {
+        self.all.sort_unstable();
+        self.all.dedup();
+    }
+    /// Each once, in order.
+    fn each(&mut self) -> &[T] {
+        self.tidy();
+        &self.all
+    }
+    fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
 
 /// What changed since the last batch.
 #[derive(Default)]
 pub(crate) struct Dirty {
     on: bool,
     pub meta: bool,
-    vats: BTreeSet<VatId>,
-    exports: BTreeSet<ObjectId>,
-    promises: BTreeSet<PromiseId>,
-    inbox: BTreeSet<(VatId, u64)>,
-    waiting: BTreeSet<(PromiseId, u64)>,
+    vats: Marks<VatId>,
+    exports: Marks<ObjectId>,
+    promises: Marks<PromiseId>,
+    inbox: Marks<(VatId, u64)>,
+    waiting: Marks<(PromiseId, u64)>,
     /// Rows that are there and are to go.
     gone: Vec<(u8, Vec<u8>)>,
     ended: Vec<VatId>,
@@ -35,27 +76,27 @@ impl Dirty {
     }
     pub fn vat(&mut self, v: VatId) {
         if self.on {
-            self.vats.insert(v);
+            self.vats.add(v);
         }
     }
     pub fn export(&mut self, o: ObjectId) {
         if self.on {
-            self.exports.insert(o);
+            self.exports.add(o);
         }
     }
     pub fn promise(&mut self, p: PromiseId) {
         if self.on {
-            self.promises.insert(p);
+            self.promises.add(p);
         }
     }
     pub fn inbox(&mut self, v: VatId, seq: u64) {
         if self.on {
-            self.inbox.insert((v, seq));
+            self.inbox.add((v, seq));
         }
     }
     pub fn waiting(&mut self, p: PromiseId, seq: u64) {
         if self.on {
-            self.waiting.insert((p, seq));
+            self.waiting.add((p, seq));
         }
     }
     pub fn gone(&mut self, table: u8, key: &[u8]) {
@@ -67,7 +108,6 @@ impl Dirty {
         if !self.on {
             return;
         }
-        self.vats.remove(&vat);
         self.ended.push(vat);
         self.gone(rows::VATS, &rows::vat(vat));
         for q in v.inbox.iter().filter(|q| q.stored) {
@@ -85,12 +125,19 @@ impl Dirty {
 }
 
 /// A delivery as a row.
-pub(crate) fn delivery(q: &Queued) -> Vec<u8> {
-    let mut p = Put::new();
+fn delivery(q: &Queued) -> Vec<u8> {
+    let mut row = Vec::new();
+    delivery_to(q, &mut row);
+    row
+}
+
+/// Likewise, into memory that is used again.
+pub(crate) fn delivery_to(q: &Queued, row: &mut Vec<u8>) {
+    let mut p = Put::into(std::mem::take(row));
     p.turn(q.origin);
     p.flag(q.last_chance);
     p.what(&q.what);
-    p.done()
+    *row = p.done();
 }
 
 fn read_delivery(bytes: &[u8], seq: u64) -> Result<Queued, Bad> {
@@ -219,7 +266,7 @@ impl Node {
     /// Puts all that changed since the last call to a batch.
     pub fn changes(&mut self, batch: &mut Batch) {
         let on = self.dirty.on;
-        let dirty = std::mem::replace(&mut self.dirty, Dirty { on, ..Dirty::default() });
+        let mut dirty = std::mem::replace(&mut self.dirty, Dirty { on, ..Dirty::default() });
         for (table, key) in &dirty.gone {
             batch.delete(*table, key);
         }
@@ -231,15 +278,15 @@ impl Node {
         }
         self.put_names(batch, dirty.meta);
         self.put_sessions(batch);
-        for vat in &dirty.vats {
+        for vat in dirty.vats.each() {
             if let Some(v) = self.vat_ref(*vat) {
                 batch.put(rows::VATS, &rows::vat(*vat), &vat_row(v));
             }
         }
-        for (vat, seq) in &dirty.inbox {
+        for (vat, seq) in dirty.inbox.each() {
             self.put_delivery(batch, *vat, *seq);
         }
-        for o in &dirty.exports {
+        for o in dirty.exports.each() {
             let Some(e) = self.vats.get_mut(o.vat.0 as usize).and_then(|v| v.as_deref_mut()?.exports.get_mut(&o.n)) else {
                 continue;
             };
@@ -250,13 +297,13 @@ impl Node {
                 batch.delete(rows::EXPORTS, &rows::object(*o));
             }
         }
-        for p in &dirty.promises {
+        for p in dirty.promises.each() {
             if let Some(e) = self.promises.get_mut(p) {
                 e.stored = true;
                 batch.put(rows::PROMISES, &rows::promise(*p), &promise_row(e));
             }
         }
-        for (p, seq) in &dirty.waiting {
+        for (p, seq) in dirty.waiting.each() {
             let found = self.promises.get_mut(p).and_then(|e| e.waiting.iter_mut().find(|w| w.1.seq == *seq));
             if let Some((from, q)) = found {
                 q.stored = true;
@@ -272,9 +319,9 @@ impl Node {
         let Some(v) = self.vat_mut(vat) else { return };
         let key = rows::pair(vat, seq);
         if let Some(c) = v.current.as_mut().filter(|c| c.seq == seq) {
-            if let Some(row) = c.kept.as_mut().and_then(|k| k.row.take()) {
+            if let Some(kept) = c.kept.as_ref().filter(|_| !c.stored) {
                 c.stored = true;
-                batch.put(rows::INBOX, &key, &row);
+                batch.put(rows::INBOX, &key, &kept.row);
             }
             return;
         }

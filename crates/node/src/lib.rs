@@ -331,6 +331,9 @@ pub struct Node {
     // as they are handed out
     #[allow(clippy::vec_box)]
     spare: Vec<Box<Delivery>>,
+    /// Likewise what is kept of deliveries.
+    #[allow(clippy::vec_box)]
+    spare_kept: Vec<Box<begin::Kept>>,
     peers: peers::Peers,
     /// Messages that waited on promises and go on: of one promise after another, the last first.
     onward: Vec<(PromiseId, std::vec::IntoIter<(VatId, Queued)>)>,
@@ -358,6 +361,7 @@ impl Node {
             next_waiting: 1,
             replies: IdMap::default(),
             spare: Vec::new(),
+            spare_kept: Vec::new(),
             peers: peers::Peers::default(),
             onward: Vec::new(),
             sending_on: false,

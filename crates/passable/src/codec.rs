@@ -17,6 +17,11 @@ impl Put {
     pub fn new() -> Put {
         Put::default()
     }
+    /// Over what is in `memory`.
+    pub fn into(mut memory: Vec<u8>) -> Put {
+        memory.clear();
+        Put(memory)
+    }
     pub fn done(self) -> Vec<u8> {
         self.0
     }

@@ -9,7 +9,7 @@ use ken::{Appended, rows};
 use node::Node;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use store::disk::{Crash, SimDisk};
+use store::disk::{Crash, Misdirect, SimDisk};
 use store::{ErrorKind, FileStore, Opening, Options, Store};
 
 /// The log is cut into pieces so small that a short run goes over their ends.
@@ -22,13 +22,22 @@ const RESERVE_BYTES: u64 = 64 << 10;
 pub(crate) enum Stop {
     /// The disk failed or the process was to die: it is dead.
     Dead(String),
+    /// The disk does not hold what was written to it, and the store says so.
+    Noticed(String),
     /// A promise is broken.
     Broken(String),
 }
 
 impl From<store::Error> for Stop {
     fn from(e: store::Error) -> Stop {
-        Stop::Dead(e.to_string())
+        match e.kind() {
+            ErrorKind::Corrupt
+            | ErrorKind::Damaged
+            | ErrorKind::Truncated
+            | ErrorKind::NewerVersion
+            | ErrorKind::OtherIdentity => Stop::Noticed(e.to_string()),
+            _ => Stop::Dead(e.to_string()),
+        }
     }
 }
 
@@ -40,6 +49,8 @@ pub(crate) struct Durable {
     pub foreign: bool,
     pub watch: Watch,
     pub life: Option<Life>,
+    /// The disk before a bit of it flipped.
+    whole: Option<SimDisk>,
 }
 
 /// What a process has and loses with its death.
@@ -55,7 +66,15 @@ pub(crate) struct Life {
 impl Durable {
     pub fn new() -> Durable {
         let options = Options { segment_bytes: SEGMENT_BYTES, ..Options::default() };
-        Durable { disk: SimDisk::new(), options, identity: [7; 32], foreign: false, watch: Watch::default(), life: None }
+        Durable {
+            disk: SimDisk::new(),
+            options,
+            identity: [7; 32],
+            foreign: false,
+            watch: Watch::default(),
+            life: None,
+            whole: None,
+        }
     }
 
     /// Opens the store; the caller restores node and vats from it.
@@ -67,13 +86,13 @@ impl Durable {
         let store = FileStore::open(Arc::new(self.disk.clone()), opening, self.options)?;
         let foreign = std::mem::take(&mut self.foreign);
         if !foreign {
-            self.watch.opened(&store, store.opened().sequence).map_err(Stop::Broken)?;
+            self.watch.opened(&store, store.opened().sequence)?;
         }
         let store = Arc::new(store);
         let journal = Journal::new(store.clone());
         if foreign {
             let unwritten = journal.unwritten().map_err(|e| Stop::Broken(e.what))?;
-            self.watch.adopt(&*store, unwritten).map_err(Stop::Broken)?;
+            self.watch.adopt(&*store, unwritten)?;
         }
         self.life = Some(Life { store, journal, appended: Vec::new(), released: VecDeque::new(), full: false });
         Ok(())
@@ -83,12 +102,37 @@ impl Durable {
     pub fn die(&mut self, power: bool, seed: u64) {
         self.life = None;
         if power {
-            self.disk.crash(Crash { seed, misdirect: false });
+            let misdirect = if seed >> 17 & 1 == 1 { Misdirect::Unsynced } else { Misdirect::Never };
+            self.disk.crash(Crash { seed, misdirect });
         } else {
             self.disk.exit();
             // a fault that has not come yet was for that process
             self.disk.fail_sync(u64::MAX);
         }
+    }
+
+    /// Flips a bit of the disk of a dead process; where. `unflip` takes it back, as an operator takes a backup.
+    pub fn flip(&mut self, seed: u64) -> std::io::Result<String> {
+        self.whole = Some(SimDisk::load(&self.disk)?);
+        let mut random = Random::new(seed);
+        let files: Vec<(String, Vec<u8>)> = self.disk.contents().into_iter().filter(|f| !f.1.is_empty()).collect();
+        let (name, bytes) = &files[random.below(files.len() as u64) as usize];
+        let from = random.below(bytes.len() as u64) as usize;
+        // most of a file is nothing: rather what is something
+        let some = bytes[from..].iter().position(|b| *b != 0).filter(|_| random.chance(3, 4));
+        let at = from + some.unwrap_or(0);
+        assert!(self.disk.flip(name, at as u64, 1 << random.below(8)), "there is such a byte");
+        Ok(format!("{name}, byte {at} of {}", bytes.len()))
+    }
+
+    /// The disk as it was before a bit of it flipped; false: none has.
+    pub fn unflip(&mut self) -> bool {
+        self.whole.take().map(|whole| self.disk = whole).is_some()
+    }
+
+    /// It was opened with the flipped bit, and nothing was amiss.
+    pub fn flip_was_harmless(&mut self) {
+        self.whole = None;
     }
 
     fn life(&mut self) -> Result<&mut Life, Stop> {
@@ -116,7 +160,7 @@ impl Durable {
             life.released.extend(batch.output.drain(..));
         }
         life.appended.push(life.journal.ledger.append(batch)?);
-        self.watch.appended(&*life.store, &touched, lines).map_err(Stop::Broken)?;
+        self.watch.appended(&*life.store, &touched, lines)?;
         Ok(true)
     }
 

@@ -40,7 +40,7 @@ impl World {
                 self.die(&why);
                 return true;
             }
-            Err(Stop::Dead(why)) => return self.broken(format!("the store cannot be closed: {why}")),
+            Err(Stop::Dead(why) | Stop::Noticed(why)) => return self.broken(format!("the store cannot be closed: {why}")),
             Err(Stop::Broken(why)) => return self.broken(why),
         }
         self.ended = Some(Outcome::Done);

@@ -110,6 +110,8 @@ pub struct World {
     again: Option<(Vec<u8>, Vec<u8>)>,
     deaths: u64,
     parked: bool,
+    /// A bit of the disk flips before the next opening.
+    flips: bool,
     /// The disk has room again from this step on.
     full_until: u64,
     /// Images of vats that sleep, to be compared when they wake.
@@ -178,6 +180,7 @@ impl World {
             again: None,
             deaths: 0,
             parked: false,
+            flips: false,
             full_until: 0,
             asleep: BTreeMap::new(),
             suspects: BTreeSet::new(),

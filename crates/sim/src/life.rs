@@ -105,7 +105,7 @@ impl World {
                 self.die(&why);
                 true
             }
-            Err(Stop::Broken(why)) => self.broken(why),
+            Err(Stop::Broken(why) | Stop::Noticed(why)) => self.broken(why),
         }
     }
 
@@ -134,6 +134,16 @@ impl World {
             Trouble::Kill => return Err(Stop::Dead("killed".to_owned())),
             Trouble::KillAtEffect(n) => self.store()?.disk.kill(n),
             Trouble::FailSync(n) => self.store()?.disk.fail_sync(n),
+            Trouble::Flip => {
+                // as a host does that has nothing to do: damage to the last frame is noticed then
+                self.append()?;
+                self.sync()?;
+                if let Some(j) = self.journal() {
+                    j.store().seal()?;
+                }
+                self.flips = true;
+                return Err(Stop::Dead("killed, and a bit of its disk flips".to_owned()));
+            }
             Trouble::Full(room) => {
                 let disk = &self.store()?.disk;
                 let used: usize = disk.contents().values().map(Vec::len).sum();
@@ -333,6 +343,10 @@ impl World {
             }
         };
         v.record();
+        #[cfg(feature = "seeded-bugs")]
+        if self.mistake == Some(Mistake::ShapeReused) {
+            v.machine().keep_caches();
+        }
         if let Some(j) = self.journal() {
             j.woke(id, &mut v, &shared);
         }
@@ -432,21 +446,31 @@ impl World {
                 std::mem::swap(&mut self.shared, other);
                 self.note(|_| "the next process is of another build".to_owned());
             }
-            if let Err(stop) = self.faults_of_opening().and_then(|()| self.reopen()) {
-                match stop {
-                    Stop::Dead(again) if self.current.is_some() => why = again,
-                    Stop::Dead(again) => {
-                        self.broken(format!("the store does not open: {again}"));
-                        return;
-                    }
-                    Stop::Broken(why) => {
-                        self.broken(why);
-                        return;
-                    }
-                }
-            } else {
-                return;
+            if std::mem::take(&mut self.flips)
+                && let Some(Ok(place)) = self.durable.as_mut().map(|d| d.flip(fault.map_or(0, |f| f.seed)))
+            {
+                self.note(|_| format!("a bit flips in {place}"));
             }
+            let opened = self.faults_of_opening().and_then(|()| self.reopen());
+            let flipped = |w: &mut World| w.durable.as_mut().is_some_and(Durable::unflip);
+            why = match opened {
+                Ok(()) => {
+                    if let Some(d) = &mut self.durable {
+                        d.flip_was_harmless();
+                    }
+                    return;
+                }
+                Err(Stop::Dead(again)) if self.current.is_some() => again,
+                Err(Stop::Noticed(why)) if flipped(self) => why,
+                Err(Stop::Dead(again) | Stop::Noticed(again)) => {
+                    self.broken(format!("the store does not open: {again}"));
+                    return;
+                }
+                Err(Stop::Broken(why)) => {
+                    self.broken(why);
+                    return;
+                }
+            };
         }
         self.broken("too many openings in a row failed".to_owned());
     }

@@ -1,7 +1,7 @@
 //! Mistakes that a host could make, made on purpose: each must be found.
 //!
 //! In: a name. Out: a world that makes the mistake. They live in the simulated host, not in the code that hosts share; those of the store
-//! are its own (`store::Bug`, with the feature `seeded-bugs`).
+//! and the one of the engine are their own (`store::Bug`, `Machine::keep_caches`, with the feature `seeded-bugs`).
 
 /// One mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub enum Mistake {
     SleepsEarly,
     /// Lines that may not have been written are not written again.
     OutputLost,
+    /// Caches of a vat outlive its aborted turn: shapes that are no more are found in other objects.
+    #[cfg(feature = "seeded-bugs")]
+    ShapeReused,
     /// One of the store's own.
     #[cfg(feature = "seeded-bugs")]
     Store(store::Bug),
@@ -37,4 +40,6 @@ pub const ALL: &[(&str, Mistake)] = &[
     ("timer-lost", Mistake::TimerLost),
     ("sleeps-early", Mistake::SleepsEarly),
     ("output-lost", Mistake::OutputLost),
+    #[cfg(feature = "seeded-bugs")]
+    ("shape-reused", Mistake::ShapeReused),
 ];

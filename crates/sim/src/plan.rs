@@ -14,6 +14,8 @@ pub enum Trouble {
     FailSync(u64),
     /// The disk has room for so many bytes more; after some steps there is room again.
     Full(u64),
+    /// The process dies at rest, and a bit flips of what its disk holds: the store says so when it is opened, or never relied on it.
+    Flip,
 }
 
 /// A fault and when it comes.
@@ -80,6 +82,14 @@ impl Plan {
             let power = r.below(100) < power;
             faults.push(Fault { at, what, power, seed: r.draw(), down_ms: pick(&mut r, &[0, 3, 1000]) });
         }
+        // drawn apart, in some runs
+        let mut r = Random::new(seed ^ 0x000f_11b5_b175);
+        let last = at.max(gap);
+        for _ in 0..r.below(8).saturating_sub(4) {
+            let (at, power) = (1 + r.below(last), r.below(2) == 1);
+            faults.push(Fault { at, what: Trouble::Flip, power, seed: r.draw(), down_ms: 0 });
+        }
+        faults.sort_by_key(|f| f.at);
         Plan { faults, rates }
     }
 

@@ -6,7 +6,7 @@
 use crate::{Outcome, World};
 use std::path::Path;
 use std::sync::Arc;
-use store::disk::{Crash, RealDisk, SimDisk, event_bytes, replay};
+use store::disk::{Crash, Misdirect, RealDisk, SimDisk, event_bytes, replay};
 use store::{ErrorKind, FileStore};
 pub use vat::Shared;
 
@@ -54,7 +54,7 @@ impl Recording {
     pub fn crashed(&self, effects: usize, seed: u64) -> Result<SimDisk, String> {
         let disk = SimDisk::new();
         replay(&self.trace, effects, &disk).map_err(|e| format!("the record cannot be played: {e}"))?;
-        disk.crash(Crash { seed, misdirect: false });
+        disk.crash(Crash { seed, misdirect: Misdirect::Never });
         Ok(disk)
     }
 

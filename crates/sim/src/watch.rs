@@ -8,6 +8,7 @@
 //! - lines are written in the order of their commits, without gaps; what is written again says the same.
 //!
 //! It shares no code with the store but reading: states are known by hashes of all rows and spaces.
+use crate::disk::Stop;
 use ken::rows;
 use passable::Line;
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// A batch is in the log; `touched`: the spaces that it may have changed.
-    pub fn appended(&mut self, store: &dyn Store, touched: &[u64], out: Vec<(u64, Vec<Line>)>) -> Result<(), String> {
+    pub fn appended(&mut self, store: &dyn Store, touched: &[u64], out: Vec<(u64, Vec<Line>)>) -> Result<(), Stop> {
         let batch = store.position().0;
         for s in touched {
             self.spaces.remove(s);
@@ -48,7 +49,7 @@ impl Watch {
     }
 
     /// Begins with a store that others wrote: what is there is right, and `unwritten` may not have been written.
-    pub fn adopt(&mut self, store: &dyn Store, unwritten: Vec<(u64, Vec<Line>)>) -> Result<(), String> {
+    pub fn adopt(&mut self, store: &dyn Store, unwritten: Vec<(u64, Vec<Line>)>) -> Result<(), Stop> {
         let found = store.position().0;
         let state = self.state(store)?;
         self.states.insert(found, state);
@@ -81,23 +82,32 @@ impl Watch {
     }
 
     /// The store was opened, after a crash or not, and holds the state after batch `found`.
-    pub fn opened(&mut self, store: &dyn Store, found: u64) -> Result<(), String> {
+    pub fn opened(&mut self, store: &dyn Store, found: u64) -> Result<(), Stop> {
         if found < self.durable {
-            return Err(format!("batch {} was reported durable; after the crash {found} is the last", self.durable));
+            return Err(Stop::Broken(format!(
+                "batch {} was reported durable; after the crash {found} is the last",
+                self.durable
+            )));
         }
         self.spaces.clear();
         let state = self.state(store)?;
         if found > 0 {
             match self.states.get(&found) {
-                None => return Err(format!("batch {found} was found and never appended")),
-                Some(s) if *s != state => return Err(format!("what was found is not the state after batch {found}")),
+                None => return Err(Stop::Broken(format!("batch {found} was found and never appended"))),
+                Some(s) if *s != state => {
+                    return Err(Stop::Broken(format!("what was found is not the state after batch {found}")));
+                }
                 Some(_) => {}
             }
         }
         self.states.retain(|n, _| *n <= found);
         self.lines.retain(|l| l.0 <= found);
         if self.written > self.lines.len() {
-            return Err(format!("{} outputs were written, {} are committed after the crash", self.written, self.lines.len()));
+            return Err(Stop::Broken(format!(
+                "{} outputs were written, {} are committed after the crash",
+                self.written,
+                self.lines.len()
+            )));
         }
         self.durable = found;
         self.next = None;
@@ -114,7 +124,7 @@ impl Watch {
     }
 
     /// A hash of all that the store holds.
-    fn state(&mut self, store: &dyn Store) -> Result<u64, String> {
+    fn state(&mut self, store: &dyn Store) -> Result<u64, Stop> {
         let mut h = Hash(0);
         for table in TABLES {
             for (key, value) in store.scan(table, &[], None, usize::MAX) {
@@ -133,7 +143,7 @@ impl Watch {
                 None => {
                     let length = store.length(s).unwrap_or(0);
                     let mut bytes = vec![0; length as usize];
-                    store.read(s, 0, &mut bytes).map_err(|e| format!("space {s} cannot be read: {e}"))?;
+                    store.read(s, 0, &mut bytes)?;
                     let mut h = Hash(s);
                     h.bytes(&bytes);
                     self.spaces.insert(s, h.0);

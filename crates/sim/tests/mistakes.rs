@@ -20,6 +20,8 @@ fn is_found(mistake: Mistake) {
     let names: &[&str] = match mistake {
         Mistake::WakeUpLost => &["limits"],
         Mistake::TimerLost => &["timers"],
+        #[cfg(feature = "seeded-bugs")]
+        Mistake::ShapeReused => &["limits"],
         _ => &["once"],
     };
     on_big_stack(|| {

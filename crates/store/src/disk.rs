@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use real::{Counts, RealDisk};
 pub use record::{RecordingDisk, event_bytes, replay};
-pub use sim::{Crash, Random, SimDisk};
+pub use sim::{Crash, Misdirect, Random, SimDisk};
 
 /// The unit in which a disk is assumed to write whole or not at all.
 pub const SECTOR_BYTES: usize = 512;

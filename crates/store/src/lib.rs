@@ -28,7 +28,7 @@
 //! assert!(store.sync()? >= number, "from here on the message may leave");
 //! drop(store);
 //!
-//! disk.crash(store::disk::Crash { seed: 3, misdirect: false });
+//! disk.crash(store::disk::Crash { seed: 3, misdirect: store::disk::Misdirect::Never });
 //! let store = FileStore::open(Arc::new(disk), opening, Options::default())?;
 //! assert_eq!(store.opened().sequence, number);
 //! assert_eq!(store.get(0, b"outbox/1").as_deref(), Some(&b"a message"[..]));

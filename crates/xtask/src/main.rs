@@ -49,6 +49,7 @@ cargo xtask COMMAND
                        the public test suite of OCapN (a checkout in DIR) against examples/ocapn-peer
   restate --node-modules DIR
                        durable calls beside the Restate server and its SDK, npm packages in DIR; kept in bench/RESULTS.md
+  restate --ours       our side of that alone
   qjs FILE             run one script under quickjs-ng (built with `--features peer`; used by bench)
   measure FILE COMMAND run one command and write what it cost to FILE (used by bench)
 ";
@@ -84,6 +85,7 @@ fn run(args: &[String]) -> Result<bool> {
         ["ocapn-suite", "--suite", suite] => ocapn_suite::run(&root, suite, "python3"),
         ["ocapn-suite", "--suite", suite, "--python", python] => ocapn_suite::run(&root, suite, python),
         ["restate", "--node-modules", modules] => restate::run(&root, modules),
+        ["restate", "--ours"] => restate::run_ours(&root),
         ["qjs", file] => quickjs(file),
         ["measure", account, ref command @ ..] => Ok(bench::helper(account, command)?.success()),
         ["help" | "--help" | "-h"] => {

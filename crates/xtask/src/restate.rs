@@ -3,19 +3,21 @@
 //! In: a folder `node_modules` with npm's `@restatedev/restate-server` and `@restatedev/restate-sdk`. Out: rows for `bench/RESULTS.md`;
 //! `false` if a promise is broken.
 //!
-//! Both sides get the same driver: threads with a connection each, that wait for every answer. Ours asks over the control socket of
-//! `drses serve`, as `drses vat call` does; theirs over HTTP with keep-alive, as their ingress takes it. Both sides are durable when they
-//! answer, each on a new folder of the same disk.
+//! Both sides get the same driver: one thread with a connection for each caller, on which one call is under way at a time; so most of
+//! the machine is left to the side that is measured. Ours asks over the control socket of `drses serve`, as `drses vat call` does; theirs
+//! over HTTP with keep-alive, as their ingress takes it. Both sides are durable when they answer, each on a new folder of the same disk.
+//! `--ours` measures our side alone and keeps nothing.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::figures::{Row, table};
 use crate::{bench, book};
@@ -35,12 +37,10 @@ const RUNS: &[(usize, usize, f64)] = &[(64, KEYS, 100.0), (64, 1, 20.0), (1, 1, 
 
 pub fn run(root: &Path, modules: &str) -> Result<bool> {
     let modules = std::fs::canonicalize(modules).with_context(|| format!("looking for the folder {modules}"))?;
-    let drses = book::drses(root, &["--release"])?.context("there is no `drses` program")?;
-    let folder = std::env::temp_dir().join(format!("drses-restate-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let done = measure(root, &drses, &modules, &folder);
-    let _ = std::fs::remove_dir_all(&folder);
-    let rows = done?;
+    let rows = with_folder(root, |drses, folder| {
+        let ours = ours(root, drses, folder)?;
+        Ok(rows(&ours, &theirs(root, &modules, folder)?))
+    })?;
     let facts = "Elapsed time, both on one machine, one after the other, each with its callers beside it; counters, every answer durable.";
     bench::keep(
         &root.join("bench/RESULTS.md"),
@@ -50,6 +50,24 @@ pub fn run(root: &Path, modules: &str) -> Result<bool> {
         &table(&rows),
     )?;
     Ok(rows.iter().all(|row| row.0.ends_with("yes")))
+}
+
+/// Our side alone.
+pub fn run_ours(root: &Path) -> Result<bool> {
+    let rates = with_folder(root, |drses, folder| ours(root, drses, folder))?;
+    for ((callers, keys, _), rate) in RUNS.iter().zip(rates) {
+        println!("{callers} callers, {keys} keys: {rate:.0} durable calls a second");
+    }
+    Ok(true)
+}
+
+fn with_folder<T>(root: &Path, measure: impl FnOnce(&Path, &Path) -> Result<T>) -> Result<T> {
+    let drses = book::drses(root, &["--release"])?.context("there is no `drses` program")?;
+    let folder = std::env::temp_dir().join(format!("drses-restate-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let done = measure(&drses, &folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    done
 }
 
 /// A process that does not outlive the measurement.
@@ -68,34 +86,46 @@ fn start(command: &mut Command, log: &Path) -> Result<Started> {
     Ok(Started(child.with_context(|| format!("starting {command:?}"))?))
 }
 
-fn measure(root: &Path, drses: &Path, modules: &Path, folder: &Path) -> Result<Vec<Row>> {
+fn ours(root: &Path, drses: &Path, folder: &Path) -> Result<Vec<f64>> {
     let state = folder.join("state");
-    let mut ours = Vec::new();
-    {
-        let mut serve = Command::new(drses);
-        serve.arg("serve").arg("--state").arg(&state).arg(root.join("bench/figures/counters/main.js"));
-        let _host = start(serve.arg(KEYS.to_string()).arg("0"), &folder.join("drses.log"))?;
-        let socket = state.join("control.sock");
-        until(|| Ours::new(&socket, 0).and_then(|mut c| c.call(1, "count")).is_ok_and(|n| n == KEYS as u64))?;
-        for (callers, keys, _) in RUNS {
-            eprintln!("restate: drses, {callers} callers, {keys} keys");
-            ours.push(rate(*callers, *keys, |caller| Ours::new(&socket, caller))?);
-        }
-    }
-    let mut theirs = Vec::new();
-    {
-        let server = modules.join("@restatedev/restate-server-linux-x64/bin/restate-server");
-        let _server = start(Command::new(server).arg("--base-dir").arg(folder.join("data")), &folder.join("server.log"))?;
-        let mut node = Command::new("node");
-        node.arg(root.join("bench/restate/counter.mjs")).arg(modules).arg(SDK).env("RESTATE_LOGGING", "ERROR");
-        let _sdk = start(&mut node, &folder.join("sdk.log"))?;
-        until(|| register().is_ok())?;
-        until(|| Theirs::new(0).and_then(|mut c| c.up(0)).is_ok())?;
-        for (callers, keys, _) in RUNS {
-            eprintln!("restate: Restate, {callers} callers, {keys} keys");
-            theirs.push(rate(*callers, *keys, Theirs::new)?);
-        }
-    }
+    let mut serve = Command::new(drses);
+    serve.arg("serve").arg("--state").arg(&state).arg(root.join("bench/figures/counters/main.js"));
+    let _host = start(serve.arg(KEYS.to_string()).arg("0"), &folder.join("drses.log"))?;
+    let socket = state.join("control.sock");
+    let count = || {
+        let mut caller = Ours::new(&socket, 0)?;
+        caller.call(1, "count")?;
+        caller.answer()
+    };
+    until(|| count().is_ok_and(|n| n == KEYS as u64))?;
+    let each = |(callers, keys, _): &(usize, usize, f64)| {
+        eprintln!("restate: drses, {callers} callers, {keys} keys");
+        rate(*callers, *keys, |caller| Ours::new(&socket, caller))
+    };
+    RUNS.iter().map(each).collect()
+}
+
+fn theirs(root: &Path, modules: &Path, folder: &Path) -> Result<Vec<f64>> {
+    let server = modules.join("@restatedev/restate-server-linux-x64/bin/restate-server");
+    let _server = start(Command::new(server).arg("--base-dir").arg(folder.join("data")), &folder.join("server.log"))?;
+    let mut node = Command::new("node");
+    node.arg(root.join("bench/restate/counter.mjs")).arg(modules).arg(SDK).env("RESTATE_LOGGING", "ERROR");
+    let _sdk = start(&mut node, &folder.join("sdk.log"))?;
+    until(|| register().is_ok())?;
+    let first = || {
+        let mut caller = Theirs::new(0)?;
+        caller.ask(0)?;
+        caller.answer()
+    };
+    until(|| first().is_ok())?;
+    let each = |(callers, keys, _): &(usize, usize, f64)| {
+        eprintln!("restate: Restate, {callers} callers, {keys} keys");
+        rate(*callers, *keys, Theirs::new)
+    };
+    RUNS.iter().map(each).collect()
+}
+
+fn rows(ours: &[f64], theirs: &[f64]) -> Vec<Row> {
     let row = |((callers, keys, least), (a, b)): (&(usize, usize, f64), (&f64, &f64))| {
         Row::new(
             &format!("Durable calls a second, {callers} callers, {keys} keys: drses to Restate"),
@@ -104,9 +134,9 @@ fn measure(root: &Path, drses: &Path, modules: &Path, folder: &Path) -> Result<V
             a / b >= *least,
         )
     };
-    let rows: Vec<Row> = RUNS.iter().zip(ours.iter().zip(&theirs)).map(row).collect();
+    let rows: Vec<Row> = RUNS.iter().zip(ours.iter().zip(theirs)).map(row).collect();
     rows.iter().for_each(|row| println!("| {} |", row.0));
-    Ok(rows)
+    rows
 }
 
 fn until(mut ready: impl FnMut() -> bool) -> Result<()> {
@@ -120,38 +150,46 @@ fn until(mut ready: impl FnMut() -> bool) -> Result<()> {
     Ok(())
 }
 
-/// One caller: adds one to the counter of a key.
+/// One caller: adds one to the counter of a key, and gets what it is then.
 trait Caller {
-    fn up(&mut self, key: usize) -> Result<u64>;
+    fn ask(&mut self, key: usize) -> Result<()>;
+    /// To be called when the first bytes of the answer are there.
+    fn answer(&mut self) -> Result<u64>;
+    fn socket(&self) -> BorrowedFd<'_>;
 }
 
 /// Calls a second of so many callers; each takes its keys in turn.
-fn rate<C: Caller>(callers: usize, keys: usize, new: impl Fn(usize) -> Result<C> + Sync) -> Result<f64> {
-    let (counting, end, calls) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU64::new(0));
-    let one = |caller: usize| -> Result<()> {
+fn rate<C: Caller>(callers: usize, keys: usize, new: impl Fn(usize) -> Result<C>) -> Result<f64> {
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    let mut all = Vec::new();
+    for caller in 0..callers {
         let mut connection = new(caller)?;
-        let mut key = caller * keys / callers;
-        while !end.load(Ordering::Relaxed) {
-            connection.up(key)?;
-            key = (key + 1) % keys;
-            calls.fetch_add(u64::from(counting.load(Ordering::Relaxed)), Ordering::Relaxed);
+        epoll.add(connection.socket(), EpollEvent::new(EpollFlags::EPOLLIN, caller as u64))?;
+        let key = caller * keys / callers;
+        connection.ask(key)?;
+        all.push((connection, key));
+    }
+    let mut events = vec![EpollEvent::empty(); callers];
+    let (begin, mut counted_from, mut calls) = (Instant::now(), None, 0u64);
+    loop {
+        let ready = epoll.wait(&mut events, EpollTimeout::NONE)?;
+        let now = Instant::now();
+        if counted_from.is_none() && now - begin >= WARM {
+            counted_from = Some(now);
         }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let one = &one;
-        let threads: Vec<_> = (0..callers).map(|caller| scope.spawn(move || one(caller))).collect();
-        std::thread::sleep(WARM);
-        counting.store(true, Ordering::Relaxed);
-        let start = Instant::now();
-        std::thread::sleep(TIME);
-        end.store(true, Ordering::Relaxed);
-        let took = start.elapsed();
-        for thread in threads {
-            thread.join().unwrap_or_else(|_| bail!("a caller panicked"))?;
+        if let Some(from) = counted_from
+            && now - from >= TIME
+        {
+            return Ok(calls as f64 / (now - from).as_secs_f64());
         }
-        Ok(calls.load(Ordering::Relaxed) as f64 / took.as_secs_f64())
-    })
+        for event in &events[..ready] {
+            let (connection, key) = &mut all[event.data() as usize];
+            connection.answer()?;
+            calls += u64::from(counted_from.is_some());
+            *key = (*key + 1) % keys;
+            connection.ask(*key)?;
+        }
+    }
 }
 
 struct Ours {
@@ -167,20 +205,27 @@ impl Ours {
         Ok(Ours { lines: BufReader::new(UnixStream::connect(socket)?), line: String::new() })
     }
 
-    fn call(&mut self, vat: usize, method: &str) -> Result<u64> {
+    fn call(&mut self, vat: usize, method: &str) -> Result<()> {
         let request = format!("{{\"do\":\"call\",\"vat\":{vat},\"method\":\"{method}\"}}\n");
-        self.lines.get_mut().write_all(request.as_bytes())?;
-        self.line.clear();
-        self.lines.read_line(&mut self.line)?;
-        let digits: String =
-            self.line.split("\"value\":").nth(1).unwrap_or("").chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().with_context(|| format!("drses answered {:?}", self.line))
+        Ok(self.lines.get_mut().write_all(request.as_bytes())?)
     }
 }
 
 impl Caller for Ours {
-    fn up(&mut self, key: usize) -> Result<u64> {
+    fn ask(&mut self, key: usize) -> Result<()> {
         self.call(FIRST + key, "up")
+    }
+
+    fn answer(&mut self) -> Result<u64> {
+        self.line.clear();
+        self.lines.read_line(&mut self.line)?;
+        let (_, rest) = self.line.split_once("\"value\":").unwrap_or_default();
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or("");
+        digits.parse().with_context(|| format!("drses answered {:?}", self.line))
+    }
+
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.lines.get_ref().as_fd()
     }
 }
 
@@ -195,27 +240,40 @@ impl Theirs {
 }
 
 impl Caller for Theirs {
-    fn up(&mut self, key: usize) -> Result<u64> {
-        let (status, body) = post(&mut self.0, &format!("/counter/k{key}/up"), "")?;
+    fn ask(&mut self, key: usize) -> Result<()> {
+        post(&mut self.0, &format!("/counter/k{key}/up"), "")
+    }
+
+    fn answer(&mut self) -> Result<u64> {
+        let (status, body) = response(&mut self.0)?;
         body.trim().parse().with_context(|| format!("Restate answered {status}: {body:?}"))
+    }
+
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.0.get_ref().as_fd()
     }
 }
 
 fn register() -> Result<()> {
     let mut stream = BufReader::new(TcpStream::connect(ADMIN)?);
-    let (status, body) = post(&mut stream, "/deployments", &format!("{{\"uri\":\"http://127.0.0.1:{SDK}\"}}"))?;
+    post(&mut stream, "/deployments", &format!("{{\"uri\":\"http://127.0.0.1:{SDK}\"}}"))?;
+    let (status, body) = response(&mut stream)?;
     if !status.starts_with('2') {
         bail!("Restate's admin answered {status}: {body}");
     }
     Ok(())
 }
 
-/// One request of HTTP/1.1 and its answer: status and body. The connection stays.
-fn post(stream: &mut BufReader<TcpStream>, path: &str, body: &str) -> Result<(String, String)> {
+/// One request of HTTP/1.1. The connection stays.
+fn post(stream: &mut BufReader<TcpStream>, path: &str, body: &str) -> Result<()> {
     let head = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
     let length = body.len();
     let request = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{head}content-length: {length}\r\n\r\n{body}");
-    stream.get_mut().write_all(request.as_bytes())?;
+    Ok(stream.get_mut().write_all(request.as_bytes())?)
+}
+
+/// The answer to a request: status and body.
+fn response(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
     let mut line = String::new();
     stream.read_line(&mut line)?;
     let status = line.split_whitespace().nth(1).context("no status")?.to_owned();

@@ -5,7 +5,8 @@
 //! names that were not synced likewise. Handles from before the crash are dead. The same seed gives the same disk.
 //!
 //! Faults that are asked for: `capacity` (no room), `fail_sync` (the n-th sync from now fails), `kill` (after n more effects nothing
-//! works any more, until `crash`), `read_only`, `flip` (a bit of the pristine bytes), and pieces that land elsewhere in their file.
+//! works any more, until `crash`), `read_only`, `flip` (a bit of the pristine bytes), and pieces that land elsewhere in their file
+//! (`Misdirect`).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,8 +18,18 @@ use super::{Disk, DiskFile, SECTOR_BYTES};
 #[derive(Clone, Copy, Debug)]
 pub struct Crash {
     pub seed: u64,
-    /// Pieces of unsynced writes may land at another place of their file.
-    pub misdirect: bool,
+    pub misdirect: Misdirect,
+}
+
+/// Where pieces of unsynced writes may land that do not land where they were to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misdirect {
+    /// All land at their places.
+    Never,
+    /// Some land at places of their file that were not synced either: what was synced stays.
+    Unsynced,
+    /// Some land anywhere in their file.
+    Anywhere,
 }
 
 /// The disk; clones are the same disk.
@@ -191,18 +202,26 @@ impl SimDisk {
 }
 
 impl Inode {
-    fn crash(&mut self, random: &mut Random, chance: u64, misdirect: bool) {
+    fn crash(&mut self, random: &mut Random, chance: u64, misdirect: Misdirect) {
         let mut image = std::mem::take(&mut self.pristine);
-        for (offset, bytes) in std::mem::take(&mut self.unsynced) {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        let whole_sectors = |(offset, bytes): &(u64, Vec<u8>)| {
+            (*offset as usize).div_ceil(SECTOR_BYTES)..(*offset as usize + bytes.len()) / SECTOR_BYTES
+        };
+        let loose: Vec<usize> = unsynced.iter().flat_map(whole_sectors).collect();
+        for (offset, bytes) in unsynced {
             let mut at = 0;
             while at < bytes.len() {
                 let place = offset as usize + at;
                 let piece = (SECTOR_BYTES - place % SECTOR_BYTES).min(bytes.len() - at);
                 if random.below(100) < chance {
-                    let elsewhere = misdirect && random.below(64) == 0;
-                    let sectors = (image.len() / SECTOR_BYTES) as u64 + 1;
-                    let target =
-                        if elsewhere { random.below(sectors) as usize * SECTOR_BYTES + place % SECTOR_BYTES } else { place };
+                    let elsewhere = misdirect != Misdirect::Never && random.below(64) == 0;
+                    let sector = match misdirect {
+                        Misdirect::Unsynced if elsewhere && !loose.is_empty() => loose[random.below(loose.len() as u64) as usize],
+                        Misdirect::Anywhere if elsewhere => random.below((image.len() / SECTOR_BYTES) as u64 + 1) as usize,
+                        _ => place / SECTOR_BYTES,
+                    };
+                    let target = sector * SECTOR_BYTES + place % SECTOR_BYTES;
                     overwrite(&mut image, target, &bytes[at..at + piece]);
                 }
                 at += piece;
@@ -418,7 +437,7 @@ mod tests {
             file.write_at(&[1; 2048], 0).expect("room");
             file.sync().expect("works");
             file.write_at(&[2; 1024], 512).expect("room");
-            disk.crash(Crash { seed, misdirect: false });
+            disk.crash(Crash { seed, misdirect: Misdirect::Never });
             assert!(file.length().is_err(), "old handles are dead");
             let bytes = &disk.contents()["a"];
             assert_eq!((bytes[0], bytes[511], bytes[1536], bytes.len()), (1, 1, 1, 2048));

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Folder, IDENTITY, open, opening, small};
-use crate::disk::{Crash, Disk, DiskFile, Random, RealDisk, RecordingDisk, SimDisk, replay};
+use crate::disk::{Crash, Disk, DiskFile, Misdirect, Random, RealDisk, RecordingDisk, SimDisk, replay};
 use crate::suite::Model;
 use crate::superblock::Super;
 use crate::{Batch, EXTENT_BYTES, ErrorKind, FileStore, Opening, Options, Store as _};
@@ -232,7 +232,7 @@ fn a_failed_sync_poisons_and_is_never_tried_again() {
         assert_eq!(disk.effects(), effects, "nothing was tried");
         assert_eq!(store.get(0, b"b").as_deref(), Some(&b"2"[..]), "reads work");
         drop(store);
-        disk.crash(Crash { seed: after, misdirect: false });
+        disk.crash(Crash { seed: after, misdirect: Misdirect::Never });
         assert_eq!(open(&disk, small()).expect("opens").get(0, b"a").as_deref(), Some(&b"1"[..]));
     }
 }
@@ -314,7 +314,7 @@ fn names_that_a_killed_process_left_survive_the_power_cut_after_the_next() {
         store.sync().expect("syncs");
         drop(store);
         for seed in 0..4 {
-            disk.crash(Crash { seed, misdirect: false });
+            disk.crash(Crash { seed, misdirect: Misdirect::Never });
             let store = open(&disk, small()).unwrap_or_else(|error| panic!("after {kill}: {error}"));
             assert_eq!(store.get(0, b"k").as_deref(), Some(&b"v"[..]), "after {kill}");
         }
@@ -357,7 +357,7 @@ fn a_torn_tail_is_cut_and_told_by_number() {
 
 #[test]
 fn misdirected_writes_are_found_or_harmless() {
-    for seed in 0..300 {
+    for (seed, misdirect) in (0..300).flat_map(|seed| [(seed, Misdirect::Anywhere), (seed, Misdirect::Unsynced)]) {
         let (disk, model) = made();
         let store = open(&disk, small()).expect("opens");
         let durable = store.position().1;
@@ -365,16 +365,17 @@ fn misdirected_writes_are_found_or_harmless() {
         disk.kill(1);
         let _ = store.sync();
         drop(store);
-        disk.crash(Crash { seed, misdirect: true });
+        disk.crash(Crash { seed, misdirect });
+        let harmless = misdirect == Misdirect::Unsynced;
         match open(&disk, small()) {
             Ok(store) => match Model::of(&store) {
                 Ok(mut found) => {
                     found.spaces.remove(&9);
                     assert!(store.position().0 >= durable && found == model, "seed {seed}");
                 }
-                Err(error) => assert_eq!(error.kind(), ErrorKind::Damaged),
+                Err(error) => assert!(!harmless && error.kind() == ErrorKind::Damaged, "seed {seed}: {error}"),
             },
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "seed {seed}"),
+            Err(error) => assert!(!harmless && error.kind() == ErrorKind::Corrupt, "seed {seed}: {error}"),
         }
     }
 }
@@ -419,7 +420,7 @@ fn crash_states_are_made_from_a_trace() {
         let length = random.below(trace.len() as u64 + 1) as usize;
         let disk = SimDisk::new();
         assert!(replay(&trace[..length], events, &disk).expect("can be replayed") <= events);
-        disk.crash(Crash { seed, misdirect: false });
+        disk.crash(Crash { seed, misdirect: Misdirect::Never });
         let copy = Folder::new();
         std::fs::create_dir_all(&copy.0).expect("room");
         disk.save(&RealDisk::new(&copy.0)).expect("room");

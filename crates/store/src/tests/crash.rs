@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{open, small};
-use crate::disk::{Crash, Random, SimDisk};
+use crate::disk::{Crash, Misdirect, Random, SimDisk};
 use crate::suite::Model;
 use crate::{Bug, Options, Store as _};
 
@@ -27,11 +27,11 @@ fn lives(seed: u64, options: Options) {
         if random.below(4) == 0 {
             disk.exit();
         } else {
-            disk.crash(Crash { seed: random.draw(), misdirect: false });
+            disk.crash(Crash { seed: random.draw(), misdirect: Misdirect::Never });
         }
         verify(&disk, &mut told, options, &format!("seed {seed}, life {life}"));
         if random.below(4) == 0 {
-            disk.crash(Crash { seed: random.draw(), misdirect: false });
+            disk.crash(Crash { seed: random.draw(), misdirect: Misdirect::Never });
         } else {
             disk.exit();
         }
