@@ -1,5 +1,6 @@
 //! Machines back to back, in memory; and one machine against bytes made by hand.
 mod chaos;
+mod durable;
 mod hostile;
 mod lines;
 mod sessions;
