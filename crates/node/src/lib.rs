@@ -427,9 +427,10 @@ impl Node {
         std::mem::swap(&mut self.out, out);
     }
 
-    /// Nothing waits, nothing runs, and no power and no peer owes an answer that somebody waits for.
+    /// Nothing waits, nothing runs, no power and no peer owes an answer that somebody waits for, and no peer that could be reached has
+    /// messages to acknowledge.
     pub fn is_done(&self) -> bool {
-        self.pending == 0 && self.open_requests == 0 && !self.awaits_peers()
+        self.pending == 0 && self.open_requests == 0 && !self.awaits_peers() && !self.has_unsaid()
     }
 
     /// Nothing waits and nothing runs.

@@ -121,6 +121,10 @@ impl Node {
             && self.promises.values().any(|e| matches!(e.state, State::Pending) && waited(e) && self.is_session(e.decider))
     }
 
+    pub(crate) fn has_unsaid(&self) -> bool {
+        self.peers.online && self.peers.captp.as_ref().is_some_and(|c| c.has_unsaid())
+    }
+
     /// Messages to the pending promise `p` go to its decider now.
     pub(crate) fn takes(&self, p: PromiseId, e: &Promise) -> bool {
         self.is_session(e.decider) && self.peers.captp.as_ref().is_none_or(|c| c.takes(e.decider, p))

@@ -424,9 +424,9 @@ fn rows_that_are_damaged_are_refused_or_lead_to_something() {
     let mut w = World::new(3, 77);
     for _ in 0..30 {
         w.poke();
-        (0..20).for_each(|_| {
+        for _ in 0..20 {
             w.happen();
-        });
+        }
     }
     w.cut();
     (0..3).for_each(|i| w.commit(i));

@@ -10,7 +10,8 @@
 use crate::framing::{Incoming, frame};
 use crate::hello::{Greeting, Refusal};
 use crate::keys::{self, Hash, Keys};
-use crate::session::{Line, Live, Session, Waiting};
+use crate::session::{Live, Session, Waiting};
+use crate::stream::Line;
 use crate::take::shown;
 use crate::wire::WireLog;
 use crate::{

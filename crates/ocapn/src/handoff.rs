@@ -393,7 +393,9 @@ impl Captp {
     pub(crate) fn forget_gifts(&mut self, vat: VatId, id: &Hash) {
         let of_session = |key: &GiftKey| key.0 == *id;
         let gone: Vec<GiftKey> = self.gifts.keys().filter(|k| of_session(k)).cloned().collect();
-        gone.iter().for_each(|key| drop(self.gifts.remove(key)));
+        for key in gone {
+            self.gifts.remove(&key);
+        }
         let mut lost = Vec::new();
         let touched: Vec<GiftKey> =
             self.withdrawals.iter().filter(|w| of_session(w.0) || w.1.iter().any(|w| w.by == vat)).map(|w| w.0.clone()).collect();

@@ -18,6 +18,7 @@
 //! Must never know: sockets, clocks, randomness (what must be unguessable comes in as seeds), engines, disks.
 mod conn;
 mod deliver;
+mod entries;
 mod framing;
 mod give;
 mod handoff;

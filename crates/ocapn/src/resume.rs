@@ -25,6 +25,11 @@ const REFUSED_ATTEMPTS: u32 = 16;
 /// Durable sessions, at most.
 const MAX_DURABLE: usize = 100_000;
 
+/// Peers of whom something is remembered, at most.
+const MAX_KNOWN: usize = 200_000;
+/// Dials that come to nothing before nobody waits for a peer any longer.
+const PATIENT_ATTEMPTS: u32 = 5;
+
 /// What is remembered of a peer, whether or not there is a session with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Known {
@@ -48,6 +53,12 @@ impl Captp {
     /// Sessions that a host goes on with when it is online again.
     pub fn durable(&self) -> impl Iterator<Item = VatId> + '_ {
         self.sessions.values().filter(|s| s.is_durable()).map(|s| s.vat)
+    }
+
+    /// Messages are under way to peers who are there, or were not dialled in vain often enough.
+    pub fn has_unsaid(&self) -> bool {
+        let unsaid = |l: &crate::stream::Line| l.stream.unacked().0 > 0 && l.attempt < PATIENT_ATTEMPTS;
+        self.sessions.values().any(|s| s.is_durable() && s.line.as_ref().is_some_and(unsaid))
     }
 
     /// Has the session's peer dialled.
@@ -215,6 +226,9 @@ impl Captp {
     fn welcome(&mut self, g: &Greeting, home: &mut dyn Home) -> Result<VatId, Refusal> {
         if self.sessions.values().filter(|s| s.is_durable()).count() >= MAX_DURABLE {
             return Err(Refusal::new(Code::Hello, "limit: durable sessions of a host (`drses peer forget` makes room)"));
+        }
+        if self.known.len() >= MAX_KNOWN && !self.known.contains_key(&g.here.key()) {
+            return Err(Refusal::new(Code::Hello, "limit: hosts that a host remembers"));
         }
         if g.position != (Position { next: 1, acked: 1 }) {
             let text = "a session that begins has a stream that does not: one of the hosts was restored from a backup";

@@ -16,6 +16,7 @@
 //!   `MAX_UNACKED_BYTES`: above, new messages of this host are rejected, what the session itself has to say is kept.
 //!
 //! Must never know: what messages say, sockets, clocks. That what is written leaves once it is durable is for whoever writes it.
+use crate::keys::Keys;
 use crate::table::Table;
 use passable::syrup::Writer;
 
@@ -51,6 +52,46 @@ pub(crate) struct Stream {
     told: u64,
     /// What comes again: messages to be passed over. None: the peer has not said `drses:from`.
     again: Option<u64>,
+}
+
+/// Of a session whose netlayer is spoken by drses hosts alone: its stream, and how its next connection comes about.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub stream: Stream,
+    /// Of this side, the same on all connections of the session; drawn with the first of them.
+    pub keys: Option<Keys>,
+    /// The session stays when its connection ends, and is stored. Before the peer has said hello: if this host is durable.
+    pub durable: bool,
+    /// A dial was asked for, and has not come to a connection or to nothing.
+    pub dialling: bool,
+    /// Dials that came to nothing one after another.
+    pub attempt: u32,
+    /// Dials in this process.
+    pub dials: u64,
+    /// The number of the peer's opening, and its count of dials, as told on the connection that was taken last.
+    pub peer_dial: (u64, u64),
+    /// Why the peer is away.
+    pub away: Option<String>,
+    /// Rows as they stand in the store: what seldom changes, and counters.
+    pub head: Vec<u8>,
+    pub counters: Vec<u8>,
+}
+
+impl Line {
+    pub fn new(durable: bool) -> Line {
+        Line {
+            stream: Stream::default(),
+            keys: None,
+            durable,
+            dialling: false,
+            attempt: 0,
+            dials: 0,
+            peer_dial: (0, 0),
+            away: None,
+            head: Vec::new(),
+            counters: Vec::new(),
+        }
+    }
 }
 
 impl Default for Stream {

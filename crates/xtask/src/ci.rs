@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use crate::{book, kills, tidy};
+use crate::{book, escrow_network, kills, tidy};
 
 const STEPS: &[(&str, Step)] = &[
     ("format", Step::Cargo(&["fmt", "--all", "--", "--check"])),
@@ -16,6 +16,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tests", Step::Cargo(&["test", "--workspace", "--no-fail-fast"])),
     ("book", Step::Book),
     ("kills", Step::Kills(&["--rounds", "20", "--builds"])),
+    ("escrow-network", Step::EscrowNetwork(&["--trades", "100", "--kill-every", "300ms"])),
 ];
 
 enum Step {
@@ -23,6 +24,7 @@ enum Step {
     Tidy,
     Book,
     Kills(&'static [&'static str]),
+    EscrowNetwork(&'static [&'static str]),
 }
 
 /// Run all steps; `false` if any failed.
@@ -36,6 +38,7 @@ pub fn run(root: &Path) -> Result<bool> {
             Step::Tidy => tidy::run(root, false)?,
             Step::Book => book::run(root, &[])?,
             Step::Kills(args) => kills::run(root, args)?,
+            Step::EscrowNetwork(args) => escrow_network::run(root, args)?,
         };
         if !passed {
             eprintln!("== {name} FAILED{}", remedy(step));

@@ -130,12 +130,12 @@ fn hosts_that_are_killed_lose_no_message() {
     let start = Instant::now();
     let mut kills = 0;
     loop {
-        for i in 0..3 {
+        for host in &mut hosts {
             std::thread::sleep(Duration::from_millis(120));
-            hosts[i].kill();
+            host.kill();
             kills += 1;
             std::thread::sleep(Duration::from_millis(if kills % 4 == 0 { 150 } else { 0 }));
-            hosts[i].start();
+            host.start();
         }
         let state = hosts[2].call("state");
         if (state[0].as_u64(), state[1].as_u64()) == (Some(N), Some(N)) {

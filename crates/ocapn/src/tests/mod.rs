@@ -1,6 +1,8 @@
 //! Machines back to back, in memory; and one machine against bytes made by hand.
 pub(crate) mod chaos;
 #[cfg(test)]
+mod durable;
+#[cfg(test)]
 mod hostile;
 pub(crate) mod lines;
 #[cfg(test)]
