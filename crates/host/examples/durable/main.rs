@@ -54,7 +54,10 @@ fn open(program: &Path, place: &Path, vats: u32, bytes: u32, disk: store::Option
 }
 
 fn open_with(program: &Path, place: &Path, args: &[String], disk: store::Options) -> Host {
-    let host = match Host::open(program, args, place, &host::run::Options::default(), disk) {
+    let mut options = host::run::Options::default();
+    // no vat may have more than the program
+    options.quota.heap_bytes = args.get(2).and_then(|n| n.parse().ok()).unwrap_or(options.quota.heap_bytes);
+    let host = match Host::open(program, args, place, &options, disk) {
         Ok(host) => host,
         Err(code) => panic!("the host does not open ({code})"),
     };
