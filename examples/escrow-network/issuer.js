@@ -40,8 +40,8 @@ export default ({ console, net, args }) => {
 
   const makePurse = () => mint(0);
 
-  amounts.forEach(amount =>
-    E.when(net.export(mint(Number(amount))), uri => console.log(`${name} purse ${uri}`)),
+  amounts.forEach((amount, i) =>
+    E.when(net.export(mint(Number(amount))), uri => console.log(`${name} purse ${i + 1} ${uri}`)),
   );
 
   return Far('issuer', {

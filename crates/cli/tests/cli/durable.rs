@@ -289,3 +289,46 @@ fn a_host_that_was_restored_is_refused_until_it_says_so() {
     here.kill();
     here.start();
 }
+
+/// `examples/escrow-network` as `cargo xtask escrow-network` runs it, small.
+#[test]
+fn five_hosts_trade_while_they_are_killed() {
+    const TRADES: u64 = 24;
+    let f = Folder::new(&[]);
+    let program = |name: &str| format!("{}/../../examples/escrow-network/{name}.js", env!("CARGO_MANIFEST_DIR"));
+    let purse = |h: &mut Host<'_>, n: usize| {
+        let wanted = format!("{} purse {n} ", h.state);
+        let line = h.running.as_mut().expect("it runs").line(|l| l.starts_with(&wanted));
+        line[wanted.len()..].to_owned()
+    };
+    let issuer = program("issuer");
+    let mut money = Host::new(&f, "money", &[&issuer, "money", "1000", "1000"]);
+    let mut stock = Host::new(&f, "stock", &[&issuer, "stock", "1000", "1000"]);
+    let purses = [1, 2].map(|n| [purse(&mut money, n), purse(&mut stock, n)]);
+    let agent = Host::new(&f, "agent", &[&program("agent")]);
+    let refs = |i: usize| {
+        let all = [("agent", &agent.uri), ("money", &purses[i][0]), ("stock", &purses[i][1])];
+        all.map(|(name, uri)| format!("--ref={name}={uri}"))
+    };
+    let (trader, [a, b, c]) = (program("trader"), refs(1));
+    let bob = Host::new(&f, "bob", &[&a, &b, &c, &trader, "Bob"]);
+    let [a, b, c] = refs(0);
+    let partner = format!("--ref=partner={}", bob.uri);
+    let alice = Host::new(&f, "alice", &[&a, &b, &c, &partner, &trader, "Alice", &TRADES.to_string()]);
+    let mut hosts = [money, stock, agent, bob, alice];
+    for i in [2, 0, 3, 1, 4, 2] {
+        std::thread::sleep(Duration::from_millis(100));
+        hosts[i].kill();
+        hosts[i].start();
+    }
+    let swept = |h: &Host<'_>| h.call("report")["swept"] == TRADES;
+    until("all trades come to their end", || swept(&hosts[4]) && swept(&hosts[3]));
+    // two are off, and each other pair gives back what the one before took
+    for host in &hosts[3..] {
+        let report = host.call("report");
+        assert_eq!((&report["ok"], &report["off"], &report["again"]), (&22.into(), &2.into(), &0.into()), "{report}");
+        assert_eq!((&report["money"], &report["stock"]), (&1000.into(), &1000.into()), "{report}");
+    }
+    assert_eq!(hosts[4].call("outcomes"), hosts[3].call("outcomes"));
+    assert_eq!((hosts[0].call("total"), hosts[1].call("total")), (2000.into(), 2000.into()));
+}
