@@ -1,11 +1,12 @@
 //! The figures of durable turns: `cargo run --release -p drses-host --example durable -- PART PROGRAM [DIR]`.
 //!
-//! In: a part by name (turns, one, chain, wake, recover, many), the folder `bench/figures/counters`, a folder to work in (default: one in the
+//! In: a part by name (turns, one, slow, chain, wake, recover, many), the folder `bench/figures/counters`, a folder to work in (default: one in the
 //! system's temporary folder; removed afterwards). Out: one row a figure: `what | target | measured | yes or NO`.
 //!
 //! Callers are outside the vats: a call counts as done when its answer is released, that is, durable.
 mod bare;
 mod restart;
+mod slow;
 mod turns;
 
 use host::embed::Host;
@@ -26,6 +27,7 @@ fn main() {
     match part.as_str() {
         "turns" => turns::many(&program, &place),
         "one" => turns::one(&program, &place),
+        "slow" => turns::slow(&program, &place),
         "chain" => turns::chain(&program, &place),
         "wake" => restart::wake(&program, &place),
         "recover" => restart::recover(&program, &place),
@@ -34,7 +36,7 @@ fn main() {
         "fill-log" => return restart::fill_log(&program, &place),
         "first-answer" => return restart::first_answer(&program, &place),
         "resident" => return restart::resident(&program, &place),
-        _ => panic!("PART is turns, one, chain, wake, recover or many"),
+        _ => panic!("PART is turns, one, slow, chain, wake, recover or many"),
     }
     let _ = std::fs::remove_dir_all(&place);
 }
@@ -46,8 +48,15 @@ fn row(what: &str, target: &str, measured: &str, good: bool) {
 
 /// A host of `vats` counters with `bytes` each, all there and answering.
 fn open(program: &Path, place: &Path, vats: u32, bytes: u32, disk: store::Options) -> Host {
+    open_slow(program, place, (vats, bytes), disk, &slow::Delay::default())
+}
+
+/// Likewise on a disk whose syncs take so much longer.
+fn open_slow(program: &Path, place: &Path, (vats, bytes): (u32, u32), options: store::Options, delay: &slow::Delay) -> Host {
     let args = [vats.to_string(), bytes.to_string()];
-    let host = match Host::open(program, &args, place, &host::run::Options::default(), disk) {
+    let slow =
+        |disk| -> std::sync::Arc<dyn store::disk::Disk> { std::sync::Arc::new(slow::SlowDisk { disk, delay: delay.clone() }) };
+    let host = match Host::open_over(program, &args, place, &host::run::Options::default(), (options, &slow)) {
         Ok(host) => host,
         Err(code) => panic!("the host does not open ({code})"),
     };
