@@ -101,7 +101,9 @@ impl Pool {
                 self.step(w, Event::Idle { vat });
             }
         }
-        if w.ready.is_empty() && w.node.is_quiet() {
+        // no turn in a whole tick: between two turns there is mostly a moment in which nothing waits
+        let still = std::mem::replace(&mut w.taken_at_tick, w.taken) == w.taken;
+        if still && w.ready.is_empty() && w.node.is_quiet() {
             self.step(w, Event::Quiet);
         }
     }

@@ -111,6 +111,8 @@ pub(crate) struct World {
     pub(crate) start: Instant,
     /// Seconds since `start`, from 1.
     pub(crate) tick: u64,
+    /// `taken` when it began.
+    pub(crate) taken_at_tick: u64,
     /// Kept between steps for their memory.
     pub(crate) effects: Vec<Effect>,
     /// Answers of powers, on their way to the node.
@@ -174,6 +176,7 @@ impl Pool {
             overdue: false,
             start: Instant::now(),
             tick: 1,
+            taken_at_tick: 0,
             effects: Vec::new(),
             answers: VecDeque::new(),
             closing: None,

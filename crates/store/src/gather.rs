@@ -194,8 +194,7 @@ struct Worker {
 }
 
 fn gather(gathered: &mut Gathered, piece: &Batch) {
-    let Ok(bytes) = piece.encoded() else { unreachable!("operations that came out of a batch fit into one") };
-    let mut reader = Reader::new(bytes);
+    let mut reader = Reader::new(piece.bytes());
     while !reader.is_empty() {
         match Op::read(&mut reader) {
             Some(Op::Put { table, key, value }) => gathered.put(table, key, value),
