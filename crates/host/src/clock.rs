@@ -51,6 +51,10 @@ impl Pool {
             let batch = w.journal.as_ref().filter(|_| w.stepped && !w.committing).map(Journal::batch);
             w.overdue |= batch.is_some() && batch == last_batch;
             last_batch = batch;
+            if !w.ready.is_empty() && w.taken == last_taken {
+                // whatever runs is longer than turns were of late
+                w.pace = w.pace.max(STALL);
+            }
             if !w.ready.is_empty() || w.stepped {
                 self.provide(&mut w);
                 if !w.ready.is_empty() && !w.waits() && w.idle() == 0 && w.taken == last_taken && w.threads < MAX_THREADS {
