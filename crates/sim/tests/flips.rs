@@ -16,7 +16,8 @@ fn a_flipped_bit_is_noticed_or_was_never_relied_on() {
             let mut w = World::durable(&shared, program, &[], LIMITS, seed, Plan::draw(seed));
             w.tell = true;
             let run = w.run(MAX_TURNS);
-            assert_eq!(run.outcome, Outcome::Done, "seed {seed}: {:#?}", run.trace);
+            // what was given up, since the process died of it too often, may be missed by the program
+            assert!(run.outcome == Outcome::Done || run.parked, "seed {seed}: {:?} {:#?}", run.outcome, run.trace);
             let told = |what: &str| run.trace.iter().filter(|line| line.contains(what)).count();
             flipped += told("a bit flips in ");
             noticed += told("the process dies: E-STORE-");
