@@ -15,6 +15,7 @@ pub mod convert;
 pub mod cx;
 mod elsewhere;
 pub mod engine;
+mod faults;
 pub mod function;
 pub mod harden;
 mod intern;

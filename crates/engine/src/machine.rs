@@ -11,6 +11,7 @@ use crate::code::CodeUnit;
 use crate::compile::{self, CompileOptions};
 use crate::cx::{Abort, Cx, OutputLine, Res, Stop};
 use crate::engine::{Engine, LoadedUnit};
+use crate::faults::Faults;
 use crate::kinds::KINDS;
 use crate::realm::Arrangement;
 use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
@@ -56,9 +57,7 @@ pub struct Machine {
     quota: Quota,
     /// Each committed turn tells its delta.
     record: bool,
-    /// A mistake: see `keep_caches`.
-    #[cfg(feature = "seeded-bugs")]
-    keeps_caches: bool,
+    faults: Faults,
 }
 
 /// How a turn ended.
@@ -213,14 +212,7 @@ impl Machine {
         let mut cage = Cage::new()?;
         let heap = Heap::on_base(&mut cage, &base.image, &KINDS, Limits { heap_bytes: quota.heap_bytes })?;
         let cx = Cx::new(engine, heap, base.units.clone());
-        let mut machine = Machine {
-            cx,
-            cage,
-            quota,
-            record: false,
-            #[cfg(feature = "seeded-bugs")]
-            keeps_caches: false,
-        };
+        let mut machine = Machine { cx, cage, quota, record: false, faults: Faults::default() };
         machine.refill();
         Ok(machine)
     }
@@ -283,14 +275,7 @@ impl Machine {
 
     fn over(engine: &Arc<Engine>, heap: Heap, cage: Cage, units: Vec<Arc<LoadedUnit>>, quota: Quota) -> Machine {
         let cx = Cx::new(engine, heap, units);
-        let mut machine = Machine {
-            cx,
-            cage,
-            quota,
-            record: false,
-            #[cfg(feature = "seeded-bugs")]
-            keeps_caches: false,
-        };
+        let mut machine = Machine { cx, cage, quota, record: false, faults: Faults::default() };
         machine.refill();
         machine
     }
@@ -515,21 +500,18 @@ impl Machine {
         interp::drop_caches(&mut self.cx, m);
     }
 
-    /// Makes the mistake that caches outlive an aborted turn: shapes that it made, and that are no more, are found again in the objects
-    /// of the next turn, whose shapes lie where those lay.
+    /// Switches a mistake on.
     #[cfg(feature = "seeded-bugs")]
     pub fn keep_caches(&mut self) {
-        self.keeps_caches = true;
+        self.faults.keep_caches();
     }
 
     fn after_rollback(&mut self) {
         let m = self.cage.mem();
         let cx = &mut self.cx;
-        #[cfg(feature = "seeded-bugs")]
-        if self.keeps_caches {
-            return cx.units.truncate(known_units(m));
+        if !self.faults.caches_kept() {
+            interp::drop_caches(cx, m);
         }
-        interp::drop_caches(cx, m);
         // units that only this turn added are forgotten with it
         cx.units.truncate(known_units(m));
     }

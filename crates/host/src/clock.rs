@@ -51,6 +51,10 @@ impl Pool {
             let batch = w.journal.as_ref().filter(|_| w.stepped && !w.committing).map(Journal::batch);
             w.overdue |= batch.is_some() && batch == last_batch;
             last_batch = batch;
+            if !w.ready.is_empty() && w.taken == last_taken {
+                // whatever runs is longer than turns were of late
+                w.pace = w.pace.max(STALL);
+            }
             if !w.ready.is_empty() || w.stepped {
                 self.provide(&mut w);
                 if !w.ready.is_empty() && !w.waits() && w.idle() == 0 && w.taken == last_taken && w.threads < MAX_THREADS {
@@ -103,7 +107,9 @@ impl Pool {
                 self.step(w, Event::Idle { vat });
             }
         }
-        if w.ready.is_empty() && w.node.is_quiet() {
+        // no turn in a whole tick: between two turns there is mostly a moment in which nothing waits
+        let still = std::mem::replace(&mut w.taken_at_tick, w.taken) == w.taken;
+        if still && w.ready.is_empty() && w.node.is_quiet() {
             self.step(w, Event::Quiet);
         }
     }

@@ -27,6 +27,7 @@
 //! One thread (`wire`) reads all connections and gives the node all calls that it found at once; whoever has an answer writes it
 //! (`conn`). Other commands, which may take long, have a thread each.
 mod conn;
+mod plain;
 mod wire;
 
 use crate::operate::{Problem, problem};

@@ -9,7 +9,7 @@ use crate::begin;
 use crate::operate::{self, Asker};
 use crate::pool::Pool;
 use crate::run::Options;
-use crate::state::{self, How, Opened};
+use crate::state::{self, How, Opened, Over};
 use node::Event;
 use passable::{Data, VatId};
 use std::path::Path;
@@ -36,6 +36,17 @@ pub struct Host {
 impl Host {
     /// Opens the state in `folder`, or makes it and starts the program. What is wrong is told on stderr; then the exit code.
     pub fn open(program: &Path, args: &[String], folder: &Path, options: &Options, disk: store::Options) -> Result<Host, i32> {
+        Host::open_over(program, args, folder, options, (disk, &|disk| disk))
+    }
+
+    /// Likewise over another disk than the folder is on.
+    pub fn open_over(
+        program: &Path,
+        args: &[String],
+        folder: &Path,
+        options: &Options,
+        disk: (store::Options, Over<'_>),
+    ) -> Result<Host, i32> {
         let how = How { serve: true, ..How::default() };
         let (job, opened) = state::prepare(program, args, folder, how, options, disk)?;
         let pool = begin::begin(job);

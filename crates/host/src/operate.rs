@@ -293,6 +293,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// A call without arguments.
+    pub fn plain(conn: &Arc<control::Conn>, id: Value, vat: u64, method: &str) -> Call {
+        Call { conn: conn.clone(), id, vat: Value::from(vat), body: ken::codec::method_call(method, |_| 0) }
+    }
+
     /// A request as a call; or what is wrong with it, and what its caller knows it by.
     pub fn of(conn: &Arc<control::Conn>, mut v: Value) -> Result<Call, (Problem, Value)> {
         let mut taken = |name: &str| v.get_mut(name).map(Value::take).unwrap_or_default();

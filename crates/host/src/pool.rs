@@ -6,7 +6,7 @@
 //! - the node is stepped under one lock, so that the order of its events is the order of commits;
 //! - a turn runs outside the lock, on one thread, with the vat taken out of its slot;
 //! - a thread that ends a turn goes on with the next one that is ready: two vats that answer each other stay on one
-//!   thread; another thread is woken only if more is ready than one can take;
+//!   thread; another thread is woken only if what is ready would take those that are awake longer than `QUEUE`;
 //! - a thread that finds nothing ready commits what happened, if nobody does: an answer that one caller waits for changes threads once;
 //! - if turns are ready and no thread has taken one for a while, there is one thread more (`clock`): vats that spin do not keep
 //!   others waiting.
@@ -21,13 +21,18 @@ use passable::{Delivery, Limits, TurnOutcome, VatId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use vat::{Shared, Vat};
 
 /// Bytes of stack of a thread that runs turns: natives may nest `MAX_NATIVE_DEPTH` deep.
 pub const STACK_BYTES: usize = 64 << 20;
 /// Threads at most.
 pub(crate) const MAX_THREADS: usize = 64;
+/// How long ready turns may have to wait for threads that are awake, judged by turns of late: short ones are done sooner than another
+/// thread has come.
+const QUEUE: Duration = Duration::from_micros(200);
+/// Of so many turns one is timed.
+const SAMPLE: u64 = 16;
 /// Vats in memory at most, where there is a store to leave it for.
 pub(crate) const MAX_RESIDENT: usize = 1000;
 
@@ -100,6 +105,10 @@ pub(crate) struct World {
     /// The disk is full: no turn begins until there is room.
     pub(crate) full: bool,
     pub(crate) threads: usize,
+    /// One of them commits.
+    commits: bool,
+    /// How long turns of late took, on the average.
+    pub(crate) pace: Duration,
     /// Those that wait for work, the one that came last at the end: it is the first to be called, since its memory is the warmest.
     seats: Vec<Arc<Condvar>>,
     /// The thread that commits was told to since it waits.
@@ -111,6 +120,8 @@ pub(crate) struct World {
     pub(crate) start: Instant,
     /// Seconds since `start`, from 1.
     pub(crate) tick: u64,
+    /// `taken` when it began.
+    pub(crate) taken_at_tick: u64,
     /// Kept between steps for their memory.
     pub(crate) effects: Vec<Effect>,
     /// Answers of powers, on their way to the node.
@@ -168,12 +179,15 @@ impl Pool {
             committing: false,
             full: false,
             threads: 0,
+            commits: false,
+            pace: Duration::ZERO,
             seats: Vec::new(),
             called: false,
             resting: false,
             overdue: false,
             start: Instant::now(),
             tick: 1,
+            taken_at_tick: 0,
             effects: Vec::new(),
             answers: VecDeque::new(),
             closing: None,
@@ -345,6 +359,10 @@ impl Pool {
             calls.clock = w.may_end();
         } else {
             calls.clock = std::mem::take(&mut w.resting);
+            let awake = w.threads - w.idle() - usize::from(w.commits);
+            if awake > 0 && w.pace * w.ready.len() as u32 <= QUEUE * awake as u32 {
+                return calls;
+            }
             calls.turns = w.seats.pop();
             if calls.turns.is_none() && w.threads < self.cores {
                 self.add_thread(w);
@@ -383,7 +401,9 @@ impl Pool {
                 w.seats.push(seat.clone());
                 if w.wants_commit() {
                     w.leave(&seat);
+                    w.commits = true;
                     w = self.commit_once(w);
+                    w.commits = false;
                     continue;
                 }
                 self.provide(&mut w);
@@ -407,8 +427,11 @@ impl Pool {
                 vat.set_quota(crate::wake::quota(slot.limits));
                 drop(w);
                 calls.call(&self);
+                let begun = taken.is_multiple_of(SAMPLE).then(Instant::now);
                 vat.deliver_to(&self.shared, &delivery, &mut outcome);
+                let took = begun.map(|b| b.elapsed());
                 w = self.lock();
+                w.pace = took.map_or(w.pace, |took| (w.pace * 3 + took) / 4);
                 self.ended(&mut w, id, delivery, Ok(vat), &mut outcome, true);
             } else {
                 calls.call(&self);

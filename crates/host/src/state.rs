@@ -73,8 +73,11 @@ pub(crate) fn random() -> std::io::Result<[u8; 32]> {
 /// The log is then cut into small pieces and merged often.
 const RECORD_DISK: &str = "DRSES_RECORD_DISK";
 
-fn disk(folder: &Path, options: store::Options) -> Result<(Arc<dyn Disk>, store::Options), Problem> {
-    let real = Arc::new(RealDisk::new(folder));
+/// What lies over the disk of a store: for those who measure.
+pub type Over<'a> = &'a dyn Fn(Arc<dyn Disk>) -> Arc<dyn Disk>;
+
+fn disk(folder: &Path, options: store::Options, over: Over<'_>) -> Result<(Arc<dyn Disk>, store::Options), Problem> {
+    let real = over(Arc::new(RealDisk::new(folder)));
     let Some(file) = std::env::var_os(RECORD_DISK) else { return Ok((real, options)) };
     let sink = std::fs::OpenOptions::new().create(true).append(true).open(&file);
     let sink = sink.map_err(|e| problem("E-FILE", format!("{}: {e}", file.display()), "look at DRSES_RECORD_DISK"))?;
@@ -89,18 +92,18 @@ pub fn settings() -> store::Options {
 
 /// Opens the store in a folder, or makes it.
 pub fn open(folder: &Path, create: bool) -> Result<Opened, Problem> {
-    open_with(folder, store::Options { create, ..settings() })
+    open_with(folder, store::Options { create, ..settings() }, &|disk| disk)
 }
 
 /// Likewise with other settings.
-pub fn open_with(folder: &Path, options: store::Options) -> Result<Opened, Problem> {
+pub fn open_with(folder: &Path, options: store::Options, over: Over<'_>) -> Result<Opened, Problem> {
     let create = options.create;
     let no_random = |e: std::io::Error| problem("E-RANDOM", format!("the system gives no random bytes: {e}"), "try again");
     if create && let Err(e) = make_folder(folder) {
         let message = format!("cannot make the folder {}: {e}", folder.display());
         return Err(problem("E-STATE", message, "choose another one with --state"));
     }
-    let (disk, options) = disk(folder, options)?;
+    let (disk, options) = disk(folder, options, over)?;
     let identity = match FileStore::identity_of(&*disk) {
         Ok(id) => id,
         Err(e) if create && e.kind() == store::ErrorKind::Missing => random().map_err(no_random)?,
@@ -155,7 +158,7 @@ fn told(e: impl Into<Problem>) -> i32 {
 }
 
 fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Options) -> Result<i32, i32> {
-    let (job, opened) = prepare(path, args, folder, how, options, settings())?;
+    let (job, opened) = prepare(path, args, folder, how, options, (settings(), &|disk| disk))?;
     let no_socket = |e| {
         problem(
             "E-SOCKET",
@@ -181,7 +184,7 @@ pub(crate) fn prepare(
     folder: &Path,
     how: How,
     options: &Options,
-    disk: store::Options,
+    (disk, over): (store::Options, Over<'_>),
 ) -> Result<(Job, Opened), i32> {
     let shared = Arc::new(Shared::new(false).map_err(|e| {
         eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
@@ -199,7 +202,7 @@ pub(crate) fn prepare(
     if how.changed == Changed::Fresh {
         move_aside(folder)?;
     }
-    let opened = open_with(folder, store::Options { create: true, ..disk }).map_err(told)?;
+    let opened = open_with(folder, store::Options { create: true, ..disk }, over).map_err(told)?;
     let mut journal = Journal::new(opened.store.clone());
     let known = is_known(&journal, folder, &entry, how.changed)?;
     let limits = passable::Limits { heap_bytes: options.quota.heap_bytes, instructions: options.quota.instructions };

@@ -21,7 +21,7 @@ fn is_found(mistake: Mistake) {
         Mistake::WakeUpLost => &["limits"],
         Mistake::TimerLost => &["timers"],
         #[cfg(feature = "seeded-bugs")]
-        Mistake::ShapeReused => &["limits"],
+        Mistake::ShapeReused => &["shapes"],
         _ => &["once"],
     };
     on_big_stack(|| {

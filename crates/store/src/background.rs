@@ -1,7 +1,7 @@
 //! A thread that merges a store while it is used.
 //!
 //! In: a store. Out: a log that stays short, and segments that are ready before they are needed. It sleeps until a sync rings the bell.
-//! This is the only type of the room that has a thread. A full disk is tried again at the next ring; a store that is poisoned ends it.
+//! A full disk is tried again at the next ring; a store that is poisoned ends it.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -61,7 +61,10 @@ impl Background {
                 _ => {}
             }
         }
-        store.prepare_segments()?;
+        // with one there the first batches need not wait for more
+        if store.pool.free_count() == 0 {
+            store.prepare_segments()?;
+        }
         let shared = store.clone();
         let spawned = thread::Builder::new().name("store-merge".to_owned()).spawn(move || run(&shared));
         store.bell.ring();

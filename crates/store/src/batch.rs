@@ -175,6 +175,11 @@ impl Batch {
         Ok(&self.bytes)
     }
 
+    /// The encoded operations, however many.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     fn counted(&mut self) -> &mut Batch {
         self.operations += 1;
         self.open = None;

@@ -2,10 +2,18 @@
 //!
 //! In: operations in order. Out: at the end, rows. A key that was put and deleted, and that the merged rows do not have, leaves nothing
 //! behind. The hash is seeded with bytes that nobody can guess, so nobody can choose keys that collide.
+//!
+//! `Gathering` does that on a thread of its own once there are many: who reads the log has enough to do with the rest of it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
 
+use crate::batch::{Batch, Op};
+use crate::codec::Reader;
+use crate::error::{Error, Result};
 use crate::live::{RowSink, Rows};
 
 /// Keys up to this long are kept in four words with their table and length.
@@ -139,7 +147,14 @@ impl RowSink for Gathered {
     #[inline]
     fn put(&mut self, table: u8, key: &[u8], value: &[u8]) {
         if key.len() <= SHORT_BYTES {
-            self.last.insert(Short(short(table, key)), Some(value.into()));
+            match self.last.entry(Short(short(table, key))) {
+                Entry::Vacant(place) => drop(place.insert(Some(value.into()))),
+                // rows that are put again and again mostly stay as long as they were
+                Entry::Occupied(mut old) => match old.get_mut() {
+                    Some(old) if old.len() == value.len() => old.copy_from_slice(value),
+                    old => *old = Some(value.into()),
+                },
+            }
         } else {
             self.long.insert((table, key.into()), Some(value.into()));
         }
@@ -155,6 +170,101 @@ impl RowSink for Gathered {
             (false, true) => drop(self.long.insert((table, key.into()), None)),
             (false, false) => drop(self.long.remove(&(table, key.into()))),
         }
+    }
+}
+
+/// Bytes of operations that go to the thread at once.
+const PIECE_BYTES: usize = 64 << 10;
+/// Pieces that may wait for it.
+const MAX_PIECES: usize = 8;
+
+/// See the head of this file.
+pub(crate) struct Gathering {
+    piece: Batch,
+    /// None: a thread has it.
+    gathered: Option<Gathered>,
+    worker: Option<Worker>,
+}
+
+struct Worker {
+    pieces: SyncSender<Batch>,
+    /// Pieces that are done, for their memory.
+    done: Receiver<Batch>,
+    thread: JoinHandle<Gathered>,
+}
+
+fn gather(gathered: &mut Gathered, piece: &Batch) {
+    let mut reader = Reader::new(piece.bytes());
+    while !reader.is_empty() {
+        match Op::read(&mut reader) {
+            Some(Op::Put { table, key, value }) => gathered.put(table, key, value),
+            Some(Op::Delete { table, key }) => gathered.delete(table, key),
+            _ => unreachable!("a piece holds operations on rows"),
+        }
+    }
+}
+
+impl Worker {
+    fn start(mut gathered: Gathered) -> Result<Worker> {
+        let (pieces, to_do) = sync_channel::<Batch>(MAX_PIECES);
+        let (back, done) = channel();
+        let body = move || {
+            for mut piece in to_do {
+                gather(&mut gathered, &piece);
+                piece.clear();
+                // whoever reads may have ended
+                let _ = back.send(piece);
+            }
+            gathered
+        };
+        let thread = std::thread::Builder::new().name("store-rows".to_owned()).spawn(body);
+        let thread = thread.map_err(|error| Error::io("starting the thread that gathers rows", &error))?;
+        Ok(Worker { pieces, done, thread })
+    }
+}
+
+impl Gathering {
+    pub(crate) fn over(rows: Rows, random: &[u8; 32]) -> Gathering {
+        Gathering { piece: Batch::new(), gathered: Some(Gathered::over(rows, random)), worker: None }
+    }
+
+    /// To be called now and then: gives away what has come together.
+    pub(crate) fn pass_on(&mut self) -> Result<()> {
+        if self.piece.log_bytes() < PIECE_BYTES {
+            return Ok(());
+        }
+        if let Some(gathered) = self.gathered.take() {
+            self.worker = Some(Worker::start(gathered)?);
+        }
+        let Some(worker) = &self.worker else { unreachable!("the rows are here or with the thread") };
+        let next = worker.done.try_recv().unwrap_or_default();
+        // it fails if the thread has panicked: that is told by `finish`
+        let _ = worker.pieces.send(std::mem::replace(&mut self.piece, next));
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Rows {
+        let mut gathered = match (self.gathered, self.worker) {
+            (Some(gathered), _) => gathered,
+            (None, Some(worker)) => {
+                drop(worker.pieces);
+                worker.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }
+            (None, None) => unreachable!("the rows are here or with the thread"),
+        };
+        gather(&mut gathered, &self.piece);
+        gathered.finish()
+    }
+}
+
+impl RowSink for Gathering {
+    #[inline]
+    fn put(&mut self, table: u8, key: &[u8], value: &[u8]) {
+        self.piece.put(table, key, value);
+    }
+    #[inline]
+    fn delete(&mut self, table: u8, key: &[u8]) {
+        self.piece.delete(table, key);
     }
 }
 
@@ -196,5 +306,26 @@ mod tests {
             assert!(found.all().eq(plain.all()));
             assert_eq!(found.count(), plain.count());
         }
+    }
+
+    #[test]
+    fn a_thread_gathers_what_many_operations_leave() {
+        let mut random = crate::disk::Random(4);
+        let (mut plain, mut gathering) = (Rows::default(), Gathering::over(Rows::default(), &[9; 32]));
+        for step in 0..40_000u32 {
+            let (key, value) = ([random.below(200) as u8, 1], vec![step as u8; random.below(40) as usize]);
+            if random.below(3) == 0 {
+                gathering.delete(0, &key);
+                plain.delete(0, &key);
+            } else {
+                gathering.put(0, &key, &value);
+                plain.put(0, &key, &value);
+            }
+            gathering.pass_on().expect("a thread");
+        }
+        assert!(gathering.worker.is_some(), "it was enough for a thread");
+        let found = gathering.finish();
+        assert!(found.all().eq(plain.all()));
+        assert_eq!(found.count(), plain.count());
     }
 }

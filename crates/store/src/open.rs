@@ -18,7 +18,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileStore, Opened, Opening, Options, lock};
 use crate::frame::{FrameHead, KIND_OPEN, KIND_SEAL, SEGMENT_HEAD_BYTES};
-use crate::gather::Gathered;
+use crate::gather::Gathering;
 use crate::live::{Placed, apply};
 use crate::log::{Free, LogEnd, Pool, file_name, file_number};
 use crate::merge::{Merger, Slots};
@@ -175,9 +175,10 @@ impl Found {
         let mut state = State::new(superblock.merged_frame, superblock.merged_sequence, superblock.generation, target);
         state.base = Arc::new(image.base);
         state.epochs = image.epochs;
-        let mut sink = StateSink { state, rows: Gathered::over(image.rows, random) };
-        let recovered = recover(&segments, &superblock, options.faults(), &mut sink)?;
-        let StateSink { mut state, rows } = sink;
+        let mut sink = StateSink { state, rows: Gathering::over(image.rows, random), stopped: None };
+        let recovered = recover(&segments, &superblock, options.faults(), &mut sink);
+        let StateSink { mut state, rows, stopped } = sink;
+        let recovered = stopped.map_or(recovered, Err)?;
         state.rows = rows.finish();
         assert_eq!(state.durable_frame(), recovered.run.frame, "every frame of the run was placed");
         Ok(Found { superblock, segments, recovered, state, extents, meta, slots })
@@ -260,7 +261,9 @@ fn keep_in_use(live: &mut dyn Iterator<Item = u32>, free: &[Free]) {
 /// Puts frames into a state.
 struct StateSink {
     state: State,
-    rows: Gathered,
+    rows: Gathering,
+    /// Why no more frames are taken.
+    stopped: Option<Error>,
 }
 
 impl FrameSink for StateSink {
@@ -278,7 +281,8 @@ impl FrameSink for StateSink {
                 batches(body, head.batches, |ops, at| apply(rows, overlay, base, Placed { ops, frame, at }))
             }
         };
-        if applied.is_none() {
+        self.stopped = self.rows.pass_on().err();
+        if applied.is_none() || self.stopped.is_some() {
             return false;
         }
         state.appended += u64::from(head.batches);

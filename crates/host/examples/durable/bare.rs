@@ -1,25 +1,26 @@
 //! A writer that only writes: the same bytes in as many writes, each synced, to a file that is there already.
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use crate::slow::{Delay, SlowDisk};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use store::disk::{Disk, DiskFile, RealDisk};
 
 /// Bytes of the file: it is written round and round.
 const FILE_BYTES: u64 = 64 << 20;
 
 pub struct Bare {
-    file: File,
+    file: Arc<dyn DiskFile>,
     at: u64,
 }
 
 impl Bare {
-    pub fn new(place: &Path) -> Bare {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(place.join("bare")).expect("a file");
+    pub fn new(place: &Path, delay: &Delay) -> Bare {
+        let disk = SlowDisk { disk: Arc::new(RealDisk::new(place)), delay: delay.clone() };
+        let file = disk.create("bare").expect("a file");
         for piece in 0..FILE_BYTES >> 20 {
-            file.write_all_at(&vec![0; 1 << 20], piece << 20).expect("written");
+            file.write_at(&vec![0; 1 << 20], piece << 20).expect("written");
         }
-        file.sync_data().expect("synced");
+        file.sync().expect("synced");
         Bare { file, at: 0 }
     }
 
@@ -31,8 +32,8 @@ impl Bare {
                 self.at = 0;
             }
             let start = Instant::now();
-            self.file.write_all_at(&frame, self.at).expect("written");
-            self.file.sync_data().expect("synced");
+            self.file.write_at(&frame, self.at).expect("written");
+            self.file.sync().expect("synced");
             self.at += bytes;
             start.elapsed()
         };

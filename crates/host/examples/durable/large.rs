@@ -14,7 +14,7 @@ fn args() -> [String; 3] {
 
 /// A vat of 1 GiB, merged; the heap's bytes are printed.
 pub fn fill(program: &Path, place: &Path) {
-    let host = open_with(program, place, &args(), store::Options::default());
+    let host = open_with(program, place, &args(), store::Options::default(), &Default::default());
     for i in 0..FILLS {
         let fill = ken::codec::method_call("fill", |w| {
             w.integer(FILL_BYTES);
@@ -32,7 +32,7 @@ pub fn fill(program: &Path, place: &Path) {
 /// Opens it and touches ten places; prints bytes read and milliseconds.
 pub fn probe(program: &Path, place: &Path) {
     let before = bytes_read();
-    let (host, opened) = timed(|| open_with(program, place, &args(), store::Options::default()));
+    let (host, opened) = timed(|| open_with(program, place, &args(), store::Options::default(), &Default::default()));
     let (sum, touched) = timed(|| ask(&host, FIRST, "probe"));
     assert!(sum > 0.0);
     println!("{} {} {}", bytes_read() - before, ms(opened), ms(touched));

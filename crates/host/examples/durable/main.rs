@@ -1,12 +1,13 @@
 //! The figures of durable turns: `cargo run --release -p drses-host --example durable -- PART PROGRAM [DIR]`.
 //!
-//! In: a part by name (turns, one, chain, wake, recover, large, many), the folder `bench/figures/counters`, a folder to work in (default: one in the
+//! In: a part by name (turns, one, slow, chain, wake, recover, large, many), the folder `bench/figures/counters`, a folder to work in (default: one in the
 //! system's temporary folder; removed afterwards). Out: one row a figure: `what | target | measured | yes or NO`.
 //!
 //! Callers are outside the vats: a call counts as done when its answer is released, that is, durable.
 mod bare;
 mod large;
 mod restart;
+mod slow;
 mod turns;
 
 use host::embed::Host;
@@ -27,6 +28,7 @@ fn main() {
     match part.as_str() {
         "turns" => turns::many(&program, &place),
         "one" => turns::one(&program, &place),
+        "slow" => turns::slow(&program, &place),
         "chain" => turns::chain(&program, &place),
         "wake" => restart::wake(&program, &place),
         "recover" => restart::recover(&program, &place),
@@ -38,7 +40,7 @@ fn main() {
         "fill-large" => return large::fill(&program, &place),
         "probe-large" => return large::probe(&program, &place),
         "resident" => return restart::resident(&program, &place),
-        _ => panic!("PART is turns, one, chain, wake, recover, large or many"),
+        _ => panic!("PART is turns, one, slow, chain, wake, recover, large or many"),
     }
     let _ = std::fs::remove_dir_all(&place);
 }
@@ -50,14 +52,21 @@ fn row(what: &str, target: &str, measured: &str, good: bool) {
 
 /// A host of `vats` counters with `bytes` each, all there and answering.
 fn open(program: &Path, place: &Path, vats: u32, bytes: u32, disk: store::Options) -> Host {
-    open_with(program, place, &[vats.to_string(), bytes.to_string()], disk)
+    open_with(program, place, &[vats.to_string(), bytes.to_string()], disk, &slow::Delay::default())
 }
 
-fn open_with(program: &Path, place: &Path, args: &[String], disk: store::Options) -> Host {
+/// Likewise on a disk whose syncs take so much longer.
+fn open_slow(program: &Path, place: &Path, (vats, bytes): (u32, u32), options: store::Options, delay: &slow::Delay) -> Host {
+    open_with(program, place, &[vats.to_string(), bytes.to_string()], options, delay)
+}
+
+fn open_with(program: &Path, place: &Path, args: &[String], disk: store::Options, delay: &slow::Delay) -> Host {
     let mut options = host::run::Options::default();
     // no vat may have more than the program
     options.quota.heap_bytes = args.get(2).and_then(|n| n.parse().ok()).unwrap_or(options.quota.heap_bytes);
-    let host = match Host::open(program, args, place, &options, disk) {
+    let slow =
+        |disk| -> std::sync::Arc<dyn store::disk::Disk> { std::sync::Arc::new(slow::SlowDisk { disk, delay: delay.clone() }) };
+    let host = match Host::open_over(program, args, place, &options, (disk, &slow)) {
         Ok(host) => host,
         Err(code) => panic!("the host does not open ({code})"),
     };

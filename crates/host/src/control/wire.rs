@@ -7,7 +7,7 @@
 //! - calls that were read before another command of the same connection are with the node before that begins;
 //! - what was begun of a line when its connection ended counts as a line.
 use super::conn::{Bell, Conn};
-use super::{say, with_id};
+use super::{plain, say, with_id};
 use crate::operate::{self, Asker, problem};
 use crate::pool::Pool;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
@@ -214,7 +214,13 @@ impl Wire {
                 r.looked_at = r.bytes.len() - taken;
                 break;
             };
-            match serde_json::from_slice::<Value>(&r.bytes[taken..end]) {
+            let line = &r.bytes[taken..end];
+            if let Some(plain) = plain::call(line) {
+                self.calls.push(operate::Call::plain(&r.conn, plain.id, plain.vat, plain.method));
+                taken = end;
+                continue;
+            }
+            match serde_json::from_slice::<Value>(line) {
                 Ok(v) if v.get("do").and_then(Value::as_str) == Some("call") => match operate::Call::of(&r.conn, v) {
                     Ok(call) => self.calls.push(call),
                     Err(p) => r.conn.answer(&with_id(p.0.json(), p.1)),

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use super::Row;
 
 /// Parts that write gigabytes (`many`) are run by name alone.
-const PARTS: &[&str] = &["turns", "one", "wake", "recover", "large"];
+const PARTS: &[&str] = &["turns", "one", "slow", "wake", "recover", "large"];
 
 pub fn run(root: &Path) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
