@@ -9,7 +9,7 @@
 use crate::net::Net;
 use crate::output;
 use crate::pool::{Mode, Pool, STALL, World};
-use journal::Out;
+use journal::{Journal, Out};
 use passable::VatId;
 use std::sync::Arc;
 use std::time::Instant;

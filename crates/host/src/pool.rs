@@ -50,7 +50,7 @@ pub enum Mode {
 /// Where a vat is while no turn of it runs.
 pub(crate) struct Slot {
     pub(crate) vat: Option<Box<Vat>>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     /// It may stand in the store.
     pub(crate) stored: bool,
     /// The number of the batch that its last changes go with.
@@ -102,8 +102,8 @@ pub(crate) struct World {
     pub(crate) committing: bool,
     /// The disk is full: no turn begins until there is room.
     pub(crate) full: bool,
-    threads: usize,
-    idle: usize,
+    pub(crate) threads: usize,
+    pub(crate) idle: usize,
     start: Instant,
     /// Seconds since `start`, from 1.
     tick: u64,
@@ -425,7 +425,7 @@ impl Pool {
     }
 
     /// A turn is over: its changes are noted and its outcome goes to the node, in one step.
-    fn ended(
+    pub(crate) fn ended(
         self: &Arc<Self>,
         w: &mut World,
         id: VatId,
@@ -582,7 +582,7 @@ impl World {
         self.slots.get(&vat).map_or(0, |s| s.heap_bytes)
     }
     /// No turn may begin.
-    fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.closing.is_some() || self.full || self.mode == Mode::Look || self.journal.as_ref().is_some_and(Journal::is_full)
     }
     pub(crate) fn log_is_full(&self) -> bool {
