@@ -325,7 +325,10 @@ impl Pool {
             self.work.notify_all();
             self.clock.notify_one();
         } else if w.ready.is_empty() || w.waits() {
-            self.clock.notify_one();
+            // what keeps time looks after turns that run, and ends the process
+            if w.idle < w.threads || w.closing.is_some() || w.mode != Mode::Serve && w.node.is_done() {
+                self.clock.notify_one();
+            }
         } else if w.idle > 0 {
             self.work.notify_one();
         } else if w.threads < self.cores {

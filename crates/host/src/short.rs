@@ -44,6 +44,8 @@ impl Pool {
             return w;
         };
         w.taken = taken;
+        // counted like a thread that runs a turn: the process does not end meanwhile
+        w.threads += 1;
         drop(w);
         let quota = crate::wake::quota(limits);
         let is_less = quota.instructions > SHORT_INSTRUCTIONS;
@@ -51,6 +53,7 @@ impl Pool {
         OUTCOME.with_borrow_mut(|outcome| {
             vat.deliver_to(&self.shared, &delivery, outcome);
             let mut w = self.lock();
+            w.threads -= 1;
             if is_less && matches!(&outcome.ending, Ending::Aborted(why) if why.message == REACHED) {
                 match w.slots.get_mut(&id) {
                     Some(slot) => slot.vat = Some(vat),
