@@ -22,6 +22,7 @@ mod powers;
 pub mod remote;
 pub mod repl;
 pub mod run;
+mod short;
 mod signals;
 pub mod state;
 pub mod storage;

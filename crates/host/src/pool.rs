@@ -52,7 +52,7 @@ pub enum Mode {
 /// Where a vat is while no turn of it runs.
 pub(crate) struct Slot {
     pub(crate) vat: Option<Box<Vat>>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     /// It may stand in the store.
     pub(crate) stored: bool,
     /// The number of the batch that its last changes go with.
@@ -474,7 +474,7 @@ impl Pool {
     }
 
     /// A turn is over: its changes are noted and its outcome goes to the node, in one step.
-    fn ended(
+    pub(crate) fn ended(
         self: &Arc<Self>,
         w: &mut World,
         id: VatId,

@@ -158,7 +158,12 @@ impl Node {
         }
         let Some(captp) = &mut self.peers.captp else { return };
         let mut outs = Vec::new();
-        captp.flush(&mut outs);
+        // a turn that is to end will have more to say, or its end is the time to say this
+        if self.pending > 0 {
+            captp.flush_patiently(&mut outs)
+        } else {
+            captp.flush(&mut outs)
+        }
         for out in outs {
             self.peer_out(out);
         }

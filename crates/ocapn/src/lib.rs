@@ -208,6 +208,8 @@ pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
 pub const MAX_HELLO_BYTES: usize = 64 << 10;
 /// Digits of an integer.
 pub const MAX_INTEGER_DIGITS: usize = 20_000;
+/// Positions to be given back that no longer wait for a message to go with.
+const MUCH_GARBAGE: usize = 64;
 /// Characters of a reason that is kept.
 const MAX_REASON_CHARS: usize = 200;
 
@@ -328,6 +330,15 @@ impl Captp {
 
     /// What was gathered since the last time as writes, one a connection; after the messages, what is no longer held.
     pub fn flush(&mut self, out: &mut Vec<Out>) {
+        self.flush_some(false, out);
+    }
+
+    /// As `flush`, while more is certainly to come: what is no longer held waits for a message to go with, unless it is much.
+    pub fn flush_patiently(&mut self, out: &mut Vec<Out>) {
+        self.flush_some(true, out);
+    }
+
+    fn flush_some(&mut self, patient: bool, out: &mut Vec<Out>) {
         self.flush_conns(out);
         if self.online && self.history.is_none() {
             self.gifts.unnoted();
@@ -337,6 +348,11 @@ impl Captp {
             let Some(s) = self.sessions.get_mut(&vat) else { continue };
             if s.is_durable() {
                 self.touched.insert(vat);
+            }
+            let idle = s.line.is_none() && s.live.as_ref().is_some_and(|live| live.out.is_empty());
+            if patient && idle && s.gc_exports.len() + s.gc_answers.len() < MUCH_GARBAGE {
+                self.dirty.insert(vat);
+                continue;
             }
             s.wire_log.over();
             if s.live.is_some() {

@@ -194,7 +194,10 @@ impl Captp {
         let Some(q) = s.questions.remove(&question) else {
             return Err(Abort::new("a promise was resolved twice".to_owned()));
         };
-        s.count_trip(question);
+        // nobody waits for an answer that only the form of a message asks for
+        if !matches!(q.why, Why::Nothing | Why::Message(None)) {
+            s.count_trip(question);
+        }
         let (promise, place) = match q.why {
             Why::Fence { promise, rejected, value } => {
                 let slots = value.slots.clone();

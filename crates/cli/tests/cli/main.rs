@@ -13,6 +13,7 @@ mod net;
 mod operate;
 mod repl;
 mod run;
+mod short;
 mod signals;
 mod state;
 mod trace;

@@ -358,7 +358,8 @@ fn peers_are_listed() {
     // the session is a vat, and what it holds is seen
     let session = peer["session"].as_u64().expect("a session");
     let counts = &f.json(&["vat", "show", "--state", "st", &session.to_string()])["traffic"];
-    assert_eq!((&counts["messagesIn"], &counts["roundTrips"]), (&peer["messagesIn"], &serde_json::json!(0)), "{counts}");
+    assert!(counts["messagesIn"].as_u64() >= peer["messagesIn"].as_u64(), "{counts}");
+    assert_eq!(counts["roundTrips"], 0, "it asks for nothing: {counts}");
     let table = f.run(&["peer", "ls", "--state", "st"]).out;
     assert!(table.starts_with("VAT  BEGUN BY") && table.contains("TRIPS"), "{table}");
     let shown = f.json(&["vat", "show", "--state", "st", "1"]);

@@ -287,7 +287,9 @@ impl Net {
             let opened = ocapn::Opened { conn: id, dialled, here, authenticated, dialect, framing, seed };
             self.tell_node(&pool, In::Opened(opened));
             let (net, reads) = (self.clone(), conn);
-            thread("read", move || net.read(&reads)).map_err(no_thread)
+            // it runs short turns, too
+            let read = std::thread::Builder::new().name("read".to_owned()).stack_size(crate::pool::STACK_BYTES);
+            read.spawn(move || net.read(&reads)).map(drop).map_err(no_thread)
         };
         if let Err(p) = begun() {
             if let Some(c) = self.lock().all.remove(&id) {
@@ -522,6 +524,7 @@ impl Pool {
             }
             if w.node.backlog() < MAX_BACKLOG && !w.log_is_full() {
                 self.step(&mut w, Event::Peer(In::Received { conn, bytes }));
+                w = self.run_short(w);
                 self.provide_threads(&mut w);
                 drop(w);
                 self.net.write_now();
