@@ -461,7 +461,7 @@ impl World {
                     return;
                 }
                 Err(Stop::Dead(again)) if self.current.is_some() => again,
-                Err(Stop::Noticed(why)) if flipped(self) => why,
+                Err(Stop::Noticed(why)) if flipped(self) => format!("the flipped bit is noticed: {why}"),
                 Err(Stop::Dead(again) | Stop::Noticed(again)) => {
                     self.broken(format!("the store does not open: {again}"));
                     return;

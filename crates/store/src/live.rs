@@ -8,8 +8,11 @@
 //!
 //! Operations before a `drop` of a space are forgotten; what the base has of it is hidden until the drop itself is merged.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Deref;
 
 use crate::batch::{Op, SPACE_BYTES_MAX};
 use crate::codec::Reader;
@@ -42,9 +45,67 @@ pub(crate) trait RowSink {
     fn delete(&mut self, table: u8, key: &[u8]);
 }
 
+/// Keys up to this long lie in the tree itself: a search looks at no other memory.
+const SHORT_BYTES: usize = 22;
+
+/// The key of a row. Ordered as its bytes are.
+pub(crate) enum Key {
+    Short(u8, [u8; SHORT_BYTES]),
+    Long(Bytes),
+}
+
+impl From<&[u8]> for Key {
+    fn from(bytes: &[u8]) -> Key {
+        if bytes.len() > SHORT_BYTES {
+            return Key::Long(bytes.into());
+        }
+        let mut short = [0; SHORT_BYTES];
+        short[..bytes.len()].copy_from_slice(bytes);
+        Key::Short(bytes.len() as u8, short)
+    }
+}
+
+impl Deref for Key {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Key::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Key::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl Borrow<[u8]> for Key {
+    #[inline]
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Key) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Key {}
+
 /// All rows, by table and key.
 pub(crate) struct Rows {
-    tables: Vec<BTreeMap<Bytes, Bytes>>,
+    tables: Vec<BTreeMap<Key, Bytes>>,
     count: usize,
 }
 
@@ -58,7 +119,12 @@ impl RowSink for Rows {
     fn put(&mut self, table: u8, key: &[u8], value: &[u8]) {
         let table = &mut self.tables[usize::from(table)];
         if let Some(old) = table.get_mut(key) {
-            *old = value.into();
+            // rows that are put again and again mostly stay as long as they were
+            if old.len() == value.len() {
+                old.copy_from_slice(value);
+            } else {
+                *old = value.into();
+            }
         } else {
             table.insert(key.into(), value.into());
             self.count += 1;
@@ -71,7 +137,7 @@ impl RowSink for Rows {
 }
 
 impl Rows {
-    pub(crate) fn table(&self, table: u8) -> &BTreeMap<Bytes, Bytes> {
+    pub(crate) fn table(&self, table: u8) -> &BTreeMap<Key, Bytes> {
         &self.tables[usize::from(table)]
     }
 
@@ -280,6 +346,18 @@ mod tests {
         assert_eq!(patched, [0, b'f', 0]);
         assert_eq!(overlay[&3].length, Some(7), "a resize makes a space");
         assert_eq!(rows.count(), 1);
+    }
+
+    #[test]
+    fn keys_are_ordered_as_their_bytes() {
+        let mut random = crate::disk::Random(5);
+        let mut key = || -> Vec<u8> { (0..random.below(2 * SHORT_BYTES as u64)).map(|_| random.below(3) as u8).collect() };
+        for _ in 0..20_000 {
+            let (a, b) = (key(), key());
+            let (one, two) = (Key::from(&a[..]), Key::from(&b[..]));
+            assert_eq!((one.cmp(&two), one == two), (a.cmp(&b), a == b));
+            assert_eq!((&*one, &*two), (&a[..], &b[..]));
+        }
     }
 
     #[test]
