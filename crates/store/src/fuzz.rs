@@ -6,8 +6,10 @@ use crate::{ErrorKind, FileStore, Opening, Options, Result, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+/// Takes an input; a panic is a finding.
+pub type Target = fn(&[u8]);
 /// Name and function; `cargo xtask fuzz` runs them, the tests run their corpora.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("files", files), ("frame", frame)];
+pub const TARGETS: &[(&str, Target)] = &[("files", files), ("frame", frame)];
 
 fn open(disk: &SimDisk) -> Result<FileStore> {
     let opening = Opening { identity: [3; 32], random: [1; 32] };
