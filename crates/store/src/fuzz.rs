@@ -16,9 +16,12 @@ fn open(disk: &SimDisk) -> Result<FileStore> {
     FileStore::open(Arc::new(disk.clone()), opening, Options { segment_bytes: 64 << 10, ..Options::default() })
 }
 
+/// Files by name, and models.
+type Made = (BTreeMap<String, Vec<u8>>, Vec<Model>);
+
 /// The files of a small store that was closed, part of it merged, and what it held after each batch.
-fn made() -> &'static (BTreeMap<String, Vec<u8>>, Vec<Model>) {
-    static MADE: OnceLock<(BTreeMap<String, Vec<u8>>, Vec<Model>)> = OnceLock::new();
+fn made() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
     MADE.get_or_init(|| {
         let (disk, mut model, mut random) = (SimDisk::new(), Model::default(), Random(9));
         let mut models = vec![model.clone()];
