@@ -1,7 +1,10 @@
 //! The checked-in inputs of a fuzz target, run as a test of the crate that has the target: `#[path]` brings this file in.
 
+/// Takes an input; a panic is a finding.
+type Target = fn(&[u8]);
+
 /// Runs every target on its folder of `fuzz/corpus`; one without inputs fails.
-pub fn run(targets: &[(&str, fn(&[u8]))]) {
+pub fn run(targets: &[(&str, Target)]) {
     let all = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
     for (name, target) in targets {
         let folder = all.join(name);

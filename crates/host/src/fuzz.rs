@@ -8,8 +8,10 @@ use passable::{Data, Limits, Writer};
 use std::sync::{Arc, OnceLock, mpsc};
 use vat::Shared;
 
+/// Takes an input; a panic is a finding.
+pub type Target = fn(&[u8]);
 /// Name and function; `cargo xtask fuzz` runs them, the tests run their corpora.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("control", control),
     ("json", json),
     ("noise-accept", net::accept),

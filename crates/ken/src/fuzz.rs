@@ -1,8 +1,10 @@
 //! Fuzz targets: bytes of rows.
 use crate::codec::{Get, Put};
 
+/// Takes an input; a panic is a finding.
+pub type Target = fn(&[u8]);
 /// Name and function; `cargo xtask fuzz` runs them, the tests run their corpora.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("delivery", delivery)];
+pub const TARGETS: &[(&str, Target)] = &[("delivery", delivery)];
 
 /// A delivery as a row: what is read is written so that it reads the same.
 pub fn delivery(bytes: &[u8]) {

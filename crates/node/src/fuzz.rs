@@ -2,8 +2,10 @@
 use crate::{Config, Node, Programs};
 use store::{Batch, MemStore, Opening, Store};
 
+/// Takes an input; a panic is a finding.
+pub type Target = fn(&[u8]);
 /// Name and function; `cargo xtask fuzz` runs them, the tests run their corpora.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("rows", rows)];
+pub const TARGETS: &[(&str, Target)] = &[("rows", rows)];
 
 struct Nothing;
 

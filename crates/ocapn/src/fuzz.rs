@@ -9,8 +9,10 @@ use crate::{ConnId, In, Peer, Sturdyref};
 use passable::Ref;
 use passable::syrup::{Limits, Writer};
 
+/// Takes an input; a panic is a finding.
+pub type Target = fn(&[u8]);
 /// Name and function; `cargo xtask fuzz` runs them, the tests run their corpora.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
+pub const TARGETS: &[(&str, Target)] =
     &[("framing", framing), ("locator", locator), ("messages", messages), ("session", session), ("chaos", chaos), ("cuts", cuts)];
 
 const LIMITS: Limits = Limits { bytes: 1 << 12, depth: 16, digits: 40 };

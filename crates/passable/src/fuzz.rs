@@ -2,8 +2,10 @@
 use crate::syrup::{self, Limits, Scan, Token};
 use crate::{Data, Item};
 
+/// Takes an input; a panic is a finding.
+pub type Target = fn(&[u8]);
 /// Name and function; `cargo xtask fuzz` runs them, the tests run their corpora.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("syrup", syrup), ("data", data), ("marshal", marshal)];
+pub const TARGETS: &[(&str, Target)] = &[("syrup", syrup), ("data", data), ("marshal", marshal)];
 
 const LIMITS: Limits = Limits { bytes: 1 << 16, depth: 32, digits: 100 };
 

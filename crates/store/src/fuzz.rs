@@ -6,17 +6,22 @@ use crate::{ErrorKind, FileStore, Opening, Options, Result, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+/// Takes an input; a panic is a finding.
+pub type Target = fn(&[u8]);
 /// Name and function; `cargo xtask fuzz` runs them, the tests run their corpora.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("files", files), ("frame", frame)];
+pub const TARGETS: &[(&str, Target)] = &[("files", files), ("frame", frame)];
 
 fn open(disk: &SimDisk) -> Result<FileStore> {
     let opening = Opening { identity: [3; 32], random: [1; 32] };
     FileStore::open(Arc::new(disk.clone()), opening, Options { segment_bytes: 64 << 10, ..Options::default() })
 }
 
+/// Files by name, and models.
+type Made = (BTreeMap<String, Vec<u8>>, Vec<Model>);
+
 /// The files of a small store that was closed, part of it merged, and what it held after each batch.
-fn made() -> &'static (BTreeMap<String, Vec<u8>>, Vec<Model>) {
-    static MADE: OnceLock<(BTreeMap<String, Vec<u8>>, Vec<Model>)> = OnceLock::new();
+fn made() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
     MADE.get_or_init(|| {
         let (disk, mut model, mut random) = (SimDisk::new(), Model::default(), Random(9));
         let mut models = vec![model.clone()];

@@ -33,7 +33,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// What a netlayer makes of bytes.
 pub(crate) enum Channel {
     Noise(noise::Channel),
-    WebSocket(websocket::Channel),
+    WebSocket(Box<websocket::Channel>),
 }
 
 impl Channel {

@@ -265,7 +265,7 @@ impl Net {
     /// Shakes hands with who came.
     fn greet(&self, socket: &Socket, transport: &str, gate: &websocket::Gate, form: Form) -> Result<Form, String> {
         if transport == place::WEBSOCKET {
-            let channel = Some(Channel::WebSocket(websocket::accept(socket, &self.key, gate)?));
+            let channel = Some(Channel::WebSocket(Box::new(websocket::accept(socket, &self.key, gate)?)));
             return Ok(Form { channel, framing: Some(ocapn::Framing::Length), ..form });
         }
         let (channel, key) = noise::greet(socket, &self.key, None)?;
@@ -433,7 +433,7 @@ impl Net {
         let Some(key) = key else { return Ok((socket, Form::default())) };
         let authenticated = Some(peer.designator.clone());
         let (channel, framing) = match peer.hint("url").filter(|_| peer.transport == place::WEBSOCKET) {
-            Some(url) => (Channel::WebSocket(websocket::dial(&socket, url, &key)?), Some(ocapn::Framing::Length)),
+            Some(url) => (Channel::WebSocket(Box::new(websocket::dial(&socket, url, &key)?)), Some(ocapn::Framing::Length)),
             None => (Channel::Noise(noise::greet(&socket, &self.key, Some(key))?.0), None),
         };
         Ok((socket, Form { channel: Some(channel), authenticated, framing, ..Form::default() }))
