@@ -33,6 +33,7 @@ pub mod relocate;
 pub mod roots;
 pub mod send;
 pub mod shape;
+mod source;
 pub mod string;
 pub mod table;
 pub mod trace;

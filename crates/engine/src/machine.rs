@@ -8,13 +8,13 @@
 //!
 //! Must never know: files, clocks, where output goes.
 use crate::code::CodeUnit;
-use crate::compile::{self, CompileOptions};
 use crate::cx::{Abort, Cx, OutputLine, Res, Stop};
 use crate::engine::{Engine, LoadedUnit};
 use crate::faults::Faults;
 use crate::kinds::KINDS;
 use crate::realm::Arrangement;
 use crate::roots::{self, R_GLOBAL, R_UNLOCKED};
+pub use crate::source::compile_source;
 use crate::trace::{self, Trace};
 use crate::{builtins, harden, interp, promise, realm, string};
 use cage::heap::ImageError;
@@ -25,7 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use syntax::ast::Goal;
-use syntax::diagnostic::{Level, Severity};
+use syntax::diagnostic::Level;
 
 /// What a machine may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -595,29 +595,4 @@ fn finish(cx: &mut Cx, m: Mem, said: &mut Said, leave: &mut dyn Leave, full: boo
         cx.heap.commit(m);
     }
     Ok(())
-}
-
-/// Parses and compiles; what is wrong comes back as diagnostics.
-pub fn compile_source(
-    source: &str,
-    name: &str,
-    goal: Goal,
-    level: Level,
-    completion: bool,
-) -> Result<CodeUnit, Vec<syntax::diagnostic::Diagnostic>> {
-    let parsed = syntax::parse(source, &syntax::Options { goal, level, dialect_2013: false });
-    if parsed.has_errors() {
-        return Err(parsed.diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect());
-    }
-    let options =
-        CompileOptions { builtin: false, hardened_functions: level <= Level::Jessie2026, script_completion: completion };
-    compile::compile(&parsed.tree, source.into(), name, &options).map_err(|e| {
-        vec![syntax::diagnostic::Diagnostic {
-            severity: Severity::Error,
-            code: e.code,
-            message: e.message,
-            span: e.span,
-            help: e.help,
-        }]
-    })
 }

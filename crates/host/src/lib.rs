@@ -24,6 +24,7 @@ pub mod repl;
 pub mod run;
 mod short;
 mod signals;
+mod slot;
 pub mod state;
 pub mod storage;
 pub mod traces;

@@ -14,6 +14,7 @@ use crate::commit::leave;
 use crate::net::Net;
 use crate::output;
 use crate::powers::Powers;
+pub(crate) use crate::slot::Slot;
 use crate::wake::NotRun;
 use journal::{Journal, Out};
 use node::{Effect, Event, Node};
@@ -47,45 +48,6 @@ pub enum Mode {
     Look,
     /// Runs until an operator's call is answered.
     Call,
-}
-
-/// Where a vat is while no turn of it runs.
-pub(crate) struct Slot {
-    pub(crate) vat: Option<Box<Vat>>,
-    pub(crate) limits: Limits,
-    /// It may stand in the store.
-    pub(crate) stored: bool,
-    /// The number of the batch that its last changes go with.
-    pub(crate) batch: u64,
-    /// The tick of its last turn since it was asked to collect; 0: there was none.
-    pub(crate) ran: u64,
-    /// Counts turns of all vats: which one ran longest ago.
-    pub(crate) last: u64,
-    /// Bytes of its heap after its last turn: for operators.
-    heap_bytes: u64,
-    /// The operator was told that it is nearly full.
-    warned: bool,
-    /// Its next delivery was begun by a process that did not end well: the attempt is counted before it runs.
-    pub(crate) suspect: bool,
-    /// The attempt that runs is counted.
-    pub(crate) counted: bool,
-}
-
-impl Slot {
-    pub(crate) fn new(limits: Limits) -> Slot {
-        Slot {
-            vat: None,
-            limits,
-            stored: false,
-            batch: 0,
-            ran: 0,
-            last: 0,
-            heap_bytes: 0,
-            warned: false,
-            suspect: false,
-            counted: false,
-        }
-    }
 }
 
 pub(crate) struct World {

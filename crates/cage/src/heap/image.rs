@@ -313,7 +313,7 @@ impl Heap {
         kinds: &'static Kinds,
         limits: Limits,
     ) -> Result<Heap, ImageError> {
-        let (mut regions, book) = parse_tables(length, &*read)?;
+        let (mut regions, book) = parse_tables(length, &read)?;
         base.map(cage).map_err(ImageError::Io)?;
         let shared = base.regions.len().min(regions.len());
         let mut lines = vec![0; REGION_BYTES];
@@ -443,10 +443,7 @@ fn header_of(head: &[u8]) -> Result<(Form, Book), ImageError> {
 pub type Read = Arc<dyn Fn(u64, &mut [u8]) -> Result<(), String> + Send + Sync>;
 
 /// Bookkeeping of an image that is read table by table, checked but for checksums.
-fn parse_tables(
-    length: u64,
-    read: &(dyn Fn(u64, &mut [u8]) -> Result<(), String> + Send + Sync),
-) -> Result<(Vec<Region>, Book), ImageError> {
+fn parse_tables(length: u64, read: &Read) -> Result<(Vec<Region>, Book), ImageError> {
     let mut table = vec![0; TABLE_BYTES];
     read(0, &mut table[..HEADER]).map_err(ImageError::Read)?;
     seal_header(&mut table);
