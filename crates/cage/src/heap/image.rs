@@ -2,7 +2,7 @@
 //!
 //! ## Bytes
 //! ```text
-//! for each 128 regions    a table of 32 KiB, then their lines, 32 KiB a region; the last group ends with its last region
+//! for each 179 regions    a table of 32 KiB, then their lines, 32 KiB a region; the last group ends with its last region
 //! table                   4096 bytes, in the first group the header and zeros, in others zeros | an entry a region | zeros
 //! header, 128 bytes       "drsescag" | version u32 | OLD u32 | REGION u32 | LINE u32 | 0 u64 | Book (64) | zeros | crc32c u32
 //! entry, 160 bytes        used u128 | flags u8, three zeros | head u32 | crc32c u32 | 0 u32 | first [u8; 128]
@@ -37,7 +37,7 @@ pub(super) const FIRST_AT: usize = 32;
 pub(super) const ENTRY_BYTES: usize = FIRST_AT + REGION_LINES as usize;
 const REGION_BYTES: usize = REGION as usize;
 /// Regions of a group.
-const GROUP: usize = 128;
+const GROUP: usize = 179;
 /// Bytes of a table, and where its entries begin.
 const TABLE_BYTES: usize = REGION_BYTES;
 const ENTRIES_AT: usize = 4096;

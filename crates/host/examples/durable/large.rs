@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// Numbers laid into the heap by one turn, in bytes, and how often.
 const FILL_BYTES: i32 = 16 << 20;
-const FILLS: u32 = 60;
+const FILLS: u32 = 54;
 const MAX_HEAP: u64 = 3 << 30;
 const MOST_MIB: f64 = 16.0;
 
