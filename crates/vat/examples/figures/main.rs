@@ -31,7 +31,7 @@ fn part(words: &[String]) {
         Some("work") => heap::work(),
         Some("images") => images::run(count.unwrap_or(10_000), words.get(2).and_then(|n| n.parse().ok()).unwrap_or(1 << 32)),
         Some("natives") => natives::natives(words.get(1).map(String::as_str)),
-        _ => panic!("PART is cages, records, keys, work, natives [NAME] or images [N [FIRST SEED]]"),
+        _ => panic!("PART is cages, records, keys, work, natives [NAME or I/N] or images [N [FIRST SEED]]"),
     }
 }
 

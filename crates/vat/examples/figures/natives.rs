@@ -174,8 +174,11 @@ impl Caller<'_> {
     }
 }
 
-/// Calls the natives whose names contain `filter` (all, if there is none); of these it also tells where long stretches end.
+/// Calls the natives whose names contain `filter` (all, if there is none); of these it also tells where long stretches end. `I/N`: each
+/// Nth of all from the Ith on, so that several processes share them.
 pub fn natives(filter: Option<&str>) {
+    let share = filter.and_then(|f| f.split_once('/')).and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    let (share, filter): ((usize, usize), _) = (share.unwrap_or((1, 1)), filter.filter(|_| share.is_none()));
     let shared = Shared::new(false).expect("a base");
     let mut vat = Vat::new(&shared, VatId(1), Quota { heap_bytes: HEAP, instructions: u64::MAX }).expect("a vat");
     run(&mut vat, SETUP);
@@ -186,7 +189,10 @@ pub fn natives(filter: Option<&str>) {
     machine.set_looked(looked);
     machine.set_interrupt(STOP.with(Arc::clone));
     let mut caller = Caller { machine, values: values.len() as i32, show: filter.is_some() };
-    let chosen: Vec<usize> = (0..functions.len()).filter(|f| filter.is_none_or(|part| functions[*f].contains(part))).collect();
+    let chosen: Vec<usize> = (share.0.max(1) - 1..functions.len())
+        .step_by(share.1.max(1))
+        .filter(|f| filter.is_none_or(|part| functions[*f].contains(part)))
+        .collect();
     let name = |i: i32| match i {
         NONE => "nothing",
         UNDEFINED => "undefined",
