@@ -218,6 +218,8 @@ impl Touches {
             return self.zero(page);
         }
         absent.bytes(piece, buffer);
+        // before who waits for it goes on; the next touch is answered after this one
+        absent.there(piece);
         let start = absent.start + piece * PIECE;
         let mut at = 0;
         // a change of the process's mappings interrupts it; a page that is there already stays
@@ -233,7 +235,6 @@ impl Touches {
                 break;
             }
         }
-        absent.there(piece);
         self.wake(start, PIECE);
     }
 }
