@@ -4,7 +4,8 @@
 //!
 //! Invariants
 //! - what a job costs is charged before it begins, so what a turn may do does not depend on how fast it is done;
-//! - the turn waits at most `WAIT` between two looks; one that is ended meanwhile leaves the job, which ends by itself;
+//! - the turn waits at most `WAIT` between two looks; how often it looked leaves no trace, so that no clock is read that a program or a
+//!   replay could notice; one that is ended meanwhile leaves the job, which ends by itself;
 //! - a panic of the job is one of the turn.
 //!
 //! Must never know: what the job is.

@@ -252,12 +252,12 @@ impl Machine {
         Machine::over(engine, heap, cage, all, quota).complete()
     }
 
+    /// Itself, if its heap was saved with the code units that it has.
     fn complete(self) -> Result<Machine, ImageError> {
-        let machine = self;
-        if known_units(machine.cage.mem()) != machine.cx.units.len() {
+        if known_units(self.cage.mem()) != self.cx.units.len() {
             return Err(ImageError::Bookkeeping { what: "it was not saved with these code units", region: 0 });
         }
-        Ok(machine)
+        Ok(self)
     }
 
     fn restore(

@@ -5,7 +5,7 @@
 //! Invariants
 //! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
 //! - one thread at a time commits: one that runs turns and finds none ready, else the one that does nothing else. It begins when output
-//!   waits; what nobody waits for goes with the next batch, or when nothing runs any more;
+//!   waits; what nobody waits for goes with the next batch, when nothing runs any more, or when the clock has looked twice (`clock`);
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
 use crate::control::Answers;

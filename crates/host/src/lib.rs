@@ -30,4 +30,4 @@ pub mod storage;
 pub mod traces;
 mod wake;
 
-pub use vat::Quota;
+pub use vat::{Quota, can_wake_at_touch};

@@ -17,8 +17,6 @@ use vat::Quota;
 
 /// Instructions of such a turn: about a millisecond.
 const SHORT_INSTRUCTIONS: u64 = 200_000;
-/// What a turn says that was ended by this limit.
-const REACHED: &str = "limit: instructions per turn";
 
 thread_local! {
     /// Kept for its memory.
@@ -54,7 +52,7 @@ impl Pool {
             vat.deliver_to(&self.shared, &delivery, outcome);
             let mut w = self.lock();
             w.threads -= 1;
-            if is_less && matches!(&outcome.ending, Ending::Aborted(why) if why.message == REACHED) {
+            if is_less && matches!(&outcome.ending, Ending::Aborted(why) if vat::is_of_instructions(why)) {
                 match w.slots.get_mut(&id) {
                     Some(slot) => slot.vat = Some(vat),
                     None => w.resident -= 1,

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - nothing depends on it; where nobody traces nothing is kept;
-//! - both sides of a session count the messages of each direction alike, hellos and aborts aside.
+//! - both sides of a session count the messages of each direction alike, hellos and aborts aside; where a stream numbers them, by its
+//!   numbers, which outlive both processes.
 use crate::session::Session;
 use crate::{Captp, Hash};
 use passable::{VatId, What};

@@ -292,6 +292,11 @@ fn aborted(why: Abort) -> Aborted {
     Aborted { limit, name: name.to_owned(), message: why.message().to_owned() }
 }
 
+/// The limit of instructions was reached.
+pub fn is_of_instructions(why: &Aborted) -> bool {
+    why.limit && why.message == Abort::Instructions.message()
+}
+
 fn show(cx: &mut Cx, m: Mem, v: Value) -> Res<String> {
     engine::builtins::console::inspect::inspect(cx, m, v, engine::builtins::console::inspect::DEPTH)
 }

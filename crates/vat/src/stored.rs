@@ -7,6 +7,8 @@
 //! - patches of all turns, applied in order to an empty space, give the image after the last one;
 //! - a vat that was stored over the base of another build is laid anew over this build's when it is woken, and says so: its space and its
 //!   units are others then, and must be stored before anything that it does afterwards;
+//! - of a heap that is read where it is touched, what a turn changes it has touched before, but for lines that it frees: so the space has
+//!   what was not touched as it was when the vat was woken, or zeros where nothing is any more;
 //! - units of a vat are numbered as in its heap: the base's first, then its own in the order they were added.
 use crate::program::Shared;
 use crate::{Quota, Vat};

@@ -11,8 +11,9 @@
 //! header alone. In version 1 each entry stood before its region's lines, the first one after the header: it is read, and not written.
 //!
 //! Numbers are little-endian. The header's crc is over its first 124 bytes, a region's over its entry, with the crc's own
-//! four bytes as zero, and its lines. What lies between these parts is written as zeros and not looked at. Lines not in use are zeros. `first` is 0 for a line in which no object begins (one not in use, for example),
-//! else one more than the granule at which the first one does: a region with nothing in it is all zeros.
+//! four bytes as zero, and its lines. What lies between these parts is written as zeros and not looked at. Lines not in use are zeros.
+//! `first` is 0 for a line in which no object begins (one not in use, for example), else one more than the granule at which the first one
+//! does: a region with nothing in it is all zeros.
 //!
 //! Invariants
 //! - an image of a heap at a commit, and the images of the commits before it with the deltas since, are the same bytes;

@@ -263,8 +263,11 @@ fn a_flipped_bit_in_a_large_heap_pauses_its_vat_when_it_is_touched() {
     bytes[at] ^= 1;
     folder.write("s/extents", &bytes);
     let note = |i: &str| folder.run(&["vat", "call", "--state", "s", "2", "note", i]);
-    assert_eq!(note("10").out.trim(), "77");
-    assert_eq!(note("3900").out.trim(), "77");
+    // where the system tells of no touches the heap is read whole, and the damage is found by the first turn
+    let before = if host::can_wake_at_touch() { ["10", "3900"].as_slice() } else { &[] };
+    for i in before {
+        assert_eq!(note(i).out.trim(), "77");
+    }
     let asked = note("1700");
     assert_eq!(asked.code, Some(1));
     assert!(asked.err.contains("error[E-PAUSED]"), "{}", asked.err);
@@ -274,7 +277,7 @@ fn a_flipped_bit_in_a_large_heap_pauses_its_vat_when_it_is_touched() {
     // with the extent as it was the vat goes on, the note that was asked for first
     folder.write("s/extents", &whole);
     assert_eq!(folder.run(&["vat", "resume", "--state", "s", "2"]).code, Some(0));
-    assert_eq!(folder.json(&["vat", "call", "--state", "s", "2", "turns"])["value"], 3);
+    assert_eq!(folder.json(&["vat", "call", "--state", "s", "2", "turns"])["value"], before.len() + 1);
     assert!(folder.run(&["store", "check", "--state", "s"]).out.ends_with("all is well\n"));
 }
 
