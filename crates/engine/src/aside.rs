@@ -22,6 +22,12 @@ const ROOM: usize = 36 << 20;
 #[derive(Debug, Default)]
 pub struct Aside<T: Copy + 'static>(Vec<T>);
 
+/// Room for `more` bytes behind a text, without ever copying much at one go.
+pub(crate) fn reserve(text: &mut String, more: usize) {
+    let long = text.len() >= COPIED && text.capacity() - text.len() < more;
+    text.reserve(if long { more.max(ROOM) } else { more });
+}
+
 /// A vector nobody needs any more.
 trait Unneeded {
     /// Gives some of it back; true if nothing is left.

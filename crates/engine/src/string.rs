@@ -7,7 +7,7 @@
 //! - a rope is longer than `MIN_ROPE`; one whose right half is undefined stands for its left half, which is flat;
 //! - equal interned strings are the same object; interned strings are pinned; the intern table holds them weakly;
 //! - no order and no outcome follows a hash.
-use crate::aside::Aside;
+use crate::aside::{self, Aside};
 use crate::cx::{Abort, Cx, Res, Value};
 pub use crate::intern::*;
 use crate::kinds::*;
@@ -22,6 +22,8 @@ pub const MAX_LENGTH: u32 = (1 << 29) - 24;
 pub(crate) const SLICE: u32 = 1 << 16;
 /// A concatenation up to this many units is copied, a longer one becomes a rope.
 const MIN_ROPE: u32 = 24;
+/// Units from which on a text in UTF-8 gets all the room it may need.
+const LONG: u32 = 1 << 20;
 
 #[inline(always)]
 pub fn len(m: Mem, s: Value) -> u32 {
@@ -284,7 +286,8 @@ pub fn to_rust(cx: &mut Cx, m: Mem, s: Value) -> Res<String> {
 pub fn append_rust(cx: &mut Cx, m: Mem, s: Value, text: &mut String) -> Res<bool> {
     let s = flat(cx, m, s)?;
     let (n, mut at, mut next, mut whole) = (len(m, s), 0, 0, true);
-    text.reserve(n as usize);
+    // room for all there may be: a text that grows bit by bit is copied again and again
+    aside::reserve(text, n as usize * if n < LONG { 1 } else { 3 });
     while at < n {
         if at >= next {
             cx.charge(1024)?;

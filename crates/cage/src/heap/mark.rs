@@ -263,7 +263,7 @@ impl Heap {
 
     fn begin_mark(&mut self, mem: Mem) {
         debug_assert!(!self.mark.on && self.mark.gray.is_empty());
-        for (block, _) in &self.undo.blocks {
+        for (block, ..) in self.undo.iter() {
             mem.w8(DIRTY + block, 0, 0);
         }
         for &r in &self.changed {

@@ -31,6 +31,7 @@ mod reach;
 mod region;
 mod sweep;
 mod turn;
+mod undo;
 mod verify;
 mod waiting;
 mod weak;
@@ -46,6 +47,7 @@ pub use patch::{apply_delta, image_len, image_patches};
 pub use region::Region;
 use std::sync::Arc;
 pub use turn::{DeltaStats, TurnEnd};
+use undo::Undo;
 pub use verify::Fault;
 
 /// What an embedder allows one heap.
@@ -85,30 +87,6 @@ pub struct Stats {
 /// The heap limit is reached: the turn must be aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeapFull;
-
-/// What blocks of old space held when the turn began.
-#[derive(Debug, Default)]
-struct Undo {
-    /// Each block and what its line's `first` was, in the order in which they were first changed.
-    blocks: Vec<(u32, u8)>,
-    /// Their bytes, one block after another.
-    bytes: Vec<u8>,
-}
-
-impl Undo {
-    fn len(&self) -> usize {
-        self.blocks.len()
-    }
-    /// Block, `first`, bytes.
-    fn iter(&self) -> impl DoubleEndedIterator<Item = (u32, u8, &[u8; BLOCK as usize])> {
-        let copies = self.bytes.as_chunks::<{ BLOCK as usize }>().0;
-        self.blocks.iter().zip(copies).map(|((block, first), copy)| (*block, *first, copy))
-    }
-    fn clear(&mut self) {
-        self.blocks.clear();
-        self.bytes.clear();
-    }
-}
 
 /// Bookkeeping of one cage; all of it can be made anew from an image.
 #[derive(Debug)]

@@ -311,15 +311,11 @@ impl Heap {
 
     /// Keeps a copy of a block for rollback, unless there is one or nothing was stored in it.
     pub(super) fn keep(&mut self, mem: Mem, block: u32) {
-        if self.undo.blocks.capacity() == 0 {
-            self.take_undo();
-        }
         let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) else { return };
         let line = block % REGION_LINES;
         if has(reg.before, line) && !has(reg.saved, line) {
             put(&mut reg.saved, line);
-            self.undo.blocks.push((block, reg.first[line as usize]));
-            mem.push_block(OLD + block * BLOCK, &mut self.undo.bytes);
+            self.undo.push(mem, block, reg.first[line as usize]);
         }
     }
 }

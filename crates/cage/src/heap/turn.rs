@@ -21,10 +21,9 @@
 //! - it can be turned into plain patches of the image without knowing the image (see `patch`).
 use super::image::stored;
 use super::region::{Region, runs};
-use super::{Heap, HeapFull, Undo};
+use super::{Heap, HeapFull};
 use crate::layout::*;
 use crate::mem::Mem;
-use std::cell::RefCell;
 
 pub const D_BLOCK: u8 = 1;
 pub const D_LINES: u8 = 2;
@@ -32,13 +31,6 @@ pub const D_REGION: u8 = 3;
 pub const D_BOOK: u8 = 4;
 /// In place of a block's `first`: it is what it was.
 pub const SAME: u8 = 0xFF;
-
-/// Undo copies for which memory stays allocated between turns.
-const KEEP_UNDO: usize = 1 << 12;
-thread_local! {
-    /// An empty list with room; it holds nothing of any heap.
-    static SPARE: RefCell<Undo> = const { RefCell::new(Undo { blocks: Vec::new(), bytes: Vec::new() }) };
-}
 
 /// Memory past the end of the heap that an aborted turn may leave behind.
 const KEEP_BEYOND: u32 = 1 << 20;
@@ -113,7 +105,7 @@ impl Heap {
 
     /// Ends the turn: what the heap is now, rollback will come back to.
     pub fn commit(&mut self, mem: Mem) {
-        for (block, _) in &self.undo.blocks {
+        for (block, ..) in self.undo.iter() {
             mem.w8(DIRTY + block, 0, 0);
             if let Some(reg) = self.regions.get_mut((block / REGION_LINES) as usize) {
                 reg.saved = 0;
@@ -127,7 +119,7 @@ impl Heap {
             reg.meta_before = reg.meta;
             reg.changed = false;
         }
-        self.drop_undo();
+        self.undo.clear();
         self.book_before = self.book;
         if std::mem::take(&mut self.discard_again) {
             self.discard_left = self.regions.len();
@@ -142,28 +134,6 @@ impl Heap {
         if !self.mark.active() && from < OLD {
             mem.discard(from, OLD - from);
         }
-    }
-
-    /// Forgets the undo copies. Their memory serves the next turn on this thread: a heap at rest keeps none.
-    fn drop_undo(&mut self) {
-        if self.undo.blocks.capacity() == 0 {
-            return;
-        }
-        let mut undo = std::mem::take(&mut self.undo);
-        undo.clear();
-        if undo.blocks.capacity() <= KEEP_UNDO {
-            SPARE.with_borrow_mut(|spare| {
-                if spare.blocks.capacity() < undo.blocks.capacity() {
-                    *spare = undo;
-                }
-            });
-        }
-    }
-
-    /// Where a turn's first undo copy goes.
-    pub(super) fn take_undo(&mut self) {
-        debug_assert!(self.undo.len() == 0);
-        self.undo = SPARE.take();
     }
 
     /// The turn was aborted: all stored bytes become again what they were when it began.
@@ -186,7 +156,7 @@ impl Heap {
             reg.clean = false;
             self.first_free = self.first_free.min(r as usize);
         }
-        self.drop_undo();
+        self.undo.clear();
         self.stop_mark();
         self.moved += 1;
         self.book = self.book_before;

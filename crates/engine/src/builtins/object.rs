@@ -107,7 +107,7 @@ fn define_properties(cx: &mut Cx, m: Mem, a: Args) -> Res {
 /// ObjectDefineProperties
 fn define_all(cx: &mut Cx, m: Mem, o: Value, properties: Value) -> Res {
     let props = convert::to_object(cx, m, properties)?;
-    let mut descs = Vec::new();
+    let mut descs = Aside::new();
     for key in object::own_keys(cx, m, props)? {
         cx.charge(PROPERTY)?;
         if let Some(v) = enumerable_value(cx, m, props, key)? {
@@ -187,7 +187,7 @@ enum What {
 /// EnumerableOwnProperties, as an array.
 fn own_enumerable(cx: &mut Cx, m: Mem, a: Args, what: What) -> Res {
     let o = convert::to_object(cx, m, a.get(m, 0))?;
-    let mut list = Vec::new();
+    let mut list = Aside::new();
     for key in object::own_keys(cx, m, o)? {
         if is_sym(key) {
             continue;

@@ -6,6 +6,7 @@
 //! - a shape's first `cap` slots lie in the object, the others in its overflow, which grows before the shape changes;
 //! - a dictionary's shape belongs to one object alone.
 use super::*;
+use crate::aside::Aside;
 
 /// Words written between two charges.
 const SLICE: u32 = 1 << 14;
@@ -194,11 +195,16 @@ fn compact_dict(cx: &mut Cx, m: Mem, o: Value) -> Res<u32> {
         return Ok(s);
     }
     let all = shape::entries(cx, m, s)?;
-    let values: Vec<Value> = all.iter().map(|e| m.r64(slot_addr(m, o, s, e.1), 0)).collect();
+    let mut values = Aside::with_capacity(all.len());
+    for slice in all.chunks(1024) {
+        cx.charge(slice.len() as u64 / 8)?;
+        values.extend(slice.iter().map(|e| m.r64(slot_addr(m, o, s, e.1), 0)));
+    }
     let empty = shape::root(cx, m, shape::proto(m, s), shape::cap(m, s) as u8, shape::meta(m, s) & (EXOTIC | shape::ARRAY))?;
     let new = shape::to_dict(cx, m, empty)?;
     set_shape(cx, m, o, new);
     for ((key, _, attrs), v) in all.into_iter().zip(values) {
+        cx.charge(1)?;
         let slot = shape::dict_add(cx, m, new, key, attrs)?;
         let at = slot_addr(m, o, new, slot);
         cx.heap.write(m, at, v);

@@ -4,8 +4,11 @@
 //!
 //! Invariants
 //! - no program code runs: getters are shown, not called; names come from data properties alone;
-//! - the depth shown is bounded, so is the recursion; the meter is charged for every part.
+//! - the depth shown is bounded, so is the recursion; the meter is charged for every part;
+//! - the text is bounded too: once `MAX_TEXT` bytes are shown, what is left is counted. So what is laid out at one go, between two looks
+//!   at the meter, is no more than that.
 use super::layout::{self, Block, MAX_ITEMS, key, quote, quote_long};
+use crate::aside::Aside;
 use crate::cx::{Cx, Res, Value};
 use crate::kinds::*;
 use crate::object::{self, Prop};
@@ -17,8 +20,15 @@ use cage::value::*;
 /// Levels shown below the outermost, as `console.log` does it.
 pub const DEPTH: usize = 2;
 
+/// Bytes of text after which no more entries are shown; one value more may go beyond it.
+const MAX_TEXT: usize = 1 << 18;
+/// What an entry counts for beside its text.
+const ENTRY: usize = 8;
+
 struct Show {
     depth: usize,
+    /// Bytes of text that may still be shown.
+    left: usize,
     indent: usize,
     /// The deepest level met in what was shown last.
     current: usize,
@@ -30,7 +40,7 @@ struct Show {
 
 /// Shows `v`, `depth` levels deep.
 pub fn inspect(cx: &mut Cx, m: Mem, v: Value, depth: usize) -> Res<String> {
-    let mut show = Show { depth: depth.min(8), indent: 0, current: 0, seen: Vec::new(), circular: Vec::new() };
+    let mut show = Show { depth: depth.min(8), left: MAX_TEXT, indent: 0, current: 0, seen: Vec::new(), circular: Vec::new() };
     show.value(cx, m, v, 0)
 }
 
@@ -129,8 +139,11 @@ impl Show {
     fn value(&mut self, cx: &mut Cx, m: Mem, v: Value, level: usize) -> Res<String> {
         cx.charge(20)?;
         if !is_obj(v) {
-            return primitive(cx, m, v, self.indent);
+            let shown = primitive(cx, m, v, self.indent)?;
+            self.count(shown.len());
+            return Ok(shown);
         }
+        self.count(0);
         if self.seen.contains(&v) {
             let i = match self.circular.iter().position(|c| *c == v) {
                 Some(i) => i,
@@ -142,6 +155,11 @@ impl Show {
             return Ok(format!("[Circular *{}]", i + 1));
         }
         self.object(cx, m, v, level)
+    }
+
+    /// One entry or name of so many bytes is shown.
+    fn count(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes + ENTRY);
     }
 
     fn object(&mut self, cx: &mut Cx, m: Mem, o: Value, level: usize) -> Res<String> {
@@ -164,7 +182,12 @@ impl Show {
         self.seen.push(o);
         self.current = level;
         self.contents(cx, m, o, level, &mut p)?;
-        for k in keys {
+        for (i, k) in (&keys).into_iter().enumerate() {
+            if self.left == 0 {
+                p.more = true;
+                p.entries.push(remaining(keys.len() - i, "propert", ["y", "ies"]));
+                break;
+            }
             let e = self.property(cx, m, o, k, level)?;
             p.entries.push(e);
         }
@@ -186,15 +209,14 @@ impl Show {
     }
 
     /// Named own enumerable properties, and an error's cause and errors.
-    fn keys(&self, cx: &mut Cx, m: Mem, o: Value) -> Res<Vec<Value>> {
+    fn keys(&self, cx: &mut Cx, m: Mem, o: Value) -> Res<Aside<Value>> {
         if is_sender(m, o) {
-            return Ok(Vec::new());
+            return Ok(Aside::new());
         }
         let k = object::kind(m, o);
-        let all = object::own_keys(cx, m, o)?;
-        cx.charge(all.len() as u64)?;
-        let mut keys = Vec::new();
-        for key in all {
+        let mut keys = Aside::new();
+        for key in object::own_keys(cx, m, o)? {
+            cx.charge(1)?;
             if is_int(key) && (k == ARR || k == WRAPPER || k == ARGS) {
                 continue;
             }
@@ -229,6 +251,7 @@ impl Show {
             None => ("undefined".to_owned(), true),
         };
         let name = object::key_text(cx, m, k)?;
+        self.count(name.len());
         let name = if is_sym(k) || !enumerable { format!("[{name}]") } else { key(&name) };
         Ok(format!("{name}: {shown}"))
     }
@@ -241,8 +264,8 @@ impl Show {
                 let is_map = object::kind(m, o) == MAP;
                 let mut c = table::cursor(cx, m, o)?;
                 while let Some((k, v)) = table::next(cx, m, &mut c)? {
-                    if p.entries.len() == MAX_ITEMS {
-                        p.entries.push(remaining(table::size(m, o) as usize - MAX_ITEMS));
+                    if p.entries.len() == MAX_ITEMS || self.left == 0 {
+                        p.entries.push(items(table::size(m, o) as usize - p.entries.len()));
                         break;
                     }
                     let mut e = self.inner(cx, m, k, level)?;
@@ -288,7 +311,7 @@ impl Show {
             })
         };
         p.numbers = true;
-        while i < len && p.entries.len() < MAX_ITEMS {
+        while i < len && p.entries.len() < MAX_ITEMS && self.left > 0 {
             cx.charge(2)?;
             if let Some(v) = own(cx, i)? {
                 p.numbers &= is_number(v) || is_big(v);
@@ -312,14 +335,19 @@ impl Show {
         }
         if i < len {
             p.more = true;
-            p.entries.push(remaining((len - i) as usize));
+            p.entries.push(items((len - i) as usize));
         }
         Ok(())
     }
 }
 
-fn remaining(n: usize) -> String {
-    format!("... {n} more item{}", if n == 1 { "" } else { "s" })
+/// `what` with its ending for one and for more.
+fn remaining(n: usize, what: &str, endings: [&str; 2]) -> String {
+    format!("... {n} more {what}{}", endings[(n != 1) as usize])
+}
+
+fn items(n: usize) -> String {
+    remaining(n, "item", ["", "s"])
 }
 
 /// How many elements a container has.
@@ -461,6 +489,11 @@ fn json(cx: &mut Cx, m: Mem, v: Value, seen: &mut Vec<Value>, out: &mut String) 
     out.push(open);
     let mut first = true;
     for key in object::own_keys(cx, m, v)? {
+        cx.charge(1)?;
+        if out.len() >= MAX_TEXT {
+            out.push('…');
+            break;
+        }
         let Some(Prop::Data { value, attrs }) = object::get_own(cx, m, v, key)? else { continue };
         if attrs & crate::shape::E == 0 || is_sym(key) {
             continue;

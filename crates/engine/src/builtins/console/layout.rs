@@ -31,9 +31,9 @@ pub struct Block {
 }
 
 /// On one line if it fits and is not too deep, else one entry (or row of short elements) a line.
-pub fn join(b: Block) -> String {
+pub fn join(mut b: Block) -> String {
     let count = b.entries.len();
-    let entries = if b.is_array && count > 6 { columns(&b) } else { b.entries.clone() };
+    let entries = if b.is_array && count > 6 { columns(&b) } else { std::mem::take(&mut b.entries) };
     let base = if b.base.is_empty() { String::new() } else { format!("{} ", b.base) };
     if b.below < COMPACT && entries.len() == count {
         let start = count + b.indent + width(&b.open) + width(&b.base) + 10;
