@@ -193,3 +193,20 @@ fn numbers_and_bigints() {
         assert_eq!(show(cx, m, "BigInt", UNDEF, &[x]), "! SyntaxError");
     });
 }
+
+#[test]
+fn what_is_shown_is_bounded() {
+    with_realm(|cx, m| {
+        let o = object::new(cx, m).expect("an object");
+        for i in 0..50_000 {
+            let key = string::intern_str(cx, m, &format!("a rather long name {i}")).expect("a name");
+            object::create_data_or_throw(cx, m, o, key, int(i)).expect("a property");
+        }
+        let text = super::console::format(cx, m, &[o]).expect("a text");
+        assert!(text.starts_with("{\n  'a rather long name 0': 0,\n") && text.len() < 1 << 20, "{} bytes", text.len());
+        let shown = text.lines().count() - 3;
+        assert!(shown > 1000 && text.ends_with(&format!(",\n  ... {} more properties\n}}", 50_000 - shown)), "{shown} shown");
+        let json = super::console::inspect::json_like(cx, m, o).expect("a text");
+        assert!(json.ends_with("…}") && json.len() < 1 << 20, "{} bytes", json.len());
+    });
+}
