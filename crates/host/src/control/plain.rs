@@ -1,16 +1,27 @@
 //! The line that comes most often, a call without arguments, read without making a tree of it.
 //!
 //! ```text
-//! { "do": "call", "vat": N, "method": "NAME", "args": [], "id": N or "TEXT" }      any order; `args` and `id` may be missing
+//! { "do": "call", "vat": N, "method": "NAME", "args": [], "id": anything }      any order; `args` and `id` may be missing
 //! ```
 //! In: a line. Out: what it asks for; or nothing, and then the line is read as any other.
 //!
 //! Invariants
-//! - what is taken here is JSON, and a reader of JSON finds the same in it: texts without escapes, whole numbers, no name twice.
+//! - what is taken here means the same as a tree: texts without escapes, vats by number, no name twice and none besides.
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// Digits of a number, at most: it fits into 64 bits.
-const MAX_DIGITS: usize = 18;
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    r#do: &'a str,
+    vat: u64,
+    method: &'a str,
+    #[serde(default)]
+    args: Vec<IgnoredAny>,
+    #[serde(default)]
+    id: Value,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plain<'a> {
@@ -19,72 +30,11 @@ pub(super) struct Plain<'a> {
     pub id: Value,
 }
 
-struct Scan<'a>(&'a [u8]);
-
-impl<'a> Scan<'a> {
-    fn space(&mut self) {
-        let n = self.0.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n')).count();
-        self.0 = &self.0[n..];
-    }
-
-    /// This byte, with space around it.
-    fn mark(&mut self, mark: u8) -> Option<()> {
-        self.space();
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        self.space();
-        (*first == mark).then_some(())
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        let rest = self.0.strip_prefix(b"\"")?;
-        let end = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20))?;
-        self.0 = rest[end..].strip_prefix(b"\"")?;
-        std::str::from_utf8(&rest[..end]).ok()
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        let n = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
-        let (digits, rest) = self.0.split_at(n);
-        let fine = n > 0 && n <= MAX_DIGITS && (n == 1 || digits[0] != b'0');
-        self.0 = rest;
-        // what goes on as another kind of number is none of the marks that may follow
-        fine.then(|| digits.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0')))
-    }
-}
-
 /// The call in a line, if it is a plain one.
 pub(super) fn call(line: &[u8]) -> Option<Plain<'_>> {
-    let mut scan = Scan(line);
-    let (mut what, mut vat, mut method, mut args, mut id) = (None, None, None, None, None);
-    scan.mark(b'{')?;
-    loop {
-        let name = scan.text()?;
-        scan.mark(b':')?;
-        let twice = match name {
-            "do" => what.replace(scan.text()?).is_some(),
-            "vat" => vat.replace(scan.number()?).is_some(),
-            "method" => method.replace(scan.text()?).is_some(),
-            "args" => {
-                scan.mark(b'[')?;
-                args.replace(scan.mark(b']')?).is_some()
-            }
-            "id" if scan.0.first() == Some(&b'"') => id.replace(Value::from(scan.text()?)).is_some(),
-            "id" => id.replace(Value::from(scan.number()?)).is_some(),
-            _ => true,
-        };
-        if twice {
-            return None;
-        }
-        scan.space();
-        if scan.0.first() == Some(&b'}') {
-            break;
-        }
-        scan.mark(b',')?;
-    }
-    scan.mark(b'}')?;
-    let whole = scan.0.is_empty() && what == Some("call");
-    Some(Plain { vat: vat?, method: method.filter(|m| !m.is_empty())?, id: id.unwrap_or_default() }).filter(|_| whole)
+    let line: Line<'_> = serde_json::from_slice(line).ok()?;
+    let is_plain = line.r#do == "call" && !line.method.is_empty() && line.args.is_empty();
+    is_plain.then_some(Plain { vat: line.vat, method: line.method, id: line.id })
 }
 
 #[cfg(test)]
