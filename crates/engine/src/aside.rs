@@ -57,6 +57,14 @@ impl<T: Copy + 'static> Aside<T> {
         self.0.push(v);
     }
 
+    /// Likewise, before what stands at `at`.
+    pub fn insert(&mut self, at: usize, v: T) {
+        if self.0.len() == self.0.capacity() {
+            self.grow();
+        }
+        self.0.insert(at, v);
+    }
+
     #[cold]
     fn grow(&mut self) {
         let (n, size) = (self.0.len(), size_of::<T>().max(1));

@@ -88,8 +88,10 @@ fn from_pieces(cx: &mut Cx, digits: &str, radix: u32) -> Res<UBig> {
     let k = digits.len() / 2;
     let (high, low) = digits.split_at(digits.len() - k);
     let (high, low) = (from_pieces(cx, high, radix)?, from_pieces(cx, low, radix)?);
-    cx.charge(2 * mul_cost(bits / 128, bits / 128))?;
-    Ok(high * UBig::from(radix).pow(k) + low)
+    cx.charge(mul_cost(bits / 128, bits / 128))?;
+    let scale = UBig::from(radix).pow(k);
+    cx.charge(mul_cost(bits / 128, bits / 128))?;
+    Ok(high * scale + low)
 }
 
 /// The digits of `u`.
@@ -108,8 +110,10 @@ fn pieces(cx: &mut Cx, u: UBig, radix: u32) -> Res<String> {
         }
         // about half of the digits
         let k = (bits as f64 / libm::log2(radix as f64) / 2.0) as usize;
-        cx.charge(4 * mul_cost(bits / 128, bits / 128))?;
-        let (high, low) = u.div_rem(UBig::from(radix).pow(k));
+        cx.charge(2 * mul_cost(bits / 128, bits / 128))?;
+        let scale = UBig::from(radix).pow(k);
+        cx.charge(2 * mul_cost(bits / 128, bits / 128))?;
+        let (high, low) = u.div_rem(scale);
         todo.push((low, k));
         todo.push((high, width.saturating_sub(k)));
     }
