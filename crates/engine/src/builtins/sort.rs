@@ -131,6 +131,8 @@ struct Item {
 }
 
 fn item(cx: &mut Cx, m: Mem, text: Value, value: Value) -> Res<Item> {
+    // strings lie anywhere
+    cx.charge(8)?;
     let text = string::flat(cx, m, text)?;
     let head = (0..4).fold(0, |h, i| h << 16 | string::unit(m, text, i) as u64);
     Ok(Item { head, text, value })
