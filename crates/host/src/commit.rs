@@ -6,6 +6,8 @@
 //! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
 //! - one thread at a time commits: one that runs turns and finds none ready, else the one that does nothing else. It begins when output
 //!   waits; what nobody waits for goes with the next batch, when nothing runs any more, or when the clock has looked twice (`clock`);
+//! - after a batch whose output many waited for the next one is gathered as long as that one took, if that was not long: a batch costs
+//!   much beside what is in it, and whoever is answered alone never waits for others;
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
 use crate::control::Answers;
@@ -15,6 +17,12 @@ use crate::pool::{Mode, Pool, World};
 use journal::Out;
 use passable::VatId;
 use std::sync::{Arc, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// Batches with so many outputs follow each other with a pause between …
+const GATHER_FROM: usize = 8;
+/// … if they take no longer than this. A slow disk gathers by itself.
+const GATHER_MOST: Duration = Duration::from_micros(500);
 
 impl Pool {
     /// The life of the thread that commits.
@@ -28,8 +36,13 @@ impl Pool {
             if w.end.is_some() && !w.committing {
                 return;
             }
-            w.called = false;
-            w = self.commit.wait(w).unwrap_or_else(|e| e.into_inner());
+            let left = w.gathers();
+            // while it gathers it comes by itself
+            w.called = left.is_some();
+            w = match left {
+                Some(left) => self.commit.wait_timeout(w, left).unwrap_or_else(|e| e.into_inner()).0,
+                None => self.commit.wait(w).unwrap_or_else(|e| e.into_inner()),
+            };
         }
     }
 
@@ -38,13 +51,18 @@ impl Pool {
         let waited = w.waits();
         let Some((ledger, appended)) = take_batch(&mut w) else { return w };
         w.committing = true;
+        let begun = Instant::now();
         drop(w);
         let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
-        let wrote = write_out(&self.net, released.into_output());
+        let output = released.into_output();
+        let many = output.len() >= GATHER_FROM;
+        let wrote = write_out(&self.net, output);
         self.net.write_now();
         let room = ledger.store().reserve(journal::RESERVE_BYTES);
         w = self.lock();
         w.committing = false;
+        let took = begun.elapsed();
+        w.gather_until = (many && took <= GATHER_MOST).then(|| begun + 2 * took);
         self.after_commit(&mut w, wrote, room);
         if waited && !w.ready.is_empty() {
             self.provide(&mut w);
@@ -123,7 +141,24 @@ impl World {
         let Some(j) = self.journal.as_ref().filter(|_| self.stepped && !self.committing) else { return false };
         let nothing_runs = || self.idle() == self.threads && (self.ready.is_empty() || self.waits());
         let ends = self.closing.is_some() || self.end.is_some();
-        !j.waiting.output.is_empty() || self.overdue || ends || j.is_full() || nothing_runs()
+        let due = self.overdue || ends || j.is_full();
+        due || ((!j.waiting.output.is_empty() || nothing_runs()) && self.pause().is_none())
+    }
+
+    /// Output waits until more has come: how long still.
+    fn gathers(&self) -> Option<Duration> {
+        self.journal.as_ref().filter(|j| !j.waiting.output.is_empty() && !self.committing)?;
+        self.pause()
+    }
+
+    fn pause(&self) -> Option<Duration> {
+        let left = self.gather_until?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// The thread that commits has something to do, at once or soon.
+    pub(crate) fn calls_for_commit(&self) -> bool {
+        self.wants_commit() || self.gathers().is_some()
     }
 
     /// The thread that keeps time is to look whether this is the end.

@@ -267,7 +267,7 @@ fn find(w: &World, which: &Value) -> Result<VatId, Problem> {
     let help = "`drses vat ls` lists them";
     let number = which.as_u64().or_else(|| which.as_str()?.parse().ok());
     if let Some(n) = number {
-        let found = u32::try_from(n).ok().map(VatId).filter(|v| w.node.vats().any(|x| x == *v));
+        let found = u32::try_from(n).ok().map(VatId).filter(|v| w.node.is_vat(*v));
         return found.ok_or_else(|| problem("E-VAT", format!("there is no vat {n}"), help));
     }
     let name = which.as_str().unwrap_or("");

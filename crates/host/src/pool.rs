@@ -75,6 +75,8 @@ pub(crate) struct World {
     seats: Vec<Arc<Condvar>>,
     /// The thread that commits was told to since it waits.
     pub(crate) called: bool,
+    /// No batch is taken before, unless it is overdue (`commit`).
+    pub(crate) gather_until: Option<Instant>,
     /// The thread that keeps time looks at nothing but delays for a while.
     pub(crate) resting: bool,
     /// What happened is to be committed though no output waits for it.
@@ -145,6 +147,7 @@ impl Pool {
             pace: Duration::ZERO,
             seats: Vec::new(),
             called: false,
+            gather_until: None,
             resting: false,
             overdue: false,
             start: Instant::now(),
@@ -312,7 +315,8 @@ impl Pool {
 
     /// Who is to be called.
     fn calls_for(self: &Arc<Self>, w: &mut World) -> Calls {
-        let commits = w.wants_commit() && !std::mem::replace(&mut w.called, true);
+        let commits = !w.called && w.calls_for_commit();
+        w.called |= commits;
         let mut calls = Calls { commits, ..Calls::default() };
         if w.end.is_some() {
             w.seats.drain(..).for_each(|s| s.notify_one());

@@ -448,6 +448,11 @@ impl Node {
         self.vats.iter().enumerate().filter(|v| v.1.is_some()).map(|v| VatId(v.0 as u32))
     }
 
+    /// It lives.
+    pub fn is_vat(&self, vat: VatId) -> bool {
+        self.vat_ref(vat).is_some()
+    }
+
     /// What waits for a vat, in order of arrival; empty while a turn of it is in flight.
     pub fn waiting(&self, vat: VatId) -> impl Iterator<Item = &Queued> {
         let ready = self.vat_ref(vat).filter(|v| v.current.is_none() && !v.paused);
