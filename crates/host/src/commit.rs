@@ -6,8 +6,8 @@
 //! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
 //! - one thread at a time commits: one that runs turns and finds none ready, else the one that does nothing else. It begins when output
 //!   waits; what nobody waits for goes with the next batch, when nothing runs any more, or when the clock has looked twice (`clock`);
-//! - after a batch whose output many waited for the next one is gathered as long as that one took, if that was not long: a batch costs
-//!   much beside what is in it, and whoever is answered alone never waits for others;
+//! - after a batch whose output many waited for the next one is gathered as long as that one took, if that was not long and while turns
+//!   run: a batch costs much beside what is in it, and whoever is answered alone never waits for others;
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
 use crate::control::Answers;
@@ -142,7 +142,7 @@ impl World {
         let nothing_runs = || self.idle() == self.threads && (self.ready.is_empty() || self.waits());
         let ends = self.closing.is_some() || self.end.is_some();
         let due = self.overdue || ends || j.is_full();
-        due || ((!j.waiting.output.is_empty() || nothing_runs()) && self.pause().is_none())
+        due || nothing_runs() || (!j.waiting.output.is_empty() && self.pause().is_none())
     }
 
     /// Output waits until more has come: how long still.
