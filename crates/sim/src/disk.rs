@@ -63,13 +63,20 @@ pub(crate) struct Life {
     pub full: bool,
 }
 
+impl Life {
+    /// Batches that a crash could undo.
+    pub fn has_unsynced(&self) -> bool {
+        !self.appended.is_empty()
+    }
+}
+
 impl Durable {
-    pub fn new() -> Durable {
+    pub fn new(identity: [u8; 32]) -> Durable {
         let options = Options { segment_bytes: SEGMENT_BYTES, ..Options::default() };
         Durable {
             disk: SimDisk::new(),
             options,
-            identity: [7; 32],
+            identity,
             foreign: false,
             watch: Watch::default(),
             life: None,

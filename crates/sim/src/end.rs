@@ -47,6 +47,11 @@ impl World {
         false
     }
 
+    /// Likewise of a host among others, whose process does not die meanwhile.
+    pub(crate) fn finish_among_others(&mut self) -> Result<(), String> {
+        self.closing().map(|lines| self.lines = lines).map_err(|stop| format!("the store cannot be closed: {stop:?}"))
+    }
+
     fn closing(&mut self) -> Step<Vec<String>> {
         self.compare_nodes()?;
         if let Some(j) = self.journal() {
