@@ -9,7 +9,7 @@ use crate::disk::Stop;
 use crate::{Outcome, World};
 use journal::Out;
 use node::Event;
-use ocapn::Peer;
+use ocapn::{ConnId, Peer};
 use passable::Data;
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ pub(crate) struct Line {
     pub out: Vec<ocapn::Out>,
     /// Answers to the operator.
     pub replies: BTreeMap<u64, (bool, Data)>,
-    /// What the operator was told.
-    pub notes: Vec<String>,
+    /// What the operator was told, and of which connection.
+    pub notes: Vec<(Option<ConnId>, String)>,
 }
 
 impl Line {
@@ -53,8 +53,8 @@ impl World {
 
     pub(crate) fn to_peers(&mut self, out: ocapn::Out) {
         let Some(line) = &mut self.line else { return };
-        if let ocapn::Out::Note { text, .. } = out {
-            line.notes.push(text.clone());
+        if let ocapn::Out::Note { text, conn, .. } = out {
+            line.notes.push((conn, text.clone()));
             return self.note(|_| format!("note: {text}"));
         }
         if let Some(j) = self.journal() {

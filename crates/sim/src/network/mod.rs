@@ -121,6 +121,8 @@ pub struct Network {
     next_conn: u64,
     next_opening: u64,
     steps: u64,
+    /// What was noticed and must not be.
+    wrong: Option<String>,
     /// Called now and then with what was done so far.
     pub progress: Option<fn(&Network)>,
     pub(crate) done: Done,
@@ -151,6 +153,7 @@ impl Network {
             next_conn: 1,
             next_opening: 1,
             steps: 0,
+            wrong: None,
             progress: None,
             done: Done::default(),
             tell: false,
@@ -215,7 +218,18 @@ impl Network {
     fn event(&mut self, i: usize, event: Event) {
         if self.hosts[i].up {
             self.hosts[i].world.step(event);
+            self.hear_notes(i);
             self.wake(i);
+        }
+    }
+
+    /// What the operator of a host is told.
+    fn hear_notes(&mut self, i: usize) {
+        let Some(line) = &mut self.hosts[i].world.line else { return };
+        for (conn, text) in std::mem::take(&mut line.notes) {
+            if let Err(why) = self.noted(i, conn, &text) {
+                self.wrong.get_or_insert(why);
+            }
         }
     }
 
@@ -249,6 +263,9 @@ impl Network {
 
     /// Something that can happen does. False: nothing can.
     fn happen(&mut self) -> Result<bool, String> {
+        if let Some(wrong) = self.wrong.take() {
+            return Err(wrong);
+        }
         if let Some(first) = self.agenda.first_entry()
             && (first.key().0 <= self.now || self.active.is_empty())
         {
@@ -348,13 +365,9 @@ impl Network {
 
     /// What a host said, once it is durable.
     fn serve(&mut self, i: usize) -> Result<(), String> {
+        self.hear_notes(i);
         let Some(line) = &mut self.hosts[i].world.line else { return Ok(()) };
-        if line.out.is_empty() && line.notes.is_empty() {
-            return Ok(());
-        }
-        let (out, notes) = (std::mem::take(&mut line.out), std::mem::take(&mut line.notes));
-        notes.iter().try_for_each(|n| self.noted(i, n))?;
-        for out in out {
+        for out in std::mem::take(&mut line.out) {
             match out {
                 Out::Write { conn, bytes } => {
                     let delay = self.delay((i, conn));

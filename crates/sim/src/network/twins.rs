@@ -10,10 +10,11 @@
 //! - a host takes a connection with an opening only if that host has, before it, the opening that it took last.
 use super::line::Line;
 use super::trouble::Trouble;
-use super::wires::End;
+use super::wires::{End, Half};
 use super::{Coming, Host, MS, Network, peer};
-use crate::plan::Plan;
 use crate::World;
+use crate::plan::Plan;
+use ocapn::ConnId;
 use std::collections::BTreeMap;
 use store::disk::SimDisk;
 
@@ -132,9 +133,11 @@ impl Network {
     }
 
     /// What an operator of a host is told.
-    pub(super) fn noted(&mut self, i: usize, note: &str) -> Result<(), String> {
+    pub(super) fn noted(&mut self, i: usize, conn: Option<ConnId>, note: &str) -> Result<(), String> {
         let usual = ["connection ended", "cannot be reached"];
-        if usual.iter().any(|u| note.contains(u)) {
+        // the last words of a process that was killed may be heard after those of the next one
+        let late = note.contains("refused") && conn.is_some_and(|c| self.wires.get((i, c)).is_none_or(Half::is_cut));
+        if late || usual.iter().any(|u| note.contains(u)) {
             return Ok(());
         }
         if note.contains("runs twice") && self.done.twins > 0 {

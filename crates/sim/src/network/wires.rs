@@ -28,6 +28,13 @@ pub(crate) struct Half {
     told: bool,
 }
 
+impl Half {
+    /// Nothing that is written on it from now on arrives.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+}
+
 /// All connections. What arrives is to be asked for by `arrive`, at the times that are handed out with the end.
 #[derive(Default)]
 pub(crate) struct Wires {
