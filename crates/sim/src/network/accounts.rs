@@ -235,6 +235,8 @@ impl Network {
                 return Err(format!("host {i}: a report: {}", r.text));
             }
             w.finish_among_others().map_err(|why| format!("host {i}: {why}"))?;
+            // what an opening reads is not needed any longer, and there are many
+            w.forget();
         }
         Ok(())
     }

@@ -106,8 +106,10 @@ impl World {
         self.delays.first().map(|d| d.0)
     }
 
-    /// Nothing of the past is written, and nothing is to be done.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.running.is_empty() && self.node.is_quiet() && self.durable.as_ref().is_some_and(|d| d.is_idle())
+    /// The memory of a host that is of no more use.
+    pub(crate) fn forget(&mut self) {
+        self.durable = None;
+        self.vats.clear();
+        self.asleep.clear();
     }
 }

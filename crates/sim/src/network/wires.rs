@@ -68,10 +68,6 @@ impl Wires {
         self.halves.get(&end)
     }
 
-    pub fn len(&self) -> usize {
-        self.halves.len() / 2
-    }
-
     /// One of the connections.
     pub fn any(&self, random: &mut Random) -> Option<End> {
         let n = random.below(self.halves.len() as u64) as usize;
