@@ -10,9 +10,6 @@ use ::sim::network::{self, Done, Mesh, Network, Settings};
 use ::sim::programs::{ALL, Program};
 use clap::Args;
 
-/// Lines of what happened before a failure that are shown.
-const TRACE_LINES: usize = 60;
-
 /// Hosts of a network, at most: each takes some MiB.
 const MAX_HOSTS: u64 = 100_000;
 
@@ -46,6 +43,9 @@ pub struct Sim {
     /// Failures and the sum as JSON, one object a line
     #[arg(long)]
     json: bool,
+    /// Lines of what happened before a failure that are shown
+    #[arg(long, value_name = "N", default_value = "60")]
+    trace_lines: usize,
     /// Make a known mistake in the simulated host, to see that it is found
     #[arg(long, value_name = "NAME", hide = true)]
     mistake: Option<String>,
@@ -112,7 +112,7 @@ fn programs(s: &Sim, chosen: &[&Program], mistake: Option<mistakes::Mistake>) ->
                 }
                 Err(f) => {
                     failures += 1;
-                    tell(s.json, p.name, &f);
+                    tell(s, p.name, &f);
                 }
             }
             if (n + 1) % 500 == 0 {
@@ -132,11 +132,11 @@ fn programs(s: &Sim, chosen: &[&Program], mistake: Option<mistakes::Mistake>) ->
     i32::from(failures > 0)
 }
 
-fn tell(json: bool, program: &str, f: &Failure) {
+fn tell(s: &Sim, program: &str, f: &Failure) {
     let repeat = format!("drses sim --program {program} --first {} --seeds 1", f.seed);
     let faults: Vec<String> = f.faults.iter().map(|x| format!("{x:?}")).collect();
-    let trace = &f.trace[f.trace.len().saturating_sub(TRACE_LINES)..];
-    if json {
+    let trace = &f.trace[f.trace.len().saturating_sub(s.trace_lines)..];
+    if s.json {
         let all = serde_json::json!({
             "program": program, "seed": f.seed, "what": f.what, "faults": faults, "trace": trace, "repeat": repeat
         });
@@ -170,7 +170,7 @@ fn networks(s: &Sim, hosts: u64) -> i32 {
             Ok(done) => tell_network(s.json, seed, hosts, &done),
             Err(f) => {
                 failures += 1;
-                tell_broken(s.json, hosts, refs, &f);
+                tell_broken(s, hosts, refs, &f);
             }
         }
     }
@@ -204,10 +204,10 @@ fn tell_network(json: bool, seed: u64, hosts: u64, d: &Done) {
     );
 }
 
-fn tell_broken(json: bool, hosts: u64, refs: u64, f: &network::Failure) {
+fn tell_broken(s: &Sim, hosts: u64, refs: u64, f: &network::Failure) {
     let repeat = format!("drses sim --hosts {hosts} --refs {refs} --seed {}", f.seed);
-    let trace = &f.trace[f.trace.len().saturating_sub(TRACE_LINES)..];
-    if json {
+    let trace = &f.trace[f.trace.len().saturating_sub(s.trace_lines)..];
+    if s.json {
         println!("{}", serde_json::json!({"seed": f.seed, "what": f.what, "trace": trace, "repeat": repeat}));
         return;
     }

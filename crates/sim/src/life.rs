@@ -237,8 +237,9 @@ impl World {
         self.step(Event::Run { vat, index });
         let Some(seq) = self.node.in_flight(vat) else { return Ok(()) };
         self.note(|w| {
-            let what = w.running.last().map(|r| told(&r.1.what));
-            format!("vat {} begins {seq}: {}", vat.0, what.unwrap_or_default())
+            let what = w.running.last().map(|r| (told(&r.1.what), &r.1.dropped));
+            let (what, dropped) = what.map_or_else(Default::default, |w| (w.0, w.1.clone()));
+            format!("vat {} begins {seq}: {what}, dropped {dropped:?}", vat.0)
         });
         if self.mistake == Some(Mistake::ConsumedEarly)
             && let Some(j) = self.journal()

@@ -62,8 +62,8 @@ impl Mesh {
 
     fn attempt(&self, seed: u64, tell: bool) -> Result<Done, (String, Vec<String>)> {
         let run = catch_unwind(AssertUnwindSafe(|| {
-            let mut n = Network::new(&self.shared, self.entry, self.settings, seed).map_err(|e| (e, Vec::new()))?;
-            (n.tell, n.progress) = (tell, self.progress);
+            let mut n = Network::new(&self.shared, self.entry, self.settings, seed, tell);
+            n.progress = self.progress;
             match n.whole_run() {
                 Ok(done) => Ok(done),
                 Err(what) => Err((what, n.trace)),
@@ -92,6 +92,9 @@ impl Network {
         self.done.messages = self.close_books()?;
         self.compare_tables()?;
         self.done.references = self.references();
+        if self.done.references < self.settings.refs as u64 {
+            return Err(format!("hosts hold {} references of each other, {} were wanted", self.done.references, self.settings.refs));
+        }
         self.ask_all("drop")?;
         self.nothing_is_left()?;
         self.close_stores()?;
@@ -213,6 +216,11 @@ impl Network {
             let held = node.held(s.session);
             if s.exports + s.imports + s.questions + s.answers + s.unacked.0 + held > 0 {
                 left.push(format!("host {i}: held {held}, {s:?}"));
+            }
+        }
+        for vat in node.vats().filter(|v| node.is_session(*v)) {
+            for e in node.exports(vat) {
+                left.push(format!("host {i}: object {} of session {} is held by {:?}", e.n, vat.0, e.holders));
             }
         }
         for vat in node.vats() {

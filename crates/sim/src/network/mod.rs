@@ -39,6 +39,8 @@ const STEP_NS: u64 = 100_000;
 /// Dials that come to nothing wait this long at first, and so long at most, as those of `host` do.
 const FIRST_WAIT_MS: u64 = 50;
 const LONGEST_WAIT_MS: u64 = 10_000;
+/// Of so many hosts each step of each is told after a failure; of more, what befell them.
+const TOLD_HOSTS: usize = 20;
 /// Hosts that a host is told of at the start, at most.
 const NEIGHBOURS: usize = 6;
 
@@ -126,9 +128,9 @@ pub struct Network {
     /// Called now and then with what was done so far.
     pub progress: Option<fn(&Network)>,
     pub(crate) done: Done,
-    /// What happened to the network, if it is to be told.
-    pub tell: bool,
-    pub trace: Vec<String>,
+    /// What happened, if it is to be told.
+    tell: bool,
+    trace: Vec<String>,
 }
 
 fn peer(place: usize) -> Peer {
@@ -138,7 +140,7 @@ fn peer(place: usize) -> Peer {
 
 impl Network {
     /// Hosts that begin, each with the program `entry`, and troubles to come.
-    pub fn new(shared: &Arc<Shared>, entry: u64, settings: Settings, seed: u64) -> Result<Network, String> {
+    pub fn new(shared: &Arc<Shared>, entry: u64, settings: Settings, seed: u64, tell: bool) -> Network {
         let mut n = Network {
             settings,
             hosts: Vec::new(),
@@ -156,19 +158,20 @@ impl Network {
             wrong: None,
             progress: None,
             done: Done::default(),
-            tell: false,
+            tell,
             trace: Vec::new(),
         };
         for place in 0..settings.hosts {
             let args = n.args(place, seed);
             let plan = Plan::draw(n.random.draw());
-            let world = World::among_others(shared, entry, &args, n.random.draw(), plan, peer(place));
+            let mut world = World::among_others(shared, entry, &args, n.random.draw(), plan, peer(place));
+            world.tell = tell && settings.hosts <= TOLD_HOSTS;
             let opening = n.new_opening();
             n.hosts.push(Host { world, place, up: true, life: 0, openings: vec![opening], active: false });
             n.wake(place);
         }
         n.draw_troubles();
-        Ok(n)
+        n
     }
 
     /// What a host's program is told: itself, how much it is to do, and others.
@@ -201,6 +204,13 @@ impl Network {
         }
     }
 
+    /// What a host has written down goes into the one trace.
+    fn take_trace(&mut self, i: usize) {
+        for line in std::mem::take(&mut self.hosts[i].world.trace) {
+            self.note(|| format!("host {i}: {line}"));
+        }
+    }
+
     fn later(&mut self, at: u64, what: Coming) {
         self.next += 1;
         self.agenda.insert((at, self.next), what);
@@ -218,6 +228,7 @@ impl Network {
     fn event(&mut self, i: usize, event: Event) {
         if self.hosts[i].up {
             self.hosts[i].world.step(event);
+            self.take_trace(i);
             self.hear_notes(i);
             self.wake(i);
         }
@@ -365,6 +376,7 @@ impl Network {
 
     /// What a host said, once it is durable.
     fn serve(&mut self, i: usize) -> Result<(), String> {
+        self.take_trace(i);
         self.hear_notes(i);
         let Some(line) = &mut self.hosts[i].world.line else { return Ok(()) };
         for out in std::mem::take(&mut line.out) {

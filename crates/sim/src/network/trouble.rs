@@ -36,8 +36,9 @@ impl Apart {
 
 /// Troubles of a run for each host, in the mean.
 const CUTS: u64 = 6;
-/// Times when hosts are apart.
-const PARTITIONS: u64 = 5;
+/// Times when hosts are apart, and for how many milliseconds at most.
+const PARTITIONS: u64 = 10;
+const APART_MS: u64 = 900;
 /// Milliseconds that a host takes for a round, in the mean.
 const ROUND_MS: u64 = 45;
 
@@ -54,7 +55,7 @@ impl Network {
             let at = self.random.below(span * MS);
             let few = 1 + self.random.below(hosts.min(3)) as usize;
             let hosts = if self.random.chance(1, 2) { few } else { 1 + self.random.below(hosts / 2) as usize };
-            let ms = 1 + self.random.below(2_000);
+            let ms = 1 + self.random.below(APART_MS);
             self.later(at, Coming::Trouble(Trouble::Apart { hosts, ms }));
         }
         self.draw_twins(span);

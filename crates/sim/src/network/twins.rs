@@ -43,19 +43,25 @@ struct Copy {
     openings: Vec<u64>,
 }
 
+/// One copy for so many hosts, if they do not come too close one after the other.
+const HOSTS_FOR_A_COPY: usize = 20;
 /// How long a copy waits until it is looked at again whether it can be started.
 const WAIT: u64 = 100 * MS;
 /// How long it runs.
-const RUNS: u64 = 1_500 * MS;
+const RUNS: u64 = 800 * MS;
 
 impl Network {
     pub(super) fn draw_twins(&mut self, span_ms: u64) {
-        let at = self.random.below(span_ms * MS / 2);
-        self.later(at, Coming::Trouble(Trouble::Twin(Twin::Copy)));
+        for _ in 0..1 + self.settings.hosts / HOSTS_FOR_A_COPY {
+            let at = self.random.below(span_ms * MS / 2);
+            self.later(at, Coming::Trouble(Trouble::Twin(Twin::Copy)));
+        }
     }
 
     pub(super) fn twin(&mut self, twin: Twin) -> Result<(), String> {
         match twin {
+            // one at a time
+            Twin::Copy if self.twins.copy.is_some() || self.twins.running.is_some() => {}
             Twin::Copy => {
                 let of = self.random.below(self.settings.hosts as u64) as usize;
                 let Some(disk) = self.hosts[of].world.copy_of_disk().filter(|_| self.hosts[of].up) else { return Ok(()) };
@@ -71,6 +77,7 @@ impl Network {
                 if let Some(i) = self.twins.running.take() {
                     self.hosts[i].up = false;
                     self.hosts[i].life += 1;
+                    self.hosts[i].world.forget();
                     self.wires.kill(i, self.now, &mut self.random);
                     self.note(|| "the copy is stopped".to_owned());
                 }
@@ -105,16 +112,20 @@ impl Network {
         self.serve(i)
     }
 
-    /// Who answers at a place: whoever has never met the host there finds the original.
+    /// Who answers at a place. Only who can tell the copy from its original meets the copy.
     pub(super) fn at_place(&mut self, from: usize, place: usize) -> Option<usize> {
         let Some(twin) = self.twins.running else { return Some(place) };
         if from == twin {
-            // and so does the copy nobody who cannot tell
-            return self.twins.met.contains_key(&(place, self.hosts[from].place)).then_some(place);
+            return self.tells_apart(place, twin).then_some(place);
         }
-        let knows = self.twins.met.contains_key(&(from, place));
-        let both = self.hosts[twin].place == place && knows;
+        let both = self.hosts[twin].place == place && self.tells_apart(from, twin);
         Some(if both && self.random.chance(1, 2) { twin } else { place })
+    }
+
+    /// The host has taken a connection with an opening of the original that the copy has not.
+    fn tells_apart(&self, host: usize, twin: usize) -> bool {
+        let twin = &self.hosts[twin];
+        self.twins.met.get(&(host, twin.place)).is_some_and(|last| !twin.openings.contains(last))
     }
 
     /// A host has taken a connection, durably.
