@@ -276,3 +276,62 @@ fn a_dial_that_fails_rejects_what_waited() {
     assert_eq!(w.hosts[0].node.sessions().count(), 0);
     assert!(w.hosts[0].node.is_done());
 }
+
+#[test]
+fn what_is_named_in_a_message_that_comes_to_nothing_is_given_back() {
+    let (mut dropped, mut told) = (Vec::new(), false);
+    let mut vat = |_: usize, _: VatId, d: &Delivery| {
+        dropped.extend(d.dropped.iter().copied());
+        match &d.what {
+            What::Start { answer, .. } => vec![
+                fulfil(*answer, Data::undefined()),
+                call(to(import(1)), "a", &[], Some(own(1))),
+                // somebody will hear of own(1), and it is not this vat: it goes on holding it
+                call(to(Ref::Promise(own(1))), "b", &[], Some(own(2))),
+                Op::Listen(own(2)),
+            ],
+            What::Notify { rejected: true, .. } if !std::mem::replace(&mut told, true) => {
+                vec![call(to(Ref::Promise(own(1))), "c", &[object(MAIN, 7), Ref::Promise(own(8))], Some(own(3)))]
+            }
+            _ => Vec::new(),
+        }
+    };
+    let mut w = World::new(1);
+    w.start(0, vec!["ocapn://nobody.memory/s/YQ".to_owned()]);
+    w.run(0, &mut vat);
+    w.step(0, Event::Idle { vat: MAIN });
+    w.run(0, &mut vat);
+    assert_eq!(w.hosts[0].node.held(MAIN), 0, "{:?}", w.hosts[0].node.describe());
+    assert!(!w.hosts[0].node.describe().iter().any(|l| l.starts_with("promise 1/8")), "{:?}", w.hosts[0].node.describe());
+    assert_eq!(dropped, [(7, false)]);
+}
+
+#[test]
+fn a_vat_that_is_only_looked_at_hears_its_news_later() {
+    let (mut log, mut next, mut got) = (Vec::new(), 1, Vec::new());
+    let mut vat = |i: usize, _: VatId, d: &Delivery| match (i, &d.what) {
+        (_, What::Trace { .. }) => {
+            assert!(d.dropped.is_empty() && d.retired.is_empty(), "{d:?}");
+            vec![Op::Reached(Vec::new())]
+        }
+        (0, _) => server(&mut log, d, &mut next),
+        (_, What::Start { .. }) => vec![call(to(import(1)), "make", &[], Some(own(1))), Op::Listen(own(1))],
+        (_, What::Notify { value, .. }) => {
+            got.extend(value.as_reference());
+            Vec::new()
+        }
+        (_, What::Collect) => got.drain(..).map(|what| Op::Drop { what, recognised: false }).collect(),
+        _ => Vec::new(),
+    };
+    let mut w = two(&mut vat);
+    w.run(0, &mut vat);
+    w.step(1, Event::Idle { vat: MAIN });
+    w.run(0, &mut vat);
+    // the peer has let go of it; the next delivery is a search for garbage
+    w.step(0, Event::Quiet);
+    w.run(0, &mut vat);
+    w.step(0, Event::Idle { vat: MAIN });
+    w.run(0, &mut vat);
+    assert_eq!(log, ["make", "dropped 2"]);
+    assert_eq!(w.hosts[0].node.held(MAIN), 1);
+}
