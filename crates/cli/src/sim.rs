@@ -26,7 +26,7 @@ pub struct Sim {
     #[arg(long, value_name = "S", conflicts_with_all = ["seeds", "first"])]
     seed: Option<u64>,
     /// So many hosts in one network, in the place of programs of one host
-    #[arg(long, value_name = "N", conflicts_with_all = ["program", "list", "mistake"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["program", "list"])]
     hosts: Option<u64>,
     /// References that hosts hold of each other [default: ten for each]
     #[arg(long, value_name = "N", requires = "hosts")]
@@ -61,10 +61,6 @@ impl Sim {
 }
 
 pub fn run(s: &Sim) -> i32 {
-    if let Some(hosts) = s.hosts {
-        std::panic::set_hook(Box::new(|_| {}));
-        return networks(s, hosts);
-    }
     if s.list {
         ALL.iter().for_each(|p| println!("{}", p.name));
         return 0;
@@ -80,6 +76,10 @@ pub fn run(s: &Sim) -> i32 {
             }
         },
     };
+    if let Some(hosts) = s.hosts {
+        std::panic::set_hook(Box::new(|_| {}));
+        return networks(s, hosts, mistake);
+    }
     let chosen: Vec<&Program> = ALL.iter().filter(|p| s.program.as_ref().is_none_or(|n| n == p.name)).collect();
     if chosen.is_empty() {
         let name = s.program.as_deref().unwrap_or_default();
@@ -149,13 +149,14 @@ fn tell(s: &Sim, program: &str, f: &Failure) {
     println!("  again: {repeat}");
 }
 
-fn networks(s: &Sim, hosts: u64) -> i32 {
+fn networks(s: &Sim, hosts: u64, mistake: Option<mistakes::Mistake>) -> i32 {
     let refs = s.refs.unwrap_or(hosts * 10);
     if !(2..=MAX_HOSTS).contains(&hosts) || refs < hosts || refs > hosts * 100 {
         eprintln!("error[E-USAGE]: a network has 2 to {MAX_HOSTS} hosts, and 1 to 100 references for each");
         return 2;
     }
-    let mut mesh = match Mesh::new(Settings::new(hosts as usize, refs as usize)) {
+    let settings = Settings { mistake, ..Settings::new(hosts as usize, refs as usize) };
+    let mut mesh = match Mesh::new(settings) {
         Ok(mesh) => mesh,
         Err(why) => {
             eprintln!("error[E-SIM]: {why}\n  help: raise the limit of address space (ulimit -v)");

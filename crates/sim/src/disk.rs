@@ -73,15 +73,7 @@ impl Life {
 impl Durable {
     pub fn new(identity: [u8; 32]) -> Durable {
         let options = Options { segment_bytes: SEGMENT_BYTES, ..Options::default() };
-        Durable {
-            disk: SimDisk::new(),
-            options,
-            identity,
-            foreign: false,
-            watch: Watch::default(),
-            life: None,
-            whole: None,
-        }
+        Durable { disk: SimDisk::new(), options, identity, foreign: false, watch: Watch::default(), life: None, whole: None }
     }
 
     /// Opens the store; the caller restores node and vats from it.

@@ -365,7 +365,7 @@ impl World {
                 swiss.fill_with(|| self.random.below(256) as u8);
                 return Some(Event::Swissnum { answer, swiss });
             }
-            Effect::Peer(out) => self.to_peers(out),
+            Effect::Peer(out) => self.for_peers(out),
             Effect::Root { .. } => {}
             Effect::Cancel { answer } => {
                 self.delays.retain(|d| d.2 != answer);

@@ -64,34 +64,12 @@ impl World {
         self.begin();
     }
 
-    /// A world that goes on from a disk that another host wrote.
-    pub fn resumed(shared: &Arc<Shared>, disk: store::disk::SimDisk, seed: u64) -> Result<World, String> {
-        let mut w = World::empty(shared, 0, true, seed);
-        w.go_on_from(disk)?;
-        Ok(w)
-    }
-
     /// It opens a store that another host wrote.
     pub(crate) fn go_on_from(&mut self, disk: store::disk::SimDisk) -> Result<(), String> {
         let mut d = Durable::new(store::FileStore::identity_of(&disk).map_err(|e| e.to_string())?);
         (d.disk, d.foreign) = (disk, true);
         self.durable = Some(d);
         self.reopen().map_err(|stop| format!("{stop:?}"))
-    }
-
-    /// Every vat of the store wakes, and its heap is whole; how many there are.
-    pub fn wake_all(&mut self) -> Result<usize, String> {
-        let all: Vec<VatId> = self.node.vats().collect();
-        for v in &all {
-            self.wake(*v).map_err(|stop| format!("{stop:?}"))?;
-        }
-        Ok(all.len())
-    }
-
-    /// Lines that may not have been written.
-    pub fn unwritten(&mut self) -> Vec<String> {
-        let all = self.journal().map(|j| j.unwritten().unwrap_or_default()).unwrap_or_default();
-        all.into_iter().flat_map(|o| o.1).filter(|l| !l.error).map(|l| l.text).collect()
     }
 
     /// The program starts in an empty store.
@@ -341,7 +319,7 @@ impl World {
     }
 
     /// The vat is in memory: as it stands in the store, or new.
-    fn wake(&mut self, id: VatId) -> Step<()> {
+    pub(crate) fn wake(&mut self, id: VatId) -> Step<()> {
         if self.vats.contains_key(&id) {
             return Ok(());
         }

@@ -93,7 +93,10 @@ impl Network {
         self.compare_tables()?;
         self.done.references = self.references();
         if self.done.references < self.settings.refs as u64 {
-            return Err(format!("hosts hold {} references of each other, {} were wanted", self.done.references, self.settings.refs));
+            return Err(format!(
+                "hosts hold {} references of each other, {} were wanted",
+                self.done.references, self.settings.refs
+            ));
         }
         self.ask_all("drop")?;
         self.nothing_is_left()?;

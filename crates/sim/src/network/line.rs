@@ -51,7 +51,7 @@ impl World {
         self.step(Event::Online { here, secret, may_choose: true, history });
     }
 
-    pub(crate) fn to_peers(&mut self, out: ocapn::Out) {
+    pub(crate) fn for_peers(&mut self, out: ocapn::Out) {
         let Some(line) = &mut self.line else { return };
         if let ocapn::Out::Note { text, conn, .. } = out {
             line.notes.push((conn, text.clone()));

@@ -17,12 +17,13 @@ mod twins;
 mod wires;
 
 use crate::World;
+use crate::mistakes::Mistake;
 use crate::plan::Plan;
 use crate::programs::LIMITS;
 use crate::random::Random;
 pub use accounts::{Failure, Mesh};
-use line::Moved;
 pub(crate) use line::Line;
+use line::Moved;
 use node::Event;
 use ocapn::{ConnId, In, Opened, Out, Peer, Sturdyref};
 use passable::VatId;
@@ -54,11 +55,13 @@ pub struct Settings {
     pub rounds: u64,
     /// Steps of all hosts together after which a run is given up.
     pub max_steps: u64,
+    /// A mistake that all hosts make.
+    pub mistake: Option<Mistake>,
 }
 
 impl Settings {
     pub fn new(hosts: usize, refs: usize) -> Settings {
-        Settings { hosts, refs, rounds: 40, max_steps: 20_000 * hosts as u64 + 1_000_000 }
+        Settings { hosts, refs, rounds: 40, max_steps: 20_000 * hosts as u64 + 1_000_000, mistake: None }
     }
 }
 
@@ -98,9 +101,17 @@ pub(crate) struct Host {
 /// What is to happen at some time.
 enum Coming {
     Arrives(End),
-    Dial { host: usize, life: u64, session: VatId, peer: Peer },
+    Dial {
+        host: usize,
+        life: u64,
+        session: VatId,
+        peer: Peer,
+    },
     /// A host that is down begins again.
-    Begins { host: usize, why: String },
+    Begins {
+        host: usize,
+        why: String,
+    },
     /// A delay of the host is over.
     Wakes(usize),
     Trouble(Trouble),
@@ -165,6 +176,7 @@ impl Network {
             let args = n.args(place, seed);
             let plan = Plan::draw(n.random.draw());
             let mut world = World::among_others(shared, entry, &args, n.random.draw(), plan, peer(place));
+            world.mistake = settings.mistake;
             world.tell = tell && settings.hosts <= TOLD_HOSTS;
             let opening = n.new_opening();
             n.hosts.push(Host { world, place, up: true, life: 0, openings: vec![opening], active: false });
@@ -447,7 +459,8 @@ impl Network {
                 failed(self);
                 continue;
             }
-            let (here, authenticated) = (self::peer(self.hosts[end.0].place), Some(self::peer(self.hosts[other].place).designator));
+            let (here, authenticated) =
+                (self::peer(self.hosts[end.0].place), Some(self::peer(self.hosts[other].place).designator));
             let open = Opened { conn: end.1, dialled, here, authenticated, dialect: None, framing: None, seed };
             self.event(end.0, Event::Peer(In::Opened(open)));
         }

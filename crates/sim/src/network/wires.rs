@@ -52,14 +52,8 @@ const LATE: u64 = 30_000 * MS;
 impl Wires {
     pub fn open(&mut self, ends: [(End, u64); 2]) {
         for (this, other) in [(0, 1), (1, 0)] {
-            let half = Half {
-                other: ends[other].0,
-                opening: ends[other].1,
-                coming: VecDeque::new(),
-                last: 0,
-                cut: false,
-                told: false,
-            };
+            let half =
+                Half { other: ends[other].0, opening: ends[other].1, coming: VecDeque::new(), last: 0, cut: false, told: false };
             self.halves.insert(ends[this].0, half);
         }
     }

@@ -281,7 +281,9 @@ impl Inner {
     /// Nobody reads a file again that has no name, and whose handles are dead.
     fn forget_nameless(&mut self) {
         let mut named: BTreeSet<usize> = self.names.values().chain(self.durable_names.values()).copied().collect();
-        named.extend(self.name_changes.iter().filter_map(|c| if let NameChange::Bind(_, inode) = c { Some(*inode) } else { None }));
+        named.extend(
+            self.name_changes.iter().filter_map(|c| if let NameChange::Bind(_, inode) = c { Some(*inode) } else { None }),
+        );
         for (inode, file) in self.files.iter_mut().enumerate() {
             if !named.contains(&inode) {
                 *file = Inode::default();
