@@ -31,6 +31,9 @@ pub struct Sim {
     /// References that hosts hold of each other [default: ten for each]
     #[arg(long, value_name = "N", requires = "hosts")]
     refs: Option<u64>,
+    /// How often each host of a network does something
+    #[arg(long, value_name = "N", default_value = "40", requires = "hosts")]
+    rounds: u64,
     /// The first of them
     #[arg(long, value_name = "S", default_value = "0")]
     first: u64,
@@ -155,7 +158,7 @@ fn networks(s: &Sim, hosts: u64, mistake: Option<mistakes::Mistake>) -> i32 {
         eprintln!("error[E-USAGE]: a network has 2 to {MAX_HOSTS} hosts, and 1 to 100 references for each");
         return 2;
     }
-    let settings = Settings { mistake, ..Settings::new(hosts as usize, refs as usize) };
+    let settings = Settings { mistake, rounds: s.rounds, ..Settings::new(hosts as usize, refs as usize) };
     let mut mesh = match Mesh::new(settings) {
         Ok(mesh) => mesh,
         Err(why) => {
@@ -206,7 +209,8 @@ fn tell_network(json: bool, seed: u64, hosts: u64, d: &Done) {
 }
 
 fn tell_broken(s: &Sim, hosts: u64, refs: u64, f: &network::Failure) {
-    let repeat = format!("drses sim --hosts {hosts} --refs {refs} --seed {}", f.seed);
+    let rounds = s.rounds;
+    let repeat = format!("drses sim --hosts {hosts} --refs {refs} --rounds {rounds} --seed {}", f.seed);
     let trace = &f.trace[f.trace.len().saturating_sub(s.trace_lines)..];
     if s.json {
         println!("{}", serde_json::json!({"seed": f.seed, "what": f.what, "trace": trace, "repeat": repeat}));

@@ -4,11 +4,11 @@
 //! Out: for a number of effects and a seed the disk after a crash there: synced bytes with a part of the rest, torn at sectors; and
 //! whether what was released by then is still so.
 use crate::{Outcome, World};
+use passable::VatId;
 use std::path::Path;
 use std::sync::Arc;
 use store::disk::{Crash, Misdirect, RealDisk, SimDisk, event_bytes, replay};
 use store::{ErrorKind, FileStore};
-use passable::VatId;
 pub use vat::Shared;
 
 /// More than any recorded program takes.
