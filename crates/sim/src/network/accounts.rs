@@ -7,7 +7,7 @@
 //! - of two hosts each says of their session what the other says of it: what one exports the other imports, what one asks the other answers;
 //! - when programs have let go of all, nothing is left in any table, and no export without a holder;
 //! - each store, opened once more after a loss of power, holds what was reported durable, and nothing of what has ended.
-use super::{Done, Network, Settings};
+use super::{Done, Network, Settings, TOLD_HOSTS};
 use crate::hunt::on_big_stack;
 use crate::programs::Known;
 use node::Event;
@@ -49,10 +49,11 @@ impl Mesh {
         Ok(Mesh { shared: Arc::new(shared), entry, settings, progress: None })
     }
 
-    /// Runs one seed, on a thread of its own; after a failure once more, to tell what happened.
+    /// Runs one seed, on a thread of its own; after a failure once more, to tell what happened, unless there are too many hosts for that.
     pub fn run(&self, seed: u64) -> Result<Done, Failure> {
         on_big_stack(|| match self.attempt(seed, false) {
             Ok(done) => Ok(done),
+            Err((what, trace)) if self.settings.hosts > TOLD_HOSTS => Err(Failure { seed, what, trace }),
             Err((what, _)) => {
                 let trace = self.attempt(seed, true).err().map_or(Vec::new(), |e| e.1);
                 Err(Failure { seed, what, trace })

@@ -40,7 +40,7 @@ const STEP_NS: u64 = 100_000;
 /// Dials that come to nothing wait this long at first, and so long at most, as those of `host` do.
 const FIRST_WAIT_MS: u64 = 50;
 const LONGEST_WAIT_MS: u64 = 10_000;
-/// Of so many hosts each step of each is told after a failure; of more, what befell them.
+/// Of so many hosts each step of each is told after a failure; of more, nothing.
 const TOLD_HOSTS: usize = 20;
 /// Hosts that a host is told of at the start, at most.
 const NEIGHBOURS: usize = 6;
@@ -177,7 +177,7 @@ impl Network {
             let plan = Plan::draw(n.random.draw());
             let mut world = World::among_others(shared, entry, &args, n.random.draw(), plan, peer(place));
             world.mistake = settings.mistake;
-            world.tell = tell && settings.hosts <= TOLD_HOSTS;
+            world.tell = tell;
             let opening = n.new_opening();
             n.hosts.push(Host { world, place, up: true, life: 0, openings: vec![opening], active: false });
             n.wake(place);
