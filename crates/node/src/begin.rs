@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - a vat has at most one turn in flight; what waits is begun in the order of the inbox, unless a scheduler chooses (then its choice is causal, and is answered for by it);
-//! - what the vat's others let go of is told with its next delivery.
+//! - what the vat's others let go of is told with its next delivery that is a turn of it: not with one that only looks for garbage.
 use crate::{Effect, Node, Queued};
 use passable::{Delivery, ObjectId, PromiseId, Ref, TurnId, VatId, What};
 
@@ -94,8 +94,9 @@ impl Node {
         self.causes.begin(id, queued.origin, &queued.what);
         self.told.began(id, &queued.what);
         let mut delivery = self.spare.pop().unwrap_or_else(|| Box::new(What::Collect.into()));
-        // a session is told when it is handed the delivery
-        (delivery.dropped, delivery.retired) = if session { Default::default() } else { self.take_news(vat) };
+        // a session is told when it is handed the delivery; a vat that is only looked at does not hear
+        let hears = !session && !matches!(queued.what, What::Trace { .. });
+        (delivery.dropped, delivery.retired) = if hears { self.take_news(vat) } else { Default::default() };
         let kept = self.config.durable.then(|| {
             let mut kept = self.spare_kept.pop().unwrap_or_default();
             kept.row.clear();

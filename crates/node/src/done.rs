@@ -226,6 +226,7 @@ impl Node {
     }
 
     pub(crate) fn carry_out(&mut self, vat: VatId, id: TurnId, op: Op) {
+        let listens = matches!(op, Op::Listen(_));
         match op {
             Op::Send(msg) => self.op_send(vat, id, msg),
             Op::Resolve { promise, to } => self.op_resolve(vat, id, promise, to),
@@ -243,6 +244,11 @@ impl Node {
             Op::Net { ask, answer } => self.op_net(vat, id, ask, answer),
             Op::MakeVat(asked) => self.op_make(vat, id, *asked),
         }
+        if listens {
+            // whoever listens waits for it
+            self.first_named.clear();
+        }
+        self.look_at_first_named();
     }
 
     /// False: the vat named what it does not hold.

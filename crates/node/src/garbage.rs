@@ -8,7 +8,7 @@
 //! far; what it reaches is marked, and vats with newly marked exports are asked again, until nothing is new.
 //!
 //! Invariants
-//! - any other delivery ends the search: what it found was true only while nothing changed;
+//! - any other delivery ends the search, and whatever a session asks: what it found was true only while nothing changed;
 //! - a reference that a search cannot judge (a power's promise, one of a dead vat) counts as living;
 //! - bounded: at most `MAX_QUESTIONS` questions a search.
 use crate::refs::State;

@@ -338,6 +338,8 @@ pub struct Node {
     /// Messages that waited on promises and go on: of one promise after another, the last first.
     onward: Vec<(PromiseId, std::vec::IntoIter<(VatId, Queued)>)>,
     sending_on: bool,
+    /// What the op that is being carried out has named for the first time.
+    first_named: Vec<Ref>,
     out: Vec<Effect>,
 }
 
@@ -365,6 +367,7 @@ impl Node {
             peers: peers::Peers::default(),
             onward: Vec::new(),
             sending_on: false,
+            first_named: Vec::new(),
             out: Vec::new(),
         }
     }

@@ -228,6 +228,10 @@ impl Node {
     }
 
     fn peer_out(&mut self, out: Out) {
+        if matches!(out, Out::Hold { .. } | Out::Ops { .. } | Out::Settle { .. } | Out::EndSession { .. }) {
+            // not all of it is a delivery: a promise may come to be, and be held by the session alone
+            self.disturb();
+        }
         match out {
             Out::Hold { session, what } => self.hold_for(session, what),
             Out::Ops { session, ops } => self.session_ops(session, ops),

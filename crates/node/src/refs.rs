@@ -181,9 +181,11 @@ impl Node {
         match r {
             Ref::Power(_) => true,
             Ref::Object(o) if o.vat == vat => {
-                if let Some(v) = self.vat_mut(vat) {
-                    let turns = v.turns;
-                    v.exports.entry(o.n).or_insert_with(|| Export::new(turns));
+                if let Some(v) = self.vats.get_mut(vat.0 as usize).and_then(|v| v.as_deref_mut())
+                    && let Entry::Vacant(place) = v.exports.entry(o.n)
+                {
+                    place.insert(Export::new(v.turns));
+                    self.first_named.push(r);
                 }
                 true
             }
@@ -199,10 +201,22 @@ impl Node {
                     let mut e = Promise::new(vat, vat);
                     e.holders.remove(vat);
                     self.insert_promise(p, e);
+                    self.first_named.push(r);
                     true
                 }
                 None => false,
             },
+        }
+    }
+
+    /// What an op named for the first time stays if something holds it now: the op may have come to nothing.
+    pub(crate) fn look_at_first_named(&mut self) {
+        while let Some(r) = self.first_named.pop() {
+            match r {
+                Ref::Object(o) => self.look_at_export(o),
+                Ref::Promise(p) => self.look_at_promise(p),
+                Ref::Power(_) => {}
+            }
         }
     }
 

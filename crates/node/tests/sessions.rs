@@ -276,3 +276,111 @@ fn a_dial_that_fails_rejects_what_waited() {
     assert_eq!(w.hosts[0].node.sessions().count(), 0);
     assert!(w.hosts[0].node.is_done());
 }
+
+#[test]
+fn what_is_named_in_a_message_that_comes_to_nothing_is_given_back() {
+    let mut dropped = Vec::new();
+    let mut vat = |_: usize, _: VatId, d: &Delivery| {
+        dropped.extend(d.dropped.iter().copied());
+        match &d.what {
+            // nobody answered the dial: the import is rejected by now
+            What::Start { answer, .. } => vec![
+                fulfil(*answer, Data::undefined()),
+                call(to(import(1)), "a", &[object(MAIN, 7), Ref::Promise(own(8))], Some(own(1))),
+                Op::Listen(own(1)),
+            ],
+            _ => Vec::new(),
+        }
+    };
+    let mut w = World::new(1);
+    w.start(0, vec!["ocapn://nobody.memory/s/YQ".to_owned()]);
+    w.run(0, &mut vat);
+    w.step(0, Event::Idle { vat: MAIN });
+    w.run(0, &mut vat);
+    let facts = w.hosts[0].node.describe();
+    assert_eq!(w.hosts[0].node.held(MAIN), 0, "{facts:?}");
+    assert!(!facts.iter().any(|f| f.starts_with("promise 1/8")), "{facts:?}");
+    assert_eq!(dropped, [(7, false)]);
+}
+
+#[test]
+fn a_vat_that_is_only_looked_at_hears_its_news_later() {
+    let (mut log, mut next, mut got) = (Vec::new(), 1, Vec::new());
+    let mut vat = |i: usize, _: VatId, d: &Delivery| match (i, &d.what) {
+        (_, What::Trace { .. }) => {
+            assert!(d.dropped.is_empty() && d.retired.is_empty(), "{d:?}");
+            vec![Op::Reached(Vec::new())]
+        }
+        (0, _) => server(&mut log, d, &mut next),
+        (_, What::Start { .. }) => vec![call(to(import(1)), "make", &[], Some(own(1))), Op::Listen(own(1))],
+        (_, What::Notify { value, .. }) => {
+            got.extend(value.as_reference());
+            Vec::new()
+        }
+        (_, What::Collect) => got.drain(..).map(|what| Op::Drop { what, recognised: false }).collect(),
+        _ => Vec::new(),
+    };
+    let mut w = two(&mut vat);
+    w.run(0, &mut vat);
+    w.step(1, Event::Idle { vat: MAIN });
+    w.run(0, &mut vat);
+    // the peer has let go of it; the next delivery is a search for garbage
+    w.step(0, Event::Quiet);
+    w.run(0, &mut vat);
+    w.step(0, Event::Idle { vat: MAIN });
+    w.run(0, &mut vat);
+    assert_eq!(log, ["make", "dropped 2"]);
+    assert_eq!(w.hosts[0].node.held(MAIN), 1);
+}
+
+/// Host 1 hands an object of host 0 to host 2, whose withdrawal comes before the gift, while host 0 looks for garbage.
+#[test]
+fn a_withdrawal_that_waits_is_no_garbage() {
+    let (mut log, mut next, mut got, mut heard) = (Vec::new(), 1, Vec::new(), Vec::new());
+    let mut vat = |i: usize, _: VatId, d: &Delivery| match (i, &d.what) {
+        (_, What::Trace { .. }) => vec![Op::Reached(Vec::new())],
+        (0, _) => server(&mut log, d, &mut next),
+        (1, What::Start { .. }) => vec![call(to(import(1)), "make", &[], Some(own(1))), Op::Listen(own(1))],
+        (1, What::Notify { value, .. }) => {
+            got.extend(value.as_reference());
+            Vec::new()
+        }
+        (1, What::Collect) => vec![call(to(import(2)), "take", &got, Some(own(2)))],
+        (2, What::Message(m)) => match m.body.slots[..] {
+            [Ref::Promise(p)] => vec![Op::Listen(p)],
+            _ => panic!("{m:?}"),
+        },
+        (2, What::Notify { rejected, value, .. }) => {
+            heard.push((*rejected, value.as_reference().is_some()));
+            Vec::new()
+        }
+        _ => serve_root(d).unwrap_or_default(),
+    };
+    let mut w = World::new(3);
+    w.start(0, Vec::new());
+    w.start(2, Vec::new());
+    w.run(0, &mut vat);
+    let roots = [0, 2].map(|i: usize| w.hosts[i].roots[0].clone());
+    w.start(1, roots.to_vec());
+    w.run(0, &mut vat);
+    w.step(1, Event::Idle { vat: MAIN });
+    w.end_turn(1, 0, &mut vat);
+    let mut searching = false;
+    while let Some(end) = w.arriving().into_iter().find(|end| end.0 != 0 || w.writer(*end) == Some(2)) {
+        if end.0 == 0 && !std::mem::replace(&mut searching, true) {
+            w.step(0, Event::Quiet);
+            assert_eq!(w.hosts[0].turns.len(), 1, "it looks for garbage");
+        }
+        w.arrive(end);
+        while !w.hosts[2].turns.is_empty() {
+            w.end_turn(2, 0, &mut vat);
+        }
+    }
+    while !w.hosts[0].turns.is_empty() {
+        w.end_turn(0, 0, &mut vat);
+    }
+    // now comes the gift
+    w.run(0, &mut vat);
+    assert!(searching);
+    assert_eq!(heard, [(false, true)]);
+}

@@ -13,7 +13,7 @@
 use crate::hello::{Code, Extends, Greeting, History, Refusal, Seen};
 use crate::keys::{self, Hash};
 use crate::session::{Live, Session};
-use crate::stream::Position;
+use crate::stream::{Line, Position};
 use crate::{Abort, Captp, ConnId, Dialect, Framing, Home, LINE, Out, Peer};
 use passable::VatId;
 use passable::syrup::{Fault, Reader};
@@ -165,7 +165,7 @@ impl Captp {
             let own = line.keys.as_ref().map(|k| keys::session_id(&k.id, &keys::public_id(&g.key)));
             return match &g.session {
                 Some(id) if own != Some(*id) => Err(self.not_known(g, id)),
-                _ => line.stream.misfit(g.position).map_or(Ok(()), |why| Err(Refusal::new(Code::History, why))),
+                _ => self.misfit(line, g),
             };
         };
         if live.peer_key != g.key || g.session.is_some_and(|id| id != live.id) || g.history.is_none() {
@@ -173,7 +173,20 @@ impl Captp {
                 "one host goes on with a session that the other does not know: it was restored from a backup, or lost its state";
             return Err(Refusal::new(Code::History, text));
         }
-        line.stream.misfit(g.position).map_or(Ok(()), |why| Err(Refusal::new(Code::History, why)))
+        self.misfit(line, g)
+    }
+
+    /// Do the streams' positions go with what is stored? A peer that was not shown this opening has taken nothing of what was sent since:
+    /// if it has, that was sent by another copy of the store, under the same numbers.
+    fn misfit(&self, line: &Line, g: &Greeting) -> Result<(), Refusal> {
+        let unseen = g.seen.as_ref().zip(self.history.as_ref()).is_some_and(|(seen, own)| seen.number < own.number);
+        let why = match line.stream.misfit(g.position) {
+            None if unseen && g.position.next > line.stream.at_opening() => Some(
+                "the other host has taken messages that this store has not sent: it was restored from a backup, or runs twice",
+            ),
+            why => why,
+        };
+        why.map_or(Ok(()), |why| Err(Refusal::new(Code::History, why)))
     }
 
     /// A peer comes with whom there is a session already, or who is being dialled.

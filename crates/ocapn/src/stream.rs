@@ -43,6 +43,8 @@ pub(crate) struct Stream {
     unacked: Table<u64, Vec<u8>>,
     unacked_bytes: u64,
     next_in: u64,
+    /// What `next_out` was when the store was opened.
+    at_opening: u64,
     /// Of the connection: the number of the next message to be written on it, and the bytes that are under way.
     written: u64,
     under_way: u64,
@@ -101,6 +103,7 @@ impl Default for Stream {
             unacked: Table::default(),
             unacked_bytes: 0,
             next_in: 1,
+            at_opening: 1,
             written: 1,
             under_way: 0,
             begins: false,
@@ -120,6 +123,10 @@ impl Stream {
     /// The number of the next message of this side.
     pub fn next_out(&self) -> u64 {
         self.next_out
+    }
+    /// Messages from this number on were sent since the store was opened.
+    pub fn at_opening(&self) -> u64 {
+        self.at_opening
     }
     /// Messages that were not acknowledged, and their bytes.
     pub fn unacked(&self) -> (usize, u64) {
@@ -217,7 +224,7 @@ impl Stream {
     // ---- stored ----
 
     pub fn restored(next_out: u64, next_in: u64) -> Stream {
-        Stream { next_out, next_in, told: next_in, ..Stream::default() }
+        Stream { next_out, next_in, at_opening: next_out, told: next_in, ..Stream::default() }
     }
     /// A message that was not acknowledged.
     pub fn restored_message(&mut self, n: u64, message: Vec<u8>) {

@@ -33,9 +33,10 @@ impl Clocks {
         self.of.retain(|id, _| id.vat.0 < vats);
     }
 
-    /// `a` is `b`, or could have caused it. What the host sends is kept in its order.
+    /// `a` is `b`, or could have caused it. What the host sends is kept in its order, and what a session with a peer sends, whose turns do
+    /// not begin here.
     pub fn precedes(&self, a: TurnId, b: TurnId) -> bool {
-        a == b || self.of.get(&b).is_some_and(|c| c.get(&a.vat).is_some_and(|t| *t >= a.turn))
+        a.vat == b.vat && a.turn <= b.turn || self.of.get(&b).is_some_and(|c| c.get(&a.vat).is_some_and(|t| *t >= a.turn))
     }
 }
 

@@ -47,6 +47,17 @@ impl World {
         false
     }
 
+    /// Likewise of a host among others, whose process does not die meanwhile.
+    pub(crate) fn finish_among_others(&mut self) -> Result<(), String> {
+        if let Some(d) = &self.durable {
+            // faults that were asked for and have not come
+            d.disk.kill(u64::MAX);
+            d.disk.fail_sync(u64::MAX);
+            d.disk.set_capacity(None);
+        }
+        self.closing().map(|lines| self.lines = lines).map_err(|stop| format!("the store cannot be closed: {stop:?}"))
+    }
+
     fn closing(&mut self) -> Step<Vec<String>> {
         self.compare_nodes()?;
         if let Some(j) = self.journal() {

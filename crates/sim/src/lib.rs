@@ -19,6 +19,7 @@ mod end;
 pub mod hunt;
 mod life;
 pub mod mistakes;
+pub mod network;
 pub mod plan;
 pub mod programs;
 pub mod random;
@@ -122,11 +123,15 @@ pub struct World {
     counted: BTreeSet<VatId>,
     /// How often the deliveries of suspects were begun, by their numbers.
     begun: BTreeMap<(VatId, u64), u64>,
+    /// A process does not die while a delivery may be given up for it.
+    spares_suspects: bool,
     /// A vat whose program has this name is paused when it has run a while, for ever.
     pub pause: Option<String>,
     /// What happens is written down.
     pub tell: bool,
     trace: Vec<String>,
+    /// Of a host among others; none: it has no peers.
+    line: Option<Box<network::Line>>,
 }
 
 struct Named(Arc<Shared>);
@@ -186,9 +191,11 @@ impl World {
             suspects: BTreeSet::new(),
             counted: BTreeSet::new(),
             begun: BTreeMap::new(),
+            spares_suspects: false,
             pause: None,
             tell: false,
             trace: Vec::new(),
+            line: None,
         }
     }
 
@@ -227,7 +234,7 @@ impl World {
     /// Now and then a vat is found idle.
     fn find_idle(&mut self) {
         if self.random.chance(1, 32) {
-            let all: Vec<VatId> = self.node.vats().collect();
+            let all: Vec<VatId> = self.node.vats().filter(|v| !self.node.is_session(*v)).collect();
             let vat = all[self.random.below(all.len() as u64) as usize];
             self.step(Event::Idle { vat });
         }
@@ -250,15 +257,18 @@ impl World {
         out
     }
 
-    /// The earliest delay is over.
+    /// The earliest delay is over. In a network time is that of all hosts: what is not due yet waits.
     fn pass_time(&mut self) -> bool {
-        if self.node.is_quiet() {
+        if self.node.is_quiet() && (self.line.is_none() || self.random.chance(1, 16)) {
             self.step(Event::Quiet);
             if !self.node.is_quiet() {
                 return true;
             }
         }
         let Some(&(due, n, p)) = self.delays.first() else { return false };
+        if self.line.is_some() && due > self.now_ms {
+            return false;
+        }
         self.delays.remove(&(due, n, p));
         self.now_ms = self.now_ms.max(due);
         if let Some(j) = self.journal() {
@@ -355,8 +365,8 @@ impl World {
                 swiss.fill_with(|| self.random.below(256) as u8);
                 return Some(Event::Swissnum { answer, swiss });
             }
-            // without a network
-            Effect::Peer(_) | Effect::Root { .. } => {}
+            Effect::Peer(out) => self.for_peers(out),
+            Effect::Root { .. } => {}
             Effect::Cancel { answer } => {
                 self.delays.retain(|d| d.2 != answer);
                 if let Some(j) = self.journal() {
@@ -373,7 +383,12 @@ impl World {
                 None => self.reports.push(r),
             },
             Effect::Started { rejected: Some(reason), .. } => self.ended = Some(Outcome::Rejected(reason.describe())),
-            Effect::Started { rejected: None, .. } | Effect::Reply { .. } => {}
+            Effect::Started { rejected: None, .. } => {}
+            Effect::Reply { to, rejected, value } => {
+                if let Some(j) = self.journal() {
+                    j.waiting.output.push(Out::Reply { to, rejected, value });
+                }
+            }
         }
         None
     }

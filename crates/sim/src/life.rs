@@ -42,46 +42,34 @@ impl World {
         mistake: Option<Mistake>,
     ) -> World {
         let mut w = World::empty(shared, program, true, seed);
-        let mut d = Durable::new();
-        #[cfg(feature = "seeded-bugs")]
-        if let Some(Mistake::Store(bug)) = mistake {
-            d.options.bug = Some(bug);
-        }
-        if let Err(stop) = d.open(&mut w.random) {
-            w.ended = Some(Outcome::Broken(format!("a new store cannot be made: {stop:?}")));
-            return w;
-        }
-        (w.plan, w.mistake, w.durable) = (plan, mistake, Some(d));
+        (w.plan, w.mistake) = (plan, mistake);
         w.args = args.to_vec();
-        w.start_limits = Some(limits);
-        w.begin();
+        w.begin_durably(limits, [7; 32]);
         w
     }
 
-    /// A world that goes on from a disk that another host wrote.
-    pub fn resumed(shared: &Arc<Shared>, disk: store::disk::SimDisk, seed: u64) -> Result<World, String> {
-        let mut w = World::empty(shared, 0, true, seed);
-        let mut d = Durable::new();
-        d.identity = store::FileStore::identity_of(&disk).map_err(|e| e.to_string())?;
-        (d.disk, d.foreign) = (disk, true);
-        w.durable = Some(d);
-        w.reopen().map_err(|stop| format!("{stop:?}"))?;
-        Ok(w)
-    }
-
-    /// Every vat of the store wakes, and its heap is whole; how many there are.
-    pub fn wake_all(&mut self) -> Result<usize, String> {
-        let all: Vec<VatId> = self.node.vats().collect();
-        for v in &all {
-            self.wake(*v).map_err(|stop| format!("{stop:?}"))?;
+    /// The program starts in a new store.
+    pub(crate) fn begin_durably(&mut self, limits: Limits, identity: [u8; 32]) {
+        let mut d = Durable::new(identity);
+        #[cfg(feature = "seeded-bugs")]
+        if let Some(Mistake::Store(bug)) = self.mistake {
+            d.options.bug = Some(bug);
         }
-        Ok(all.len())
+        if let Err(stop) = d.open(&mut self.random) {
+            self.ended = Some(Outcome::Broken(format!("a new store cannot be made: {stop:?}")));
+            return;
+        }
+        self.durable = Some(d);
+        self.start_limits = Some(limits);
+        self.begin();
     }
 
-    /// Lines that may not have been written.
-    pub fn unwritten(&mut self) -> Vec<String> {
-        let all = self.journal().map(|j| j.unwritten().unwrap_or_default()).unwrap_or_default();
-        all.into_iter().flat_map(|o| o.1).filter(|l| !l.error).map(|l| l.text).collect()
+    /// It opens a store that another host wrote.
+    pub(crate) fn go_on_from(&mut self, disk: store::disk::SimDisk) -> Result<(), String> {
+        let mut d = Durable::new(store::FileStore::identity_of(&disk).map_err(|e| e.to_string())?);
+        (d.disk, d.foreign) = (disk, true);
+        self.durable = Some(d);
+        self.reopen().map_err(|stop| format!("{stop:?}"))
     }
 
     /// The program starts in an empty store.
@@ -92,7 +80,9 @@ impl World {
             j.begin();
             j.put_programs(&shared, program);
         }
-        let powers = vat::powers_data(&passable::Power::USUAL, &self.args, &[]);
+        let powers: &[passable::Power] = if self.line.is_some() { &passable::Power::ALL } else { &passable::Power::USUAL };
+        let powers = vat::powers_data(powers, &self.args, &[]);
+        self.go_online();
         self.step(Event::Start { program, powers, limits, imports: Vec::new() });
     }
 
@@ -120,13 +110,16 @@ impl World {
     }
 
     /// What the plan has for this step.
-    fn faults(&mut self) -> Step<()> {
+    pub(crate) fn faults(&mut self) -> Step<()> {
         if self.full_until > 0 && self.steps >= self.full_until {
             self.full_until = 0;
             self.store()?.disk.set_capacity(None);
             self.note(|_| "the disk has room again".to_owned());
         }
         let Some(f) = self.plan.faults.get(self.next_fault).copied().filter(|f| f.at <= self.steps) else { return Ok(()) };
+        if self.spares_suspects && self.is_in_danger() {
+            return Ok(());
+        }
         self.next_fault += 1;
         self.current = Some(f);
         self.note(|_| format!("fault: {:?}", f.what));
@@ -154,7 +147,17 @@ impl World {
         Ok(())
     }
 
-    fn act(&mut self) -> Step<bool> {
+    /// One more death, and a delivery could be given up.
+    fn is_in_danger(&mut self) -> bool {
+        if self.begun.values().all(|n| n + 1 < MAX_ATTEMPTS) {
+            return false;
+        }
+        let Some(d) = &self.durable else { return false };
+        let attempts = |l: &crate::disk::Life| l.store.scan(rows::ATTEMPTS, &[], None, 1).len();
+        d.life.as_ref().is_none_or(|l| !l.journal.waiting.is_empty() || l.has_unsynced() || attempts(l) > 0)
+    }
+
+    pub(crate) fn act(&mut self) -> Step<bool> {
         let r = self.plan.rates;
         let roll = self.random.below(1000);
         if roll < r.append {
@@ -212,8 +215,9 @@ impl World {
         self.step(Event::Run { vat, index });
         let Some(seq) = self.node.in_flight(vat) else { return Ok(()) };
         self.note(|w| {
-            let what = w.running.last().map(|r| told(&r.1.what));
-            format!("vat {} begins {seq}: {}", vat.0, what.unwrap_or_default())
+            let what = w.running.last().map(|r| (told(&r.1.what), &r.1.dropped));
+            let (what, dropped) = what.map_or_else(Default::default, |w| (w.0, w.1.clone()));
+            format!("vat {} begins {seq}: {what}, dropped {dropped:?}", vat.0)
         });
         if self.mistake == Some(Mistake::ConsumedEarly)
             && let Some(j) = self.journal()
@@ -315,7 +319,7 @@ impl World {
     }
 
     /// The vat is in memory: as it stands in the store, or new.
-    fn wake(&mut self, id: VatId) -> Step<()> {
+    pub(crate) fn wake(&mut self, id: VatId) -> Step<()> {
         if self.vats.contains_key(&id) {
             return Ok(());
         }
@@ -411,6 +415,8 @@ impl World {
         let Some(out) = self.store()?.write()? else { return Ok(false) };
         match out {
             Out::Report { report, .. } => self.reports.push(*report),
+            Out::Net(out) => self.leaves(out),
+            Out::Reply { to, rejected, value } => self.replied(to, rejected, value),
             Out::Lines { number, .. } => self.note(|_| format!("output {number} is written")),
             _ => {}
         }
@@ -538,6 +544,7 @@ impl World {
         if self.mistake != Some(Mistake::OutputLost) {
             self.store()?.write_again()?;
         }
+        self.go_online();
         let mut effects = Vec::new();
         self.node.resume(&mut effects);
         for e in effects {

@@ -42,7 +42,7 @@ macro_rules! texts {
 
 texts! {
     "builds-vat.js", "builds.js", "garbage-vat.js", "garbage.js", "grant-alice.js", "grant-bob.js", "grant.js", "heap-echo.js", "heap-keeper.js", "heap.js", "home-decider.js", "home.js",
-    "limits-vat.js", "limits.js", "many.js", "once-counter.js", "once-relay.js", "once.js", "order-log.js", "order-sender.js",
+    "limits-vat.js", "limits.js", "many.js", "mesh-keeper.js", "mesh.js", "once-counter.js", "once-relay.js", "once.js", "order-log.js", "order-sender.js",
     "order.js", "shapes-vat.js", "shapes.js", "stuck-one.js", "stuck.js", "timers-vat.js", "timers.js", "trade-bank.js", "trade-trader.js", "trade.js",
 }
 

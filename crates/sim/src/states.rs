@@ -4,6 +4,7 @@
 //! Out: for a number of effects and a seed the disk after a crash there: synced bytes with a part of the rest, torn at sectors; and
 //! whether what was released by then is still so.
 use crate::{Outcome, World};
+use passable::VatId;
 use std::path::Path;
 use std::sync::Arc;
 use store::disk::{Crash, Misdirect, RealDisk, SimDisk, event_bytes, replay};
@@ -96,5 +97,29 @@ impl Recording {
     pub fn save(&self, effects: usize, seed: u64, folder: &Path) -> Result<(), String> {
         std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
         self.crashed(effects, seed)?.save(&RealDisk::new(folder)).map_err(|e| e.to_string())
+    }
+}
+
+impl World {
+    /// A world that goes on from a disk that another host wrote.
+    pub fn resumed(shared: &Arc<Shared>, disk: store::disk::SimDisk, seed: u64) -> Result<World, String> {
+        let mut w = World::empty(shared, 0, true, seed);
+        w.go_on_from(disk)?;
+        Ok(w)
+    }
+
+    /// Every vat of the store wakes, and its heap is whole; how many there are.
+    pub fn wake_all(&mut self) -> Result<usize, String> {
+        let all: Vec<VatId> = self.node.vats().collect();
+        for v in &all {
+            self.wake(*v).map_err(|stop| format!("{stop:?}"))?;
+        }
+        Ok(all.len())
+    }
+
+    /// Lines that may not have been written.
+    pub fn unwritten(&mut self) -> Vec<String> {
+        let all = self.journal().map(|j| j.unwritten().unwrap_or_default()).unwrap_or_default();
+        all.into_iter().flat_map(|o| o.1).filter(|l| !l.error).map(|l| l.text).collect()
     }
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use store::Store;
 
 /// Tables whose rows count; code units are known by their hashes.
-const TABLES: std::ops::RangeInclusive<u8> = rows::META..=rows::VAT_BASES;
+const TABLES: std::ops::RangeInclusive<u8> = rows::META..=rows::PEERS;
 
 #[derive(Default)]
 pub(crate) struct Watch {

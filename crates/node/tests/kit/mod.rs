@@ -222,6 +222,11 @@ impl World {
         self.wires.iter().filter(|w| !w.1.is_empty()).map(|w| *w.0).collect()
     }
 
+    /// The host at the other end.
+    pub fn writer(&self, end: (usize, ConnId)) -> Option<usize> {
+        self.links.get(&end).map(|other| other.0)
+    }
+
     /// What is first under way to this end arrives.
     pub fn arrive(&mut self, end: (usize, ConnId)) {
         let Some(first) = self.wires.get_mut(&end).and_then(VecDeque::pop_front) else { return };

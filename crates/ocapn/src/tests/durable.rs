@@ -273,3 +273,42 @@ fn rows_tell_each_change_once() {
     });
     assert_eq!(back.expect("sound").describe(), p.hosts[HERE].captp.describe());
 }
+
+/// An old copy of a store is opened; what it sends before it reaches the peer has numbers that the peer has taken from the original.
+#[test]
+fn a_copy_that_sent_other_messages_under_the_same_numbers_is_refused() {
+    let mut p = durable();
+    let note = p.fetch("note");
+    let mut rows = std::collections::BTreeMap::new();
+    p.hosts[HERE].captp.changes(&mut |(table, key, value)| {
+        rows.extend(value.map(|v| ((table, key.to_vec()), v.to_vec())));
+    });
+    p.hosts[HERE].send_only(note, None, &[V::Num(1.0)], None);
+    p.run();
+    assert_eq!(p.hosts[THERE].noted, [V::Num(1.0)]);
+    p.cut();
+    p.hosts.iter_mut().for_each(|h| h.dials.clear());
+    let of = |table| rows.iter().filter(|r| r.0.0 == table).map(|r| (r.0.1.clone(), r.1.clone())).collect();
+    p.hosts[HERE].captp = crate::Captp::restore(&mut |table| of(table)).expect("sound rows");
+    p.online(HERE, history(1, &[1, 2, 4]));
+    p.hosts[HERE].dials.clear();
+    p.hosts[HERE].send_only(note, None, &[V::Num(2.0)], None);
+    let session = p.hosts[HERE].captp.sessions().next().expect("a session").session;
+    p.hosts[HERE].dials.clear();
+    p.conns[THERE] = p.open(THERE, None);
+    p.conns[HERE] = p.open(HERE, Some(session));
+    for _ in 0..4 {
+        for i in [HERE, THERE] {
+            p.hosts[i].settle_down();
+            for (conn, bytes) in std::mem::take(&mut p.hosts[i].wire) {
+                if conn == p.conns[i] {
+                    let to = p.conns[1 - i];
+                    p.hosts[1 - i].step(In::Received { conn: to, bytes });
+                }
+            }
+        }
+    }
+    assert!(p.hosts[HERE].notes.iter().any(|n| n.contains("refused") && n.contains("runs twice")), "{:?}", p.hosts[HERE].notes);
+    assert_eq!(p.hosts[THERE].noted, [V::Num(1.0)]);
+    assert!(p.hosts[HERE].captp.sessions().all(|s| s.conn.is_none() && s.unacked.0 > 0));
+}

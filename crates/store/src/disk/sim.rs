@@ -1,6 +1,7 @@
 //! A disk in memory that loses, tears and reorders what was not synced, fills up and fails, all by seed.
 //!
-//! Each file keeps its **pristine** bytes (what was synced) beside what the running process sees, and every write in between. At a crash
+//! Each file keeps what the running process sees, and every write since the last sync with the bytes that it replaced: from these follow its
+//! **pristine** bytes (what was synced). At a crash
 //! each 512-byte piece of each unsynced write survives or not by a drawn chance, so later pieces may be there without earlier ones; the
 //! names that were not synced likewise. Handles from before the crash are dead. The same seed gives the same disk.
 //!
@@ -8,7 +9,7 @@
 //! works any more, until `crash`), `read_only`, `flip` (a bit of the pristine bytes), and pieces that land elsewhere in their file
 //! (`Misdirect`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -54,10 +55,19 @@ struct Inner {
 
 #[derive(Default)]
 struct Inode {
-    pristine: Vec<u8>,
     now: Vec<u8>,
-    unsynced: Vec<(u64, Vec<u8>)>,
+    /// In the order in which they came.
+    unsynced: Vec<Write>,
     lock: Option<u64>,
+}
+
+/// A write that was not synced.
+struct Write {
+    offset: u64,
+    bytes: Vec<u8>,
+    /// What was there, and how long the file was.
+    before: Vec<u8>,
+    length: usize,
 }
 
 enum NameChange {
@@ -116,7 +126,7 @@ impl SimDisk {
     pub fn put(&self, name: &str, bytes: Vec<u8>) {
         let mut inner = self.inner();
         let inode = inner.files.len();
-        inner.files.push(Inode { pristine: bytes.clone(), now: bytes, ..Inode::default() });
+        inner.files.push(Inode { now: bytes, ..Inode::default() });
         inner.names.insert(name.to_owned(), inode);
         inner.durable_names.insert(name.to_owned(), inode);
     }
@@ -151,11 +161,16 @@ impl SimDisk {
         let Some(&inode) = inner.names.get(name) else { return false };
         let file = &mut inner.files[inode];
         let at = offset as usize;
-        if at >= file.now.len() || at >= file.pristine.len() {
+        let synced = file.unsynced.first().map_or(file.now.len(), |first| first.length);
+        if at >= file.now.len() || at >= synced {
             return false;
         }
         file.now[at] ^= mask;
-        file.pristine[at] ^= mask;
+        for write in &mut file.unsynced {
+            if let Some(byte) = at.checked_sub(write.offset as usize).and_then(|i| write.before.get_mut(i)) {
+                *byte ^= mask;
+            }
+        }
         true
     }
 
@@ -179,6 +194,7 @@ impl SimDisk {
         inner.capacity = None;
         inner.sync_fails_in = None;
         inner.killed_in = None;
+        inner.forget_nameless();
     }
 
     /// The process goes, the system stays: everything written is there, handles and locks are not.
@@ -189,6 +205,7 @@ impl SimDisk {
         for file in &mut inner.files {
             file.lock = None;
         }
+        inner.forget_nameless();
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -203,13 +220,18 @@ impl SimDisk {
 
 impl Inode {
     fn crash(&mut self, random: &mut Random, chance: u64, misdirect: Misdirect) {
-        let mut image = std::mem::take(&mut self.pristine);
         let unsynced = std::mem::take(&mut self.unsynced);
-        let whole_sectors = |(offset, bytes): &(u64, Vec<u8>)| {
-            (*offset as usize).div_ceil(SECTOR_BYTES)..(*offset as usize + bytes.len()) / SECTOR_BYTES
+        let mut image = std::mem::take(&mut self.now);
+        for write in unsynced.iter().rev() {
+            let at = write.offset as usize;
+            image[at..at + write.before.len()].copy_from_slice(&write.before);
+            image.truncate(write.length);
+        }
+        let whole_sectors = |write: &Write| {
+            (write.offset as usize).div_ceil(SECTOR_BYTES)..(write.offset as usize + write.bytes.len()) / SECTOR_BYTES
         };
         let loose: Vec<usize> = unsynced.iter().flat_map(whole_sectors).collect();
-        for (offset, bytes) in unsynced {
+        for Write { offset, bytes, .. } in unsynced {
             let mut at = 0;
             while at < bytes.len() {
                 let place = offset as usize + at;
@@ -227,8 +249,7 @@ impl Inode {
                 at += piece;
             }
         }
-        self.now = image.clone();
-        self.pristine = image;
+        self.now = image;
         self.lock = None;
     }
 }
@@ -254,6 +275,19 @@ impl Inner {
                 Ok(())
             }
             None => Ok(()),
+        }
+    }
+
+    /// Nobody reads a file again that has no name, and whose handles are dead.
+    fn forget_nameless(&mut self) {
+        let mut named: BTreeSet<usize> = self.names.values().chain(self.durable_names.values()).copied().collect();
+        named.extend(
+            self.name_changes.iter().filter_map(|c| if let NameChange::Bind(_, inode) = c { Some(*inode) } else { None }),
+        );
+        for (inode, file) in self.files.iter_mut().enumerate() {
+            if !named.contains(&inode) {
+                *file = Inode::default();
+            }
         }
     }
 
@@ -358,8 +392,11 @@ impl DiskFile for SimFile {
         let dying = inner.killed_in == Some(0) && effect.is_err();
         if effect.is_ok() || dying {
             let file = &mut inner.files[self.inode];
+            let length = file.now.len();
+            let (from, to) = ((offset as usize).min(length), (offset as usize + bytes.len()).min(length));
+            let before = file.now[from..to].to_vec();
             overwrite(&mut file.now, offset as usize, bytes);
-            file.unsynced.push((offset, bytes.to_vec()));
+            file.unsynced.push(Write { offset, bytes: bytes.to_vec(), before, length });
         }
         effect
     }
@@ -376,10 +413,7 @@ impl DiskFile for SimFile {
             Some(left) => *left -= 1,
             None => {}
         }
-        let file = &mut inner.files[self.inode];
-        file.unsynced.clear();
-        let Inode { pristine, now, .. } = file;
-        pristine.clone_from(now);
+        inner.files[self.inode].unsynced.clear();
         Ok(())
     }
 

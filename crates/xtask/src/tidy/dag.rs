@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("node", &["ken", "ocapn", "trace", "passable", "store"]),
     // What a host does with a store, without threads and files: so that `sim` runs the very code that `host` runs.
     ("journal", &["node", "ocapn", "vat", "store", "ken", "passable", "trace"]),
-    ("sim", &["journal", "node", "vat", "store", "ken", "passable"]),
+    ("sim", &["journal", "node", "ocapn", "vat", "store", "ken", "passable"]),
     // While `passable` and `node` are not there, host links a program's modules itself: it names engine and syntax.
     ("host", &["journal", "node", "ocapn", "vat", "store", "ken", "passable", "trace", "inspector", "engine", "syntax"]),
     ("inspector", &["trace"]),
