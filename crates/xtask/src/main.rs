@@ -32,8 +32,9 @@ cargo xtask COMMAND
   book [--json] [PART] run the examples of the book and the README (those in files whose path contains PART)
   bench [--workloads DIR] [--rounds N] [--only A,B] [--except A,B] [--no-save]
                        CPU time of drses beside quickjs-ng, kept in bench/RESULTS.md
-  echo --node-modules DIR
-                       calls between two processes beside capnp-rpc and @endo/captp (npm packages in DIR); kept in bench/RESULTS.md
+  echo [--node-modules DIR]
+                       calls between two processes beside capnp-rpc and, with its npm packages in DIR, @endo/captp; durable ones beside
+                       the syncs of the disk; kept in bench/RESULTS.md
   figures [--only A,B] [--images N] [--special DIR]
                        what one vat promises of time and memory, kept in bench/RESULTS.md
   fuzz [--target A,B] [--seconds N]
@@ -76,7 +77,8 @@ fn run(args: &[String]) -> Result<bool> {
         ["ci"] => ci::run(&root),
         ["book", ref rest @ ..] => book::run(&root, rest),
         ["bench", ref rest @ ..] => bench::run(&root, rest),
-        ["echo", "--node-modules", modules] => echo::run(&root, modules),
+        ["echo"] => echo::run(&root, None),
+        ["echo", "--node-modules", modules] => echo::run(&root, Some(modules)),
         ["figures", ref rest @ ..] => figures::run(&root, rest),
         ["fuzz", ref rest @ ..] => fuzz::run(&root, rest),
         ["kills", ref rest @ ..] => kills::run(&root, rest),

@@ -1,11 +1,13 @@
 //! `cargo xtask echo`: calls of an echo between two processes over TCP of this machine, beside capnp-rpc (Rust) and `@endo/captp` (npm).
 //!
-//! In: a folder `node_modules` with npm's `@endo/captp`, `@endo/init` and `@endo/far`; the program `capnp`. Out: rows for
-//! `bench/RESULTS.md`; `false` if a promise is broken.
+//! In: the program `capnp`; if `@endo/captp` is to be measured, a folder `node_modules` with npm's `@endo/captp`, `@endo/init` and
+//! `@endo/far`. Out: rows for `bench/RESULTS.md`; `false` if a promise is broken.
 //!
 //! All sides send a number and a short text and get them back, one at a time and with a hundred outstanding, a process a side, without
 //! durability. Rounds are interleaved, so that noise falls on all alike; the best round counts. CPU a call is that of both processes, of
-//! a long run less a short one, so that start-up falls out.
+//! a long run less a short one, so that start-up falls out. Durable sessions stand beside the syncs of the disk (`durable`).
+
+mod durable;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -35,7 +37,8 @@ struct Programs {
     drses: PathBuf,
     capnp: PathBuf,
     figures: PathBuf,
-    modules: PathBuf,
+    /// None: `@endo/captp` is not measured.
+    modules: Option<PathBuf>,
 }
 
 /// A server that does not outlive the measurement, and what it printed first.
@@ -62,13 +65,15 @@ struct Best {
     cpu_us: f64,
 }
 
-pub fn run(root: &Path, modules: &str) -> Result<bool> {
-    let modules = std::fs::canonicalize(modules).with_context(|| format!("looking for the folder {modules}"))?;
+pub fn run(root: &Path, modules: Option<&str>) -> Result<bool> {
+    let modules = modules.map(|m| std::fs::canonicalize(m).with_context(|| format!("looking for the folder {m}"))).transpose()?;
     let drses = book::drses(root, &["--release"])?.context("there is no `drses` program")?;
     let programs = Programs { drses, capnp: capnp(root)?, figures: root.join("bench/figures/echo"), modules };
-    let mut best = [[Best { rate: 0.0, cpu_us: f64::MAX }; 2]; 3];
+    let sides = if programs.modules.is_some() { &SIDES[..] } else { &SIDES[..CAPTP] };
+    let mut best = [[Best { rate: 0.0, cpu_us: f64::MAX }; 2]; SIDES.len()];
+    let mut durable = Vec::new();
     for round in 0..ROUNDS {
-        for (side, (name, calls)) in SIDES.iter().enumerate() {
+        for (side, (name, calls)) in sides.iter().enumerate() {
             let server = serve(&programs, side)?;
             for (way, outstanding) in OUTSTANDING.into_iter().enumerate() {
                 let short = call(&programs, side, &server, calls[way] / 10, outstanding)?;
@@ -81,27 +86,31 @@ pub fn run(root: &Path, modules: &str) -> Result<bool> {
                 *b = Best { rate: b.rate.max(found.rate), cpu_us: b.cpu_us.min(found.cpu_us) };
             }
         }
+        durable.push(durable::measure(&programs.drses, &programs.figures)?);
     }
-    let rows = rows(&best);
+    let mut rows = rows(&best[..sides.len()]);
+    rows.extend(durable::row(&durable));
     rows.iter().for_each(|row| println!("| {} |", row.0));
-    let facts = "Elapsed calls a second, and CPU time of both processes a call; best of three interleaved rounds, a process a side, TCP of one machine.";
-    bench::keep(
-        &root.join("bench/RESULTS.md"),
-        "## Echo beside capnp-rpc and @endo/captp",
-        "cargo xtask echo --node-modules DIR",
-        facts,
-        &table(&rows),
-    )?;
+    let mut facts = "Elapsed calls a second, and CPU time of both processes a call; best of three interleaved rounds, a process a side, TCP of one machine.".to_owned();
+    let command = if programs.modules.is_some() {
+        "cargo xtask echo --node-modules DIR"
+    } else {
+        let left_out = "@endo/captp is left out: it is measured with --node-modules.";
+        eprintln!("echo: {left_out}");
+        facts = format!("{facts} {left_out}");
+        "cargo xtask echo"
+    };
+    bench::keep(&root.join("bench/RESULTS.md"), "## Echo beside capnp-rpc and @endo/captp", command, &facts, &table(&rows))?;
     Ok(rows.iter().all(|row| row.0.ends_with("yes")))
 }
 
-fn rows(best: &[[Best; 2]; 3]) -> Vec<Row> {
+fn rows(best: &[[Best; 2]]) -> Vec<Row> {
     let mut rows = Vec::new();
     for (way, outstanding) in OUTSTANDING.into_iter().enumerate() {
         let how = if outstanding == 1 { "one at a time".to_owned() } else { format!("{outstanding} outstanding") };
         let rate = |side: usize| best[side][way].rate;
         let cpu = |side: usize| best[side][way].cpu_us;
-        for (peer, least) in [(CAPNP, 1.0), (CAPTP, 20.0)] {
+        for (peer, least) in [(CAPNP, 1.0), (CAPTP, 20.0)].into_iter().filter(|p| p.0 < best.len()) {
             let (name, times) = (SIDES[peer].0, rate(DRSES) / rate(peer));
             let measured = format!("{times:.2} × ({:.0} to {:.0} calls/s)", rate(DRSES), rate(peer));
             rows.push(Row::new(
@@ -137,7 +146,7 @@ fn command(p: &Programs, side: usize) -> Command {
         CAPNP => Command::new(&p.capnp),
         _ => {
             let mut node = Command::new("node");
-            node.arg(p.figures.join("captp.mjs")).env("NODE_MODULES", &p.modules);
+            node.arg(p.figures.join("captp.mjs")).envs(p.modules.iter().map(|m| ("NODE_MODULES", m)));
             node
         }
     }
@@ -149,13 +158,18 @@ fn serve(p: &Programs, side: usize) -> Result<Server> {
         DRSES => c.args(["run", "--listen", "tcp-testing-only://127.0.0.1:0"]).arg(p.figures.join("server.js")),
         _ => c.arg("serve"),
     };
+    listening(&mut c, SIDES[side].0)
+}
+
+/// Starts a server, and waits for the line that says where it is.
+fn listening(c: &mut Command, name: &str) -> Result<Server> {
     let mut child = c.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("starting a server")?;
     let mut line = String::new();
     let out = child.stdout.take().context("a pipe")?;
     BufReader::new(out).read_line(&mut line)?;
     let server = Server(child, line.trim().to_owned());
     if server.1.is_empty() {
-        bail!("the server of {} does not listen", SIDES[side].0);
+        bail!("the server of {name} does not listen");
     }
     Ok(server)
 }
@@ -168,11 +182,16 @@ fn call(p: &Programs, side: usize, server: &Server, calls: u64, outstanding: usi
     };
     c.args([calls.to_string(), outstanding.to_string()]).stdin(Stdio::null()).stderr(Stdio::inherit());
     let before = children()? + of_process(server.0.id())?;
-    let output = c.output().context("starting a client")?;
+    let seconds = seconds(&mut c, SIDES[side].0)?;
     let cpu = children()? + of_process(server.0.id())? - before;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let seconds = text.trim().parse().with_context(|| format!("{}: the client printed {text:?}", SIDES[side].0))?;
     Ok(Ran { seconds, cpu })
+}
+
+/// Runs a client; what it says its calls took.
+fn seconds(c: &mut Command, name: &str) -> Result<f64> {
+    let output = c.output().context("starting a client")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.trim().parse().with_context(|| format!("{name}: the client printed {text:?}"))
 }
 
 /// CPU seconds of children that have ended.
