@@ -33,7 +33,7 @@ pub(crate) const MAX_THREADS: usize = 64;
 /// thread has come.
 const QUEUE: Duration = Duration::from_micros(200);
 /// Of so many turns one is timed.
-const SAMPLE: u64 = 16;
+pub(crate) const SAMPLE: u64 = 16;
 /// Vats in memory at most, where there is a store to leave it for.
 pub(crate) const MAX_RESIDENT: usize = 1000;
 
@@ -86,6 +86,8 @@ pub(crate) struct World {
     pub(crate) tick: u64,
     /// `taken` when it began.
     pub(crate) taken_at_tick: u64,
+    /// Threads that gather what sessions write.
+    pub(crate) gathering: u32,
     /// Kept between steps for their memory.
     pub(crate) effects: Vec<Effect>,
     /// Answers of powers, on their way to the node.
@@ -153,6 +155,7 @@ impl Pool {
             start: Instant::now(),
             tick: 1,
             taken_at_tick: 0,
+            gathering: 0,
             effects: Vec::new(),
             answers: VecDeque::new(),
             closing: None,
@@ -300,6 +303,23 @@ impl Pool {
         self.provide_threads(w);
     }
 
+    /// What sessions write is gathered until `let_leave`: for a moment, in which turns run that are short. Where there is a store it is
+    /// gathered by its batches.
+    pub(crate) fn gather(&self, w: &mut World) {
+        w.gathering += 1;
+        w.node.hold_back(w.journal.is_none());
+    }
+
+    /// What was gathered leaves.
+    pub(crate) fn let_leave(&self, w: &mut World) {
+        w.gathering -= 1;
+        w.node.hold_back(w.gathering > 0 && w.journal.is_none());
+        let mut effects = std::mem::take(&mut w.effects);
+        w.node.flush(&mut effects);
+        w.effects = effects;
+        self.carry_out_all(w);
+    }
+
     /// As `provide`; what was sent is written by the caller (`Net::write_now`).
     pub(crate) fn provide_threads(self: &Arc<Self>, w: &mut World) {
         self.calls_for(w).call(self);
@@ -397,7 +417,9 @@ impl Pool {
                 vat.deliver_to(&self.shared, &delivery, &mut outcome);
                 let took = begun.map(|b| b.elapsed());
                 w = self.lock();
-                w.pace = took.map_or(w.pace, |took| (w.pace * 3 + took) / 4);
+                if let Some(took) = took {
+                    w.note_pace(took);
+                }
                 self.ended(&mut w, id, delivery, Ok(vat), &mut outcome, true);
             } else {
                 calls.call(&self);
@@ -543,6 +565,10 @@ impl Calls {
 }
 
 impl World {
+    /// A turn took so long.
+    pub(crate) fn note_pace(&mut self, took: Duration) {
+        self.pace = (self.pace * 3 + took) / 4;
+    }
     /// Threads that run nothing.
     pub(crate) fn idle(&self) -> usize {
         self.seats.len()

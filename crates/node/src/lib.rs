@@ -430,6 +430,19 @@ impl Node {
         std::mem::swap(&mut self.out, out);
     }
 
+    /// What sessions write is kept until `flush`, from now on; or no longer. Not with a store: `changes` comes after `flush`.
+    pub fn hold_back(&mut self, yes: bool) {
+        assert!(!yes || !self.config.durable, "what is not written cannot be stored");
+        self.peers.held_back = yes;
+    }
+
+    /// What sessions have written since the last time.
+    pub fn flush(&mut self, out: &mut Vec<Effect>) {
+        std::mem::swap(&mut self.out, out);
+        self.flush_sessions();
+        std::mem::swap(&mut self.out, out);
+    }
+
     /// Nothing waits, nothing runs, no power and no peer owes an answer that somebody waits for, and no peer that could be reached has
     /// messages to acknowledge.
     pub fn is_done(&self) -> bool {

@@ -31,6 +31,8 @@ pub(crate) struct Peers {
     pub names: Names,
     /// The host is connected to the network.
     pub online: bool,
+    /// What sessions write waits for `Node::flush`.
+    pub held_back: bool,
 }
 
 /// What `Captp` asks, answered by the node without it.
@@ -143,7 +145,7 @@ impl Node {
         }
     }
 
-    /// Sessions take what was delivered to them, until nothing is left; then bytes leave.
+    /// Sessions take what was delivered to them, until nothing is left; then bytes leave, unless they are held back.
     pub(crate) fn serve_sessions(&mut self) {
         while !self.peers.work.is_empty() || !self.peers.news.is_empty() {
             while let Some((vat, delivery)) = self.peers.work.pop_front() {
@@ -156,6 +158,13 @@ impl Node {
                 }
             }
         }
+        if !self.peers.held_back {
+            self.flush_sessions();
+        }
+    }
+
+    /// What sessions have written leaves.
+    pub(crate) fn flush_sessions(&mut self) {
         let Some(captp) = &mut self.peers.captp else { return };
         let mut outs = Vec::new();
         // a turn that is to end will have more to say, or its end is the time to say this

@@ -252,6 +252,9 @@ impl Captp {
         let vat = home.new_session();
         let mut s = Box::new(Session::new(vat, peer.clone()));
         s.line = (peer.transport == LINE).then(|| Line::new(self.history.is_some()));
+        if s.line.is_none() {
+            s.note_nothing();
+        }
         s.wire_log = WireLog::new(self.tracing);
         self.sessions.insert(vat, s);
         self.peers.insert(peer.key(), vat);

@@ -135,6 +135,17 @@ fn stored<K: InKey, V>(vat: VatId, part: u8, table: &Table<K, V>, gone: &mut Vec
 }
 
 impl Session {
+    /// Nothing of it is ever stored: it ends with its connection.
+    pub(crate) fn note_nothing(&mut self) {
+        assert!(self.line.is_none(), "a session that may be durable notes what changes");
+        macro_rules! silence {
+            ($part:expr, $table:expr) => {
+                $table.note_nothing();
+            };
+        }
+        each_table!(self, silence);
+    }
+
     /// Nothing of it is to be stored.
     pub(crate) fn unnote(&mut self) {
         macro_rules! unnote {

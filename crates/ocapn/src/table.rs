@@ -5,7 +5,8 @@
 //! Invariants
 //! - after `changes` the store has exactly the entries of the map: an entry that was there then and changed is told once, one that came
 //!   and went in between is not told at all;
-//! - there is no other way to change an entry than those that note it.
+//! - there is no other way to change an entry than those that note it; but of a table of which nothing is ever stored (`note_nothing`)
+//!   nothing is noted.
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
@@ -15,11 +16,13 @@ pub(crate) struct Table<K, V> {
     map: BTreeMap<K, V>,
     /// True: it was there when the table was last asked.
     changed: BTreeMap<K, bool>,
+    /// Nothing is noted.
+    silent: bool,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Table<K, V> {
-        Table { map: BTreeMap::new(), changed: BTreeMap::new() }
+        Table { map: BTreeMap::new(), changed: BTreeMap::new(), silent: false }
     }
 }
 
@@ -32,7 +35,7 @@ impl<K, V> Deref for Table<K, V> {
 
 impl<K: Ord + Clone, V> Table<K, V> {
     fn note(&mut self, key: &K) {
-        if !self.changed.contains_key(key) {
+        if !self.silent && !self.changed.contains_key(key) {
             self.changed.insert(key.clone(), self.map.contains_key(key));
         }
     }
@@ -43,16 +46,15 @@ impl<K: Ord + Clone, V> Table<K, V> {
     }
 
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        if !self.map.contains_key(key) {
-            return None;
+        if !self.silent && self.map.contains_key(key) {
+            self.note(key);
         }
-        self.note(key);
         self.map.remove(key)
     }
 
     /// For a change.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        if self.map.contains_key(key) {
+        if !self.silent && self.map.contains_key(key) {
             self.note(key);
         }
         self.map.get_mut(key)
@@ -90,6 +92,12 @@ impl<K: Ord + Clone, V> Table<K, V> {
         self.changed.clear();
     }
 
+    /// Nothing of the table is ever stored: from now on nothing is noted.
+    pub fn note_nothing(&mut self) {
+        self.changed.clear();
+        self.silent = true;
+    }
+
     /// Tells the entries that the store has, which are to go.
     pub fn stored_keys(&self, mut told: impl FnMut(&K)) {
         for key in self.map.keys().filter(|k| self.changed.get(*k) != Some(&false)) {
@@ -106,6 +114,20 @@ impl<K: Ord + Clone, V> Table<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_never_stored_leaves_no_notes() {
+        let mut table = Table::default();
+        table.insert(1, 'a');
+        table.note_nothing();
+        for n in 2..1000 {
+            table.insert(n, 'b');
+            table.or_insert(n, || 'c');
+            assert_eq!(table.get_mut(&n).copied(), Some('b'));
+            assert_eq!(table.remove(&n), Some('b'));
+        }
+        assert_eq!((table.len(), table.changed.len()), (1, 0));
+    }
 
     /// By chance: the store that follows what is told is always the map.
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! Invariants
 //! - what is written, closed or dialled has been released: it is durable where there is a store;
-//! - each connection has a thread that reads (and runs a turn that is short: `short`) and one that writes what the thread that sent it
+//! - each connection has a thread that reads (and runs turns that are short: `short`) and one that writes what the thread that sent it
 //!   could not write at once; a peer that is slow or hostile holds up its own alone;
 //! - bounded: connections, those whose peers have not said hello, what these may send, what waits to be written, dials under way;
 //! - locks are taken in this order: the pool's, the list of connections, what waits to be written.
@@ -526,8 +526,10 @@ impl Pool {
                 return false;
             }
             if w.node.backlog() < MAX_BACKLOG && !w.log_is_full() {
+                self.gather(&mut w);
                 self.step(&mut w, Event::Peer(In::Received { conn, bytes }));
                 w = self.run_short(w);
+                self.let_leave(&mut w);
                 self.provide_threads(&mut w);
                 drop(w);
                 self.net.write_now();
