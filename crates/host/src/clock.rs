@@ -1,6 +1,6 @@
-//! The thread that keeps time: delays, stalls, idle vats, and the end of the process.
+//! The thread that keeps time: delays, stalls, idle vats, what peers are told later, and the end of the process.
 //!
-//! In: a world. Out: events of what is due, threads where turns wait for one, batches that nobody waits for.
+//! In: a world. Out: events of what is due, threads where turns wait for one, batches that nobody waits for, garbage of peers.
 //!
 //! Invariants
 //! - while anything is under way it looks every `STALL`; else it rests, until it is told or something is due;
@@ -47,6 +47,9 @@ impl Pool {
                 let room = w.journal.as_ref().map(|j| j.store().reserve(journal::RESERVE_BYTES));
                 w.full = matches!(room, Some(Err(_)));
             }
+            if w.node.has_garbage() {
+                self.tell_garbage(&mut w);
+            }
             // nobody waits for it, and yet it is to be durable soon
             let batch = w.journal.as_ref().filter(|_| w.stepped && !w.committing).map(Journal::batch);
             w.overdue |= batch.is_some() && batch == last_batch;
@@ -55,7 +58,7 @@ impl Pool {
                 // whatever runs is longer than turns were of late
                 w.pace = w.pace.max(STALL);
             }
-            if !w.ready.is_empty() || w.stepped {
+            if !w.ready.is_empty() || w.stepped || self.net.has_unwritten() {
                 self.provide(&mut w);
                 if !w.ready.is_empty() && !w.waits() && w.idle() == 0 && w.taken == last_taken && w.threads < MAX_THREADS {
                     self.add_thread(&mut w);

@@ -436,11 +436,17 @@ impl Node {
         self.peers.held_back = yes;
     }
 
-    /// What sessions have written since the last time.
-    pub fn flush(&mut self, out: &mut Vec<Effect>) {
+    /// What sessions have written since the last time. `patient`: it will be called again before long without that, and what is no longer
+    /// held waits until then.
+    pub fn flush(&mut self, patient: bool, out: &mut Vec<Effect>) {
         std::mem::swap(&mut self.out, out);
-        self.flush_sessions();
+        self.flush_sessions(patient);
         std::mem::swap(&mut self.out, out);
+    }
+
+    /// Something of peers is no longer held, and they have not been told.
+    pub fn has_garbage(&self) -> bool {
+        self.peers.captp.as_ref().is_some_and(|c| c.has_garbage())
     }
 
     /// Nothing waits, nothing runs, no power and no peer owes an answer that somebody waits for, and no peer that could be reached has

@@ -13,7 +13,7 @@ use crate::refs::{Promise, State};
 use crate::{Cause, Effect, Node, Trouble};
 use ken::rows;
 use ocapn::{Captp, Home, In, Out, RowTable};
-use passable::{Bad, Data, Delivery, HOST, Limits, Op, PromiseId, Ref, Resolution, Target, TurnId, VatId, What};
+use passable::{Bad, Delivery, HOST, Limits, Op, PromiseId, Ref, Resolution, Target, TurnId, VatId, What};
 use std::collections::{BTreeSet, VecDeque};
 use store::{Batch, Store};
 
@@ -33,6 +33,8 @@ pub(crate) struct Peers {
     pub online: bool,
     /// What sessions write waits for `Node::flush`.
     pub held_back: bool,
+    /// Kept for its memory.
+    outs: Vec<Out>,
 }
 
 /// What `Captp` asks, answered by the node without it.
@@ -159,23 +161,24 @@ impl Node {
             }
         }
         if !self.peers.held_back {
-            self.flush_sessions();
+            // when nothing is pending any more, or is again, there is another step
+            self.flush_sessions(self.pending > 0);
         }
     }
 
     /// What sessions have written leaves.
-    pub(crate) fn flush_sessions(&mut self) {
+    pub(crate) fn flush_sessions(&mut self, patient: bool) {
         let Some(captp) = &mut self.peers.captp else { return };
-        let mut outs = Vec::new();
-        // a turn that is to end will have more to say, or its end is the time to say this
-        if self.pending > 0 {
+        let mut outs = std::mem::take(&mut self.peers.outs);
+        if patient {
             captp.flush_patiently(&mut outs)
         } else {
             captp.flush(&mut outs)
         }
-        for out in outs {
+        for out in outs.drain(..) {
             self.peer_out(out);
         }
+        self.peers.outs = outs;
         self.tell_rest();
     }
 
@@ -191,8 +194,9 @@ impl Node {
             self.dirty.gone(ken::rows::INBOX, &ken::rows::pair(vat, current.seq));
         }
         self.causes.set_running(id);
-        let mut named = Vec::new();
-        Node::each_ref(&delivery.what, |r| named.push(r));
+        let (body, value, target) = delivery.what.refs();
+        // mostly there are none
+        let (body, value) = (body.to_vec(), value.to_vec());
         match self.resolved_target(&delivery.what) {
             true => {
                 self.tell_session(vat);
@@ -213,7 +217,7 @@ impl Node {
                 self.tell_sent(vat, Some((id, cause)));
             }
         }
-        named.into_iter().for_each(|r| self.release(r));
+        body.into_iter().chain(value).chain(target).for_each(|r| self.release(r));
         self.causes.set_running(TurnId::default());
         self.schedule(vat);
     }
@@ -228,12 +232,13 @@ impl Node {
     /// The machine of sessions takes an event, and what it asks is done.
     pub(crate) fn captp(&mut self, event: In) {
         let mut captp = self.peers.captp.take().unwrap_or_else(|| self.new_captp());
-        let mut outs = Vec::new();
+        let mut outs = std::mem::take(&mut self.peers.outs);
         captp.step(event, self, &mut outs);
         self.peers.captp = Some(captp);
-        for out in outs {
+        for out in outs.drain(..) {
             self.peer_out(out);
         }
+        self.peers.outs = outs;
     }
 
     fn peer_out(&mut self, out: Out) {
@@ -317,9 +322,9 @@ impl Node {
             while let Some((wire, _)) = got.pop_front_if(|g| g.1 <= n) {
                 self.tell_got(id, wire);
             }
-            let named = refs_of(&op);
+            let (data, one) = refs_of(&op);
             self.carry_out(session, id, op);
-            for r in named {
+            for r in data.into_iter().chain(one) {
                 match r {
                     Ref::Object(o) if o.vat == session => self.look_at_export(o),
                     Ref::Promise(p) => self.look_at_promise(p),
@@ -354,17 +359,12 @@ fn number_of(table: RowTable) -> u8 {
     }
 }
 
-/// References in an op.
-fn refs_of(op: &Op) -> Vec<Ref> {
-    let data = |d: &Data| d.slots.clone();
+/// References in an op: those in data, and one beside.
+fn refs_of(op: &Op) -> (Vec<Ref>, Option<Ref>) {
     match op {
-        Op::Send(m) => {
-            let mut all = data(&m.body);
-            all.extend(m.answer.map(Ref::Promise));
-            all
-        }
-        Op::Resolve { to: Resolution::Fulfilled(d) | Resolution::Rejected(d), .. } => data(d),
-        Op::Resolve { to: Resolution::Forwarded(q), .. } => vec![Ref::Promise(*q)],
-        _ => Vec::new(),
+        Op::Send(m) => (m.body.slots.clone(), m.answer.map(Ref::Promise)),
+        Op::Resolve { to: Resolution::Fulfilled(d) | Resolution::Rejected(d), .. } => (d.slots.clone(), None),
+        Op::Resolve { to: Resolution::Forwarded(q), .. } => (Vec::new(), Some(Ref::Promise(*q))),
+        _ => (Vec::new(), None),
     }
 }

@@ -6,7 +6,7 @@
 //! - what a delivery names is held while it is worked on, or waits; what nothing here needs afterwards is dropped;
 //! - messages are written in the order they were delivered;
 //! - a message that cannot be told to the peer rejects its answer, and nothing of it is written.
-use crate::give::{Given, Refused};
+use crate::give::{Given, Name, Refused};
 use crate::receive::GET;
 use crate::session::{Live, MAX_QUESTIONS, MAX_WAITING, Object, Place, Question, Resolver, Session, Thing, Waiting, Why};
 use crate::walk::Walk;
@@ -105,7 +105,7 @@ impl Captp {
         s.begin_deliver_only(&mut w, Place::Export(position));
         w.list();
         w.symbol(if rejected { "break" } else { "fulfill" });
-        if let Err(refused) = self.give(s, &mut Walk::new(value), &mut w, &mut given, "the answer") {
+        if let Err(refused) = self.give(s, &mut Walk::new(value), &mut w, &mut given, Name::Answer) {
             s.take_back(given);
             return Err(refused);
         }
@@ -189,7 +189,7 @@ impl Captp {
             w.symbol(&name);
         }
         for i in 0..n {
-            if let Err(refused) = self.give(s, &mut walk, &mut w, &mut given, &format!("argument {i}")) {
+            if let Err(refused) = self.give(s, &mut walk, &mut w, &mut given, Name::Argument(i)) {
                 s.take_back(given);
                 return Err(refused.data());
             }

@@ -2,6 +2,7 @@
 //!
 //! Invariants
 //! - what was written is read back as it was; other bytes are an error, never a panic.
+use crate::few::Few;
 use crate::handoff::{Gift, Withdrawal};
 use crate::hello::Seen;
 use crate::keys::{Hash, Keys};
@@ -51,6 +52,16 @@ impl InRow for () {
     fn write(&self, _: &mut Put) {}
     fn read(_: &mut Get<'_>) -> Result<(), Bad> {
         Ok(())
+    }
+}
+impl<T: InRow> InRow for Few<T> {
+    fn write(&self, p: &mut Put) {
+        p.number(self.len() as u64);
+        self.iter().for_each(|x| x.write(p));
+    }
+    fn read(g: &mut Get<'_>) -> Result<Few<T>, Bad> {
+        let n = g.count()?;
+        (0..n).map(|_| T::read(g)).collect()
     }
 }
 impl<T: InRow> InRow for Vec<T> {

@@ -31,6 +31,23 @@ impl std::fmt::Display for Refused {
     }
 }
 
+/// What errors call a value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Name {
+    Answer,
+    /// By its number.
+    Argument(usize),
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Name::Answer => f.write_str("the answer"),
+            Name::Argument(i) => write!(f, "argument {i}"),
+        }
+    }
+}
+
 /// What the writing of a message has done.
 #[derive(Debug, Default)]
 pub(crate) struct Given {
@@ -54,7 +71,7 @@ impl Captp {
         walk: &mut Walk<'_>,
         w: &mut Writer,
         given: &mut Given,
-        name: &str,
+        name: Name,
     ) -> Result<(), Refused> {
         let mut stack: Vec<Frame> = Vec::new();
         loop {
@@ -211,11 +228,11 @@ fn write_export(s: &mut Session, r: Ref, w: &mut Writer, given: &mut Given) {
 }
 
 /// An object of another peer: the receiver fetches it there.
-fn write_gift(s: &Session, other: &Session, position: u64, w: &mut Writer, given: &mut Given) {
+fn write_gift(s: &mut Session, other: &Session, position: u64, w: &mut Writer, given: &mut Given) {
+    let mut give = s.writer();
     let (Some(here), Some(there)) = (&s.live, &other.live) else { return };
     let before = given.gifts.iter().filter(|g| g.0 == other.vat).count() as u64;
     let id = there.keys.gift_id(other.next_gift + before);
-    let mut give = s.writer();
     give.record("desc:handoff-give");
     give.raw(&keys::public_record(&here.peer_key));
     other.peer.write(&mut give);
@@ -318,8 +335,8 @@ pub(crate) fn string(t: Text<'_>) -> Result<String, Unfit> {
     }
 }
 
-fn path(name: &str, stack: &[Frame<'_>]) -> String {
-    let mut path = name.to_owned();
+fn path(name: Name, stack: &[Frame<'_>]) -> String {
+    let mut path = name.to_string();
     for f in stack {
         match f {
             Frame::List(i) if *i != usize::MAX => path.push_str(&format!("[{i}]")),

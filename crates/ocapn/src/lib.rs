@@ -19,6 +19,7 @@
 mod conn;
 mod deliver;
 mod entries;
+mod few;
 mod framing;
 mod give;
 mod handoff;
@@ -208,8 +209,10 @@ pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
 pub const MAX_HELLO_BYTES: usize = 64 << 10;
 /// Digits of an integer.
 pub const MAX_INTEGER_DIGITS: usize = 20_000;
-/// Positions to be given back that no longer wait for a message to go with.
+/// Positions to be given back that wait no longer.
 const MUCH_GARBAGE: usize = 64;
+/// Bytes of memory that are taken beforehand for what is written next, at most.
+const MUCH_BYTES: usize = 4 << 10;
 /// Characters of a reason that is kept.
 const MAX_REASON_CHARS: usize = 200;
 
@@ -287,7 +290,7 @@ pub struct Captp {
     /// Where this host is, as far as its connections have told.
     here: BTreeSet<(String, String)>,
     /// Sessions with something to tell.
-    dirty: BTreeSet<VatId>,
+    dirty: few::Marked<VatId>,
     /// Connections without sessions, likewise.
     unwritten: BTreeSet<ConnId>,
     out: Vec<Out>,
@@ -318,7 +321,7 @@ impl Captp {
             In::Import { uri, answer } => self.import(&uri, answer, home),
             In::End { session, why } => self.end_from_here(session, why),
         }
-        for vat in &self.dirty {
+        for vat in self.dirty.iter() {
             if let Some(s) = self.sessions.get_mut(vat)
                 && !s.ops.is_empty()
             {
@@ -333,7 +336,8 @@ impl Captp {
         self.flush_some(false, out);
     }
 
-    /// As `flush`, while more is certainly to come: what is no longer held waits for a message to go with, unless it is much.
+    /// As `flush`, where it is certain that `flush` is called later: until then what is no longer held is not told, unless it is much, or
+    /// the dialect of the session is yet to be found out from what both write.
     pub fn flush_patiently(&mut self, out: &mut Vec<Out>) {
         self.flush_some(true, out);
     }
@@ -344,18 +348,19 @@ impl Captp {
             self.gifts.unnoted();
             self.withdrawals.unnoted();
         }
-        for vat in std::mem::take(&mut self.dirty) {
+        let (mut all, mut waiting) = (self.dirty.take(), 0);
+        for i in 0..all.len() {
+            let vat = all[i];
             let Some(s) = self.sessions.get_mut(&vat) else { continue };
             if s.is_durable() {
                 self.touched.insert(vat);
             }
-            let idle = s.line.is_none() && s.live.as_ref().is_some_and(|live| live.out.is_empty());
-            if patient && idle && s.gc_exports.len() + s.gc_answers.len() < MUCH_GARBAGE {
-                self.dirty.insert(vat);
-                continue;
-            }
+            let waits = patient && s.line.is_none() && s.live.as_ref().is_some_and(|live| live.settled);
             s.wire_log.over();
-            if s.live.is_some() {
+            if waits && (1..MUCH_GARBAGE).contains(&s.garbage()) {
+                all[waiting] = vat;
+                waiting += 1;
+            } else if s.live.is_some() {
                 s.write_garbage();
             }
             if s.line.is_some() {
@@ -363,9 +368,18 @@ impl Captp {
             } else if let (Some(live), Some(conn)) = (&mut s.live, s.conn)
                 && !live.out.is_empty()
             {
-                out.push(Out::Write { conn, bytes: std::mem::take(&mut live.out) });
+                // the next ones are likely to be as many
+                let next = Vec::with_capacity(live.out.len().min(MUCH_BYTES));
+                out.push(Out::Write { conn, bytes: std::mem::replace(&mut live.out, next) });
             }
         }
+        all.truncate(waiting);
+        self.dirty.put_back(all);
+    }
+
+    /// Something is no longer held and its peer has not been told: `flush` does it.
+    pub fn has_garbage(&self) -> bool {
+        self.dirty.iter().any(|vat| self.sessions.get(vat).is_some_and(|s| s.garbage() > 0))
     }
 
     /// A message to this promise, which the session decides and has not resolved, is to be delivered to the session now. False: it

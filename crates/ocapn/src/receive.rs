@@ -5,6 +5,7 @@
 //! Invariants
 //! - a message that is malformed, names what is not there, or uses a position twice aborts the session; what came before stands;
 //! - a message to what is here is a send of the session; its answer is a promise that the node settles.
+use crate::few::Few;
 use crate::session::{MAX_ANSWERS, MAX_LISTENERS, Object, Owed, Place, Resolver, Session, Thing, Why};
 use crate::take::shown;
 use crate::{Abort, Captp, Dialect, Home};
@@ -253,7 +254,7 @@ impl Session {
 
     fn listen_for(&mut self, p: PromiseId, resolver: Resolver) {
         self.listening += 1;
-        let all = self.listeners.or_insert(p, Vec::new);
+        let all = self.listeners.or_insert(p, Few::default);
         all.push(resolver);
         if all.len() == 1 {
             // a promise that is dropped is not told

@@ -32,6 +32,7 @@
 //! - what follows from rows is not stored: how often a reference is held, which promises have listeners;
 //! - rows that are damaged or contradict each other are an error, never a panic.
 use crate::entries::{InKey, InRow, hash, maybe};
+use crate::few::Few;
 use crate::handoff::{Gift, Withdrawal};
 use crate::keys::{self, Hash, Keys};
 use crate::session::{BOOTSTRAP, Live, Object, Resolver, Session, Thing, Waiting, Why};
@@ -300,7 +301,7 @@ impl Session {
         if !fine {
             return Err(Bad);
         }
-        self.listening = self.listeners.values().map(Vec::len).sum();
+        self.listening = self.listeners.values().map(Few::len).sum();
         for (n, o) in self.objects.iter() {
             if matches!(o, Object::Bootstrap) {
                 self.bootstrap = Some(ObjectId { vat: self.vat, n: *n });

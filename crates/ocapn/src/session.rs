@@ -11,12 +11,14 @@
 //! - a position that was given out is never given out again;
 //! - `held` names exactly what the node has this session hold: at zero it is dropped there; `pins` likewise keep objects of the peer;
 //! - an import without a number here and without a use is given back, with all its receptions.
+use crate::few::Few;
 use crate::give::Early;
 use crate::keys::{Hash, Keys};
 use crate::stream::Line;
 use crate::table::Table;
 use crate::wire::WireLog;
 use crate::{ConnId, Dialect, Framing, Peer};
+use passable::syrup::Writer;
 use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, Resolution, VatId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -196,8 +198,8 @@ pub(crate) struct Session {
     pub next_question: u64,
     pub answers: Table<u64, Thing>,
     /// Answers that are promises, by promise.
-    pub answer_of: BTreeMap<PromiseId, Vec<u64>>,
-    pub listeners: Table<PromiseId, Vec<Resolver>>,
+    pub answer_of: BTreeMap<PromiseId, Few<u64>>,
+    pub listeners: Table<PromiseId, Few<Resolver>>,
     /// All of them.
     pub listening: usize,
     pub held: BTreeMap<Ref, u32>,
@@ -224,6 +226,8 @@ pub(crate) struct Session {
     pub early: Early,
     pub traffic: Traffic,
     pub wire_log: WireLog,
+    /// The last message that was written, for its memory.
+    pub spare: Writer,
     /// The first question that was asked since a round trip was counted.
     trip: u64,
 }
@@ -275,6 +279,7 @@ impl Session {
             traffic: Traffic::default(),
             trip: 1,
             wire_log: WireLog::default(),
+            spare: Writer::new(),
         }
     }
 
@@ -292,6 +297,11 @@ impl Session {
             || !self.answers.is_empty()
             || !self.owed.is_empty()
             || self.exports.len() > 1
+    }
+
+    /// Positions that are to be given back.
+    pub fn garbage(&self) -> usize {
+        self.gc_exports.len() + self.gc_answers.len()
     }
 
     /// Waits for the peer's hello.

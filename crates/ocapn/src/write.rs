@@ -10,6 +10,9 @@ use crate::{Dialect, framing};
 use passable::syrup::Writer;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Bytes of a message whose memory serves the next one.
+const MAX_SPARE_BYTES: usize = 1 << 10;
+
 impl Session {
     /// Asks what a promise of the peer becomes.
     pub fn listen(&mut self, place: Place, why: Why) {
@@ -20,7 +23,7 @@ impl Session {
 
     pub fn listen_for_question(&mut self, place: Place, question: u64) {
         let resolver = self.new_export(Thing::Resolver(question));
-        let mut w = Writer::new();
+        let mut w = self.writer();
         w.record("op:listen");
         write_place(&mut w, place);
         self.write_import(&mut w, resolver, false);
@@ -67,24 +70,29 @@ impl Session {
 
     /// Writes a message.
     pub fn write(&mut self, message: Writer) {
-        let bytes = message.done();
         let Some(live) = &mut self.live else { return };
         self.traffic.messages_out += 1;
         if let Some(line) = &mut self.line {
+            let bytes = message.done();
             self.traffic.bytes_out += bytes.len() as u64;
             // its number in the stream is the same after a restart
             self.wire_log.writes(line.stream.next_out(), &bytes);
             return line.stream.push(bytes);
         }
         let before = live.out.len();
-        framing::frame(&mut live.out, live.framing, &bytes);
-        self.wire_log.writes(self.traffic.messages_out, &bytes);
+        framing::frame(&mut live.out, live.framing, message.as_bytes());
+        self.wire_log.writes(self.traffic.messages_out, message.as_bytes());
         self.traffic.bytes_out += (live.out.len() - before) as u64;
+        if message.len() <= MAX_SPARE_BYTES {
+            self.spare = message;
+        }
     }
 
-    /// For a message with values in it.
-    pub fn writer(&self) -> Writer {
-        if self.dialect() == Dialect::B { Writer::in_text_order() } else { Writer::new() }
+    /// For a message.
+    pub fn writer(&mut self) -> Writer {
+        let mut w = std::mem::take(&mut self.spare);
+        w.clear(self.dialect() == Dialect::B);
+        w
     }
 
     pub fn dialect(&self) -> Dialect {
@@ -126,7 +134,7 @@ impl Session {
             Dialect::B | Dialect::C => ("op:gc-exports", "op:gc-answers"),
         };
         if !exports.is_empty() {
-            let mut w = Writer::new();
+            let mut w = self.writer();
             w.record(lists.0);
             list(&mut w, exports.keys());
             list(&mut w, exports.values());
@@ -134,7 +142,7 @@ impl Session {
             self.write(w);
         }
         if !answers.is_empty() {
-            let mut w = Writer::new();
+            let mut w = self.writer();
             w.record(lists.1);
             list(&mut w, answers.iter());
             w.end();
@@ -144,7 +152,7 @@ impl Session {
 
     fn write_garbage_singly(&mut self, exports: BTreeMap<u64, u64>, answers: BTreeSet<u64>) {
         for (position, count) in exports {
-            let mut w = Writer::new();
+            let mut w = self.writer();
             w.record("op:gc-export");
             w.natural(position);
             w.natural(count);
@@ -152,7 +160,7 @@ impl Session {
             self.write(w);
         }
         for position in answers {
-            let mut w = Writer::new();
+            let mut w = self.writer();
             w.record("op:gc-answer");
             w.natural(position);
             w.end();

@@ -25,6 +25,16 @@ impl Writer {
     pub fn in_text_order() -> Writer {
         Writer { text_order: true, ..Writer::default() }
     }
+    /// Empty again, with the memory that it has.
+    pub fn clear(&mut self, text_order: bool) {
+        self.out.clear();
+        self.open.clear();
+        self.text_order = text_order;
+    }
+    /// The bytes so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.out
+    }
     /// The bytes. Containers that were not ended are not whole.
     pub fn done(self) -> Vec<u8> {
         debug_assert!(self.open.is_empty(), "a container is not ended");
