@@ -65,6 +65,20 @@ pub fn values(cx: &mut Cx, m: Mem, a: Value) -> Res<Aside<Value>> {
     }
     Ok(all)
 }
+/// Is this so of each of the dense elements? Holes are HOLE.
+pub fn all(cx: &mut Cx, m: Mem, a: Value, is: impl Fn(Value) -> bool) -> Res<bool> {
+    let (n, e) = (sound_len(cx, m, a)?, elems(m, a));
+    let mut i = 0;
+    while i < n {
+        let end = (i + SLICE).min(n);
+        cx.charge((end - i) as u64 / 4)?;
+        if !(i..end).all(|k| is(m.r64(at(e, k), 0))) {
+            return Ok(false);
+        }
+        i = end;
+    }
+    Ok(true)
+}
 /// Address of element `i` of elements object `e`.
 #[inline(always)]
 fn at(e: u32, i: u32) -> u32 {

@@ -70,13 +70,8 @@ fn array_style(cx: &mut Cx, m: Mem, v: Value) -> Res<Style> {
     if object::proto_of(m, v) != roots::get(m, R_ARRAY_PROTO) {
         return Ok(Style::Refused("an array with another prototype"));
     }
-    let all = array::values(cx, m, v)?;
-    let mut holes = array::length(m, v) != all.len() as f64;
-    for slice in all.chunks(4096) {
-        cx.charge(slice.len() as u64 / 8)?;
-        holes |= slice.contains(&HOLE);
-    }
-    if holes {
+    let whole = array::length(m, v) == f64::from(array::dense_len(m, v));
+    if !whole || !array::all(cx, m, v, |v| v != HOLE)? {
         return Ok(Style::Refused("an array with holes"));
     }
     let s = shape::of(m, v);
@@ -185,6 +180,9 @@ fn refusal_of(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>> 
         Style::CopyRecord | Style::CopyArray => {}
         _ => return Ok(None),
     }
+    if has_primitives_alone(cx, m, v)? {
+        return Ok(None);
+    }
     let mut nodes = Aside::from(vec![Node { value: v, parent: usize::MAX, key: UNDEF, leave: false }]);
     let mut todo = Aside::from(vec![0usize]);
     let mut seen = Met::new();
@@ -226,6 +224,22 @@ fn refusal_of(cx: &mut Cx, m: Mem, v: Value, name: &str) -> Res<Option<String>> 
         }
     }
     Ok(None)
+}
+
+/// Nothing in the plain record or array needs a look of its own.
+fn has_primitives_alone(cx: &mut Cx, m: Mem, o: Value) -> Res<bool> {
+    let primitive = |v| !is_obj(v) && !is_sym(v);
+    if object::kind(m, o) == ARR {
+        return array::all(cx, m, o, primitive);
+    }
+    let s = shape::of(m, o);
+    for (key, slot, _) in shape::entries(cx, m, s)? {
+        cx.charge(1)?;
+        if !is_internal(m, key) && !primitive(m.r64(object::slot_addr(m, o, s, slot), 0)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Keys and values of a plain record or array.

@@ -245,6 +245,7 @@ impl Pool {
                 }
             }),
             Effect::Peer(ocapn::Out::Established { session, conn, peer }) => w.net.established(session, conn, &peer),
+            Effect::Peer(out) if w.journal.is_none() => self.net.out(out),
             Effect::Peer(out) => leave(w, Out::Net(out)),
             Effect::Root { uris } => leave(w, Out::Root(uris)),
             Effect::Delay { ms, answer } => {

@@ -270,7 +270,7 @@ impl Session {
                     Some(question) => question.why = Why::Message(None),
                     // it has come, and something else is waited for
                     None => {
-                        self.gc_answers.insert(q);
+                        self.gc_answers.insert(q, ());
                     }
                 }
             }

@@ -6,13 +6,14 @@ use crate::few::Few;
 use crate::handoff::{Gift, Withdrawal};
 use crate::hello::Seen;
 use crate::keys::{Hash, Keys};
+use crate::near::Key;
 use crate::resume::Known;
 use crate::session::{Export, Import, Object, Owed, Place, Question, Resolver, Thing, Waiting, Why, Withdraw};
 use passable::codec::{Get, Put};
 use passable::{Bad, Delivery, PromiseId, VatId};
 
 /// A key in a table of a session.
-pub(crate) trait InKey: Ord + Clone {
+pub(crate) trait InKey: Key {
     fn write(&self, key: &mut Vec<u8>);
     fn read(bytes: &[u8]) -> Result<Self, Bad>;
 }

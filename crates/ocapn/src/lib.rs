@@ -26,6 +26,7 @@ mod handoff;
 mod hello;
 mod host;
 mod keys;
+mod near;
 mod peer;
 mod receive;
 mod resume;
@@ -272,7 +273,7 @@ pub struct SessionInfo {
 pub struct Captp {
     conns: conn::Conns,
     /// One that is being worked on is not in here.
-    sessions: BTreeMap<VatId, Box<Session>>,
+    sessions: near::Near<VatId, Box<Session>>,
     /// By transport and designator.
     peers: BTreeMap<(String, String), VatId>,
     /// By the session's name.

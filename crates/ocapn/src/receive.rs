@@ -208,7 +208,7 @@ impl Captp {
             }
             Why::Nothing => return Ok(()),
             Why::Message(None) => {
-                s.gc_answers.insert(question);
+                s.gc_answers.insert(question, ());
                 self.unwanted(s, rejected, &value);
                 return Ok(());
             }
@@ -274,7 +274,7 @@ impl Session {
         }
         match owed.map(|o| o.place) {
             Some(Place::Answer(q)) => {
-                self.gc_answers.insert(q);
+                self.gc_answers.insert(q, ());
             }
             Some(Place::Export(position)) => self.unnumber(position),
             // nobody needs it any longer

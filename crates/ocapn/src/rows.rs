@@ -314,7 +314,7 @@ impl Session {
         }
         for (position, thing) in self.answers.iter() {
             if let Thing::Ref(Ref::Promise(p)) = thing {
-                self.answer_of.entry(*p).or_default().push(*position);
+                self.answer_of.or_insert(*p, Few::default).push(*position);
             }
         }
         self.held_by_tables().into_iter().for_each(|r| self.hold(r));

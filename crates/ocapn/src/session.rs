@@ -14,13 +14,14 @@
 use crate::few::Few;
 use crate::give::Early;
 use crate::keys::{Hash, Keys};
+use crate::near::Near;
 use crate::stream::Line;
 use crate::table::Table;
 use crate::wire::WireLog;
 use crate::{ConnId, Dialect, Framing, Peer};
 use passable::syrup::Writer;
 use passable::{Data, Delivery, Message, ObjectId, Op, PromiseId, Ref, Resolution, VatId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Answers that a peer may leave unreleased.
 pub const MAX_ANSWERS: usize = 100_000;
@@ -198,18 +199,18 @@ pub(crate) struct Session {
     pub next_question: u64,
     pub answers: Table<u64, Thing>,
     /// Answers that are promises, by promise.
-    pub answer_of: BTreeMap<PromiseId, Few<u64>>,
+    pub answer_of: Near<PromiseId, Few<u64>>,
     pub listeners: Table<PromiseId, Few<Resolver>>,
     /// All of them.
     pub listening: usize,
-    pub held: BTreeMap<Ref, u32>,
+    pub held: Near<Ref, u32>,
     /// Objects of the session in what it keeps: how often each.
     pub pins: BTreeMap<u64, u32>,
     /// Of those, the ones that nobody else held when the node last told.
     pub dropped_while_pinned: Table<u64, ()>,
     pub ops: Vec<Op>,
-    pub gc_exports: BTreeMap<u64, u64>,
-    pub gc_answers: BTreeSet<u64>,
+    pub gc_exports: Near<u64, u64>,
+    pub gc_answers: Near<u64, ()>,
     /// Handoffs of ours on this session.
     pub next_handoff: u64,
     pub next_gift: u64,
@@ -259,15 +260,15 @@ impl Session {
             // 0 is an answer position to some and not to others
             next_question: 1,
             answers: Table::default(),
-            answer_of: BTreeMap::new(),
+            answer_of: Near::default(),
             listeners: Table::default(),
             listening: 0,
-            held: BTreeMap::new(),
+            held: Near::default(),
             pins: BTreeMap::new(),
             dropped_while_pinned: Table::default(),
             ops: Vec::new(),
-            gc_exports: BTreeMap::new(),
-            gc_answers: BTreeSet::new(),
+            gc_exports: Near::default(),
+            gc_answers: Near::default(),
             next_handoff: 0,
             next_gift: 0,
             handoffs_below: 0,
@@ -350,7 +351,7 @@ impl Session {
     pub fn hold(&mut self, r: Ref) {
         match self.own(r) {
             Some(n) => *self.pins.entry(n).or_insert(0) += 1,
-            None => *self.held.entry(r).or_insert(0) += 1,
+            None => *self.held.or_insert(r, || 0) += 1,
         }
     }
     pub fn hold_all(&mut self, d: &Data) {
@@ -464,7 +465,7 @@ impl Session {
             Thing::Ref(r) => {
                 self.hold(*r);
                 if let Ref::Promise(p) = r {
-                    self.answer_of.entry(*p).or_default().push(position);
+                    self.answer_of.or_insert(*p, Few::default).push(position);
                 }
             }
             Thing::Settled { value, .. } => self.hold_all(&value.clone()),
@@ -573,7 +574,7 @@ impl Session {
             && i.n.is_none()
             && i.uses == 0
         {
-            *self.gc_exports.entry(position).or_insert(0) += i.received;
+            *self.gc_exports.or_insert(position, || 0) += i.received;
             self.imports.remove(&position);
         }
     }

@@ -7,33 +7,38 @@
 //!   and went in between is not told at all;
 //! - there is no other way to change an entry than those that note it; but of a table of which nothing is ever stored (`note_nothing`)
 //!   nothing is noted.
-use std::collections::BTreeMap;
+use crate::near::{Key, Near};
 use std::ops::Deref;
 
-/// See the head. Read as a `BTreeMap`.
-#[derive(Debug)]
+/// See the head. Read as a `Near`.
 pub(crate) struct Table<K, V> {
-    map: BTreeMap<K, V>,
+    map: Near<K, V>,
     /// True: it was there when the table was last asked.
-    changed: BTreeMap<K, bool>,
+    changed: Near<K, bool>,
     /// Nothing is noted.
     silent: bool,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Table<K, V> {
-        Table { map: BTreeMap::new(), changed: BTreeMap::new(), silent: false }
+        Table { map: Near::default(), changed: Near::default(), silent: false }
+    }
+}
+
+impl<K: Key + std::fmt::Debug, V: std::fmt::Debug> std::fmt::Debug for Table<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.map.fmt(f)
     }
 }
 
 impl<K, V> Deref for Table<K, V> {
-    type Target = BTreeMap<K, V>;
-    fn deref(&self) -> &BTreeMap<K, V> {
+    type Target = Near<K, V>;
+    fn deref(&self) -> &Near<K, V> {
         &self.map
     }
 }
 
-impl<K: Ord + Clone, V> Table<K, V> {
+impl<K: Key, V> Table<K, V> {
     fn note(&mut self, key: &K) {
         if !self.silent && !self.changed.contains_key(key) {
             self.changed.insert(key.clone(), self.map.contains_key(key));
@@ -63,7 +68,7 @@ impl<K: Ord + Clone, V> Table<K, V> {
     /// For a change; made if it is not there.
     pub fn or_insert(&mut self, key: K, new: impl FnOnce() -> V) -> &mut V {
         self.note(&key);
-        self.map.entry(key).or_insert_with(new)
+        self.map.or_insert(key, new)
     }
 
     pub fn pop_first(&mut self) -> Option<(K, V)> {
@@ -79,7 +84,7 @@ impl<K: Ord + Clone, V> Table<K, V> {
 
     /// Tells each entry that changed: its value, or none if its row is to go.
     pub fn changes(&mut self, mut told: impl FnMut(&K, Option<&V>)) {
-        for (key, was) in std::mem::take(&mut self.changed) {
+        while let Some((key, was)) = self.changed.pop_first() {
             match self.map.get(&key) {
                 None if !was => {}
                 value => told(&key, value),
@@ -103,7 +108,7 @@ impl<K: Ord + Clone, V> Table<K, V> {
         for key in self.map.keys().filter(|k| self.changed.get(*k) != Some(&false)) {
             told(key);
         }
-        for (key, was) in &self.changed {
+        for (key, was) in self.changed.iter() {
             if *was && !self.map.contains_key(key) {
                 told(key);
             }
@@ -114,6 +119,7 @@ impl<K: Ord + Clone, V> Table<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn what_is_never_stored_leaves_no_notes() {
@@ -161,7 +167,7 @@ mod tests {
                             None => assert!(copy.remove(k).is_some(), "a row that is not there is not deleted"),
                         }
                     });
-                    assert_eq!(*table, copy);
+                    assert!(table.iter().eq(copy.iter()));
                 }
             }
         }

@@ -5,10 +5,10 @@
 //! Invariants
 //! - what is written is read by the dialects that the peer may have, as far as it has shown which it has;
 //! - each appearance of an export is counted here, and nowhere else.
+use crate::near::Near;
 use crate::session::{Place, Question, Session, Thing, Why};
 use crate::{Dialect, framing};
 use passable::syrup::Writer;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a message whose memory serves the next one.
 const MAX_SPARE_BYTES: usize = 1 << 10;
@@ -129,7 +129,7 @@ impl Session {
     pub fn write_garbage(&mut self) {
         let (exports, answers) = (std::mem::take(&mut self.gc_exports), std::mem::take(&mut self.gc_answers));
         let lists = match self.dialect() {
-            Dialect::Goblins => return self.write_garbage_singly(exports, answers),
+            Dialect::Goblins => return self.write_garbage_singly(&exports, &answers),
             Dialect::A => ("op:gc-export", "op:gc-answer"),
             Dialect::B | Dialect::C => ("op:gc-exports", "op:gc-answers"),
         };
@@ -144,25 +144,25 @@ impl Session {
         if !answers.is_empty() {
             let mut w = self.writer();
             w.record(lists.1);
-            list(&mut w, answers.iter());
+            list(&mut w, answers.keys());
             w.end();
             self.write(w);
         }
     }
 
-    fn write_garbage_singly(&mut self, exports: BTreeMap<u64, u64>, answers: BTreeSet<u64>) {
-        for (position, count) in exports {
+    fn write_garbage_singly(&mut self, exports: &Near<u64, u64>, answers: &Near<u64, ()>) {
+        for (position, count) in exports.iter() {
             let mut w = self.writer();
             w.record("op:gc-export");
-            w.natural(position);
-            w.natural(count);
+            w.natural(*position);
+            w.natural(*count);
             w.end();
             self.write(w);
         }
-        for position in answers {
+        for position in answers.keys() {
             let mut w = self.writer();
             w.record("op:gc-answer");
-            w.natural(position);
+            w.natural(*position);
             w.end();
             self.write(w);
         }

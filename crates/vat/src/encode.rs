@@ -20,15 +20,16 @@ use std::collections::btree_map::Entry;
 /// A message being written, or a value.
 pub struct Out<'a> {
     pub w: Writer,
-    /// Arrays, records and settled promises by address, numbered in the order they were begun.
-    seen: Option<BTreeMap<u32, u64>>,
+    /// Arrays, records and settled promises by address, numbered in the order they were begun: the first one, and the others.
+    first: Option<u32>,
+    seen: BTreeMap<u32, u64>,
     /// References named in this turn (their objects may be young).
     pub recent: &'a mut Vec<Ref>,
 }
 
 impl<'a> Out<'a> {
     pub fn new(recent: &'a mut Vec<Ref>) -> Out<'a> {
-        Out { w: Writer::new(), seen: None, recent }
+        Out { w: Writer::new(), first: None, seen: BTreeMap::new(), recent }
     }
 }
 
@@ -42,7 +43,11 @@ pub fn value(cx: &mut Cx, m: Mem, out: &mut Out<'_>, v: Value) -> Res<()> {
         cx.charge(2)?;
         return atom(cx, m, out, v);
     }
-    all(cx, m, out, vec![v])
+    cx.charge(2)?;
+    let mut todo = Vec::new();
+    object_value(cx, m, out, v, &mut todo)?;
+    todo.reverse();
+    all(cx, m, out, todo)
 }
 
 /// Writes the powers for a new vat: a record goes by copy even if there are functions in it.
@@ -130,9 +135,16 @@ fn symbol(cx: &mut Cx, m: Mem, out: &mut Out<'_>, v: Value) -> Res<()> {
 /// Writes what was written before as a reference to it. False: it is new, and noted.
 fn again(cx: &mut Cx, out: &mut Out<'_>, v: Value) -> Res<bool> {
     cx.charge(2)?;
-    let seen = out.seen.get_or_insert_default();
-    let n = seen.len() as u64;
-    match seen.entry(v as u32) {
+    let Some(first) = out.first else {
+        out.first = Some(v as u32);
+        return Ok(false);
+    };
+    if first == v as u32 {
+        out.w.again(0);
+        return Ok(true);
+    }
+    let n = out.seen.len() as u64 + 1;
+    match out.seen.entry(v as u32) {
         Entry::Occupied(e) => {
             out.w.again(*e.get());
             Ok(true)
