@@ -34,7 +34,10 @@ pub(crate) struct Conn {
     /// As it opened.
     pub open: Opened,
     pub keys: Keys,
-    pub incoming: Incoming,
+    /// Absent while messages are taken from it.
+    incoming: Option<Box<Incoming>>,
+    /// How the peer tells its messages apart.
+    heard: Option<Framing>,
     /// The session that goes over it, or is meant to.
     pub session: Option<VatId>,
     said_hello: bool,
@@ -56,7 +59,7 @@ impl Conn {
     }
     /// How this side writes, by what is known so far.
     fn framing(&self) -> Framing {
-        let given = self.open.framing.or(self.incoming.framing);
+        let given = self.open.framing.or(self.heard);
         given.unwrap_or(match self.open.dialect {
             Some(Dialect::B | Dialect::C) => Framing::Length,
             _ => Framing::Raw,
@@ -84,7 +87,8 @@ impl Captp {
         open.seed = [0; 32];
         let session = open.dialled;
         let dialled = session.is_some();
-        let c = Conn { open, keys, incoming, session, said_hello: false, live: false, out: Vec::new() };
+        let (heard, incoming) = (incoming.framing, Some(Box::new(incoming)));
+        let c = Conn { open, keys, incoming, heard, session, said_hello: false, live: false, out: Vec::new() };
         let line = c.is_line();
         self.conns.insert(conn, c);
         if let Some(vat) = session.filter(|_| line) {
@@ -98,11 +102,12 @@ impl Captp {
 
     pub(crate) fn received(&mut self, conn: ConnId, bytes: &[u8], home: &mut dyn Home) {
         let Some(c) = self.conns.get_mut(&conn) else { return };
-        let mut incoming = std::mem::replace(&mut c.incoming, Incoming::new(None, HELLO_LIMITS));
+        let Some(mut incoming) = c.incoming.take() else { return };
         incoming.push(bytes);
         let result = self.messages(conn, &mut incoming, bytes.len(), home);
         if let Some(c) = self.conns.get_mut(&conn) {
-            c.incoming = incoming;
+            c.heard = incoming.framing;
+            c.incoming = Some(incoming);
         }
         match result {
             Ok(()) => {}
@@ -127,7 +132,7 @@ impl Captp {
                 let Some(r) = incoming.next().map_err(Abort::from)? else { return Ok(()) };
                 let hello = read_hello(r)?;
                 if let Some(c) = self.conns.get_mut(&conn) {
-                    c.incoming.framing = incoming.framing;
+                    c.heard = incoming.framing;
                 }
                 self.hello(conn, hello, home)?;
                 incoming.set_limits(LIMITS);

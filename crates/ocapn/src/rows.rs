@@ -125,9 +125,16 @@ macro_rules! each_table {
 }
 
 fn tell<K: InKey, V: InRow>(vat: VatId, part: u8, table: &mut Table<K, V>, told: &mut dyn FnMut(Row<'_>)) {
+    let (mut at, mut row) = (single(vat, part), Vec::new());
+    let head = at.len();
     table.changes(|key, value| {
-        let row = value.map(written);
-        told((RowTable::Sessions, &key_of(vat, part, key), row.as_deref()));
+        at.truncate(head);
+        key.write(&mut at);
+        let Some(value) = value else { return told((RowTable::Sessions, &at, None)) };
+        let mut p = Put::into(std::mem::take(&mut row));
+        value.write(&mut p);
+        row = p.done();
+        told((RowTable::Sessions, &at, Some(&row)));
     });
 }
 
