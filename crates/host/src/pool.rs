@@ -304,35 +304,6 @@ impl Pool {
         self.provide_threads(w);
     }
 
-    /// What sessions write is gathered until `let_leave`: for a moment, in which turns run that are short. Where there is a store it is
-    /// gathered by its batches.
-    pub(crate) fn gather(&self, w: &mut World) {
-        w.gathering += 1;
-        w.node.hold_back(w.journal.is_none());
-    }
-
-    /// What was gathered leaves. Peers are told later that something is no longer held (`tell_garbage`): a word for many.
-    pub(crate) fn let_leave(&self, w: &mut World) {
-        w.gathering -= 1;
-        w.node.hold_back(w.gathering > 0 && w.journal.is_none());
-        let mut effects = std::mem::take(&mut w.effects);
-        w.node.flush(true, &mut effects);
-        w.effects = effects;
-        self.carry_out_all(w);
-        if w.resting && w.node.has_garbage() {
-            w.resting = false;
-            self.clock.notify_one();
-        }
-    }
-
-    /// What peers have not been told that it is held no longer.
-    pub(crate) fn tell_garbage(&self, w: &mut World) {
-        let mut effects = std::mem::take(&mut w.effects);
-        w.node.flush(false, &mut effects);
-        w.effects = effects;
-        self.carry_out_all(w);
-    }
-
     /// As `provide`; what was sent is written by the caller (`Net::write_now`).
     pub(crate) fn provide_threads(self: &Arc<Self>, w: &mut World) {
         self.calls_for(w).call(self);

@@ -1,6 +1,6 @@
-//! Short turns on the thread that brought their message.
+//! Short turns on the thread that brought their message, and what is sent in them as one write.
 //!
-//! In: a world in which a peer's bytes have made turns ready. Out: they are over, or wait as before.
+//! In: a world in which a peer's bytes have made turns ready. Out: they are over, or wait as before; bytes for peers.
 //!
 //! To wake a thread costs more than a short turn, and so does a write for each answer. How long a turn is nobody knows before: it is
 //! begun with few instructions, and if these do not do, it is undone like any turn that reaches a limit, and a thread that runs turns
@@ -38,6 +38,40 @@ struct Short {
 }
 
 impl Pool {
+    /// What sessions write is gathered until `let_leave`: for a moment, in which turns run that are short. Where there is a store it is
+    /// gathered by its batches.
+    pub(crate) fn gather(&self, w: &mut World) {
+        if w.journal.is_none() {
+            w.gathering += 1;
+            w.node.hold_back(true);
+        }
+    }
+
+    /// What was gathered leaves. Peers are told later that something is no longer held (`tell_garbage`): a word for many.
+    pub(crate) fn let_leave(&self, w: &mut World) {
+        if w.journal.is_some() {
+            return;
+        }
+        w.gathering -= 1;
+        w.node.hold_back(w.gathering > 0);
+        let mut effects = std::mem::take(&mut w.effects);
+        w.node.flush(true, &mut effects);
+        w.effects = effects;
+        self.carry_out_all(w);
+        if w.resting && w.node.has_garbage() {
+            w.resting = false;
+            self.clock.notify_one();
+        }
+    }
+
+    /// What peers have not been told that it is held no longer.
+    pub(crate) fn tell_garbage(&self, w: &mut World) {
+        let mut effects = std::mem::take(&mut w.effects);
+        w.node.flush(false, &mut effects);
+        w.effects = effects;
+        self.carry_out_all(w);
+    }
+
     /// Runs what is ready, if those are short turns.
     pub(crate) fn run_short<'a>(self: &'a Arc<Self>, mut w: MutexGuard<'a, World>) -> MutexGuard<'a, World> {
         if w.ready.is_empty() || w.idle() != w.threads || w.waits() {

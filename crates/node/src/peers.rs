@@ -166,8 +166,27 @@ impl Node {
         }
     }
 
+    /// What sessions write is kept until `flush`, from now on; or no longer. Not with a store: `changes` comes after `flush`.
+    pub fn hold_back(&mut self, yes: bool) {
+        assert!(!yes || !self.config.durable, "what is not written cannot be stored");
+        self.peers.held_back = yes;
+    }
+
+    /// What sessions have written since the last time. `patient`: it will be called again before long without that, and what is no longer
+    /// held waits until then.
+    pub fn flush(&mut self, patient: bool, out: &mut Vec<Effect>) {
+        std::mem::swap(&mut self.out, out);
+        self.flush_sessions(patient);
+        std::mem::swap(&mut self.out, out);
+    }
+
+    /// Something of peers is no longer held, and they have not been told.
+    pub fn has_garbage(&self) -> bool {
+        self.peers.captp.as_ref().is_some_and(|c| c.has_garbage())
+    }
+
     /// What sessions have written leaves.
-    pub(crate) fn flush_sessions(&mut self, patient: bool) {
+    fn flush_sessions(&mut self, patient: bool) {
         let Some(captp) = &mut self.peers.captp else { return };
         let mut outs = std::mem::take(&mut self.peers.outs);
         if patient {
