@@ -122,6 +122,25 @@ impl World {
         w
     }
 
+    /// Hosts whose nodes note nothing for a store.
+    pub fn without_stores(hosts: usize) -> World {
+        let mut w = World::new(0);
+        for i in 0..hosts {
+            let mut h = new_host(i, Arc::new(store::MemStore::new(store::Opening { identity: [i as u8; 32], random: [0; 32] })));
+            h.node = Node::new(Config::default(), Box::new(NoPrograms));
+            w.hosts.push(h);
+            w.online(i);
+        }
+        w
+    }
+
+    /// What host `i` has held back leaves.
+    pub fn flush(&mut self, i: usize, patient: bool) {
+        let mut out = Vec::new();
+        self.hosts[i].node.flush(patient, &mut out);
+        self.effects(i, out);
+    }
+
     fn online(&mut self, i: usize) {
         let h = &self.hosts[i];
         let (here, secret) = (vec![h.here.clone()], [h.secret; 32]);

@@ -140,7 +140,7 @@ pub(crate) fn left_over(w: &mut World) -> String {
         for s in h.captp.sessions() {
             let held = h.held_by(s.session);
             if s.exports + s.imports + s.questions + s.answers + held.len() > 0 {
-                let x = &h.captp.sessions[&s.session];
+                let x = h.captp.sessions.get(&s.session).expect("a session");
                 left.push_str(&format!(
                     "{} about {}: {:?} {:?} {:?} {:?} {:?} {:?} {:?} held {held:?}; ",
                     h.peer, s.peer, x.imports, x.exports, x.questions, x.answers, x.objects, x.owed, x.listeners
