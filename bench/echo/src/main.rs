@@ -53,7 +53,7 @@ async fn call(port: u16, calls: i64, outstanding: usize) {
     let mut system = RpcSystem::new(network(stream, Side::Client), None);
     let echo: echo::Client = system.bootstrap(Side::Server);
     tokio::task::spawn_local(system);
-    let mut run = async |calls: i64| {
+    let run = async |calls: i64| {
         let mut waiting = FuturesUnordered::new();
         for n in 0..calls {
             if waiting.len() == outstanding {

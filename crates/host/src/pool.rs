@@ -318,7 +318,7 @@ impl Pool {
     }
 
     /// Who is to be called.
-    fn calls_for(self: &Arc<Self>, w: &mut World) -> Calls {
+    pub(crate) fn calls_for(self: &Arc<Self>, w: &mut World) -> Calls {
         let commits = !w.called && w.calls_for_commit();
         w.called |= commits;
         let mut calls = Calls { commits, ..Calls::default() };
@@ -528,14 +528,14 @@ impl Pool {
 
 /// Threads that are to be called.
 #[derive(Default)]
-struct Calls {
+pub(crate) struct Calls {
     commits: bool,
     clock: bool,
     turns: Option<Arc<Condvar>>,
 }
 
 impl Calls {
-    fn call(self, pool: &Pool) {
+    pub(crate) fn call(self, pool: &Pool) {
         if self.commits {
             pool.commit.notify_one();
         }

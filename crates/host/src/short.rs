@@ -72,6 +72,14 @@ impl Pool {
         self.carry_out_all(w);
     }
 
+    /// Another thread is called if more is ready than this one soon runs. For what is to be committed nobody is called yet: turns add to it.
+    fn call_for_turns(self: &Arc<Self>, w: &mut World) {
+        let called = std::mem::replace(&mut w.called, true);
+        let calls = self.calls_for(w);
+        w.called = called;
+        calls.call(self);
+    }
+
     /// Runs what is ready, if those are short turns.
     pub(crate) fn run_short<'a>(self: &'a Arc<Self>, mut w: MutexGuard<'a, World>) -> MutexGuard<'a, World> {
         if w.ready.is_empty() || w.idle() != w.threads || w.waits() {
@@ -79,7 +87,7 @@ impl Pool {
         }
         // counted like a thread that runs turns: the process does not end meanwhile
         w.threads += 1;
-        self.provide_threads(&mut w);
+        self.call_for_turns(&mut w);
         OUTCOME.with_borrow_mut(|outcome| {
             let mut used = 0;
             while used < SHORT_INSTRUCTIONS
