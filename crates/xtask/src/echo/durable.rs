@@ -87,14 +87,16 @@ fn syncs(folder: &Path) -> Result<Vec<Duration>> {
     (0..TIMED).map(once).collect()
 }
 
-/// The best round.
+/// The round in the middle: a sync that is slow by chance would flatter the best one.
 pub fn row(rounds: &[Round]) -> Option<Row> {
-    let best = rounds.iter().max_by(|a, b| a.times().total_cmp(&b.times()))?;
-    let sync_ms = best.sync.as_secs_f64() * 1e3;
+    let mut sorted: Vec<&Round> = rounds.iter().collect();
+    sorted.sort_by(|a, b| a.times().total_cmp(&b.times()));
+    let middle = *sorted.get(sorted.len() / 2)?;
+    let sync_ms = middle.sync.as_secs_f64() * 1e3;
     Some(Row::new(
         &format!("Echo between durable hosts over Noise, {OUTSTANDING} outstanding: calls/s beside {OUTSTANDING} in two syncs"),
         &format!("≥ {LEAST} ×"),
-        &format!("{:.2} × ({:.0} to {:.0} calls/s; p50 of a sync {sync_ms:.3} ms)", best.times(), best.rate, best.most()),
-        best.times() >= LEAST,
+        &format!("{:.2} × ({:.0} to {:.0} calls/s; p50 of a sync {sync_ms:.3} ms)", middle.times(), middle.rate, middle.most()),
+        middle.times() >= LEAST,
     ))
 }
