@@ -10,7 +10,7 @@
 //! 0x0018_0000  STACK     eight words for roots that are empty between turns, then frames
 //! 0x0098_0000  (unused)
 //! 0x0200_0000  SLOTS     a bit for each word of old space, from the end of this range downwards: it is in the remembered set
-//! 0x0510_0A00  DIRTY     a byte for each 256-byte block of old space; those of the first 384 KiB lie in one page, with bits of SLOTS
+//! 0x0510_0C50  DIRTY     a byte for each 256-byte block of old space; what a small heap on a base of 224 KiB uses of both lies in one page
 //! 0x0600_0000  (unused)
 //! 0x1000_0000  IC2       more inline caches
 //! 0x2000_0000  NURSERY2  chunks of the nursery under native frames
@@ -34,7 +34,7 @@ pub const STACK_END: u32 = 0x98_0000;
 /// Bytes of a window of registers: no frame writes further.
 pub const WINDOW: u32 = 256 * 8;
 pub const SLOTS: u32 = 0x200_0000;
-pub const DIRTY: u32 = 0x510_0A00;
+pub const DIRTY: u32 = 0x510_0C50;
 pub const IC2: u32 = 0x1000_0000;
 pub const IC2_END: u32 = 0x2000_0000;
 pub const NURSERY2: u32 = 0x2000_0000;
