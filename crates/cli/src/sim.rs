@@ -17,7 +17,8 @@ const MAX_HOSTS: u64 = 100_000;
 #[command(after_help = "Examples:\n  \
     drses sim --seeds 1000                        each program alone, killed at any point\n  \
     drses sim --hosts 5 --refs 20 --seeds 50      five hosts that are killed and parted, fifty seeds\n  \
-    drses sim --hosts 1000 --refs 10000 --seed 1  a thousand hosts, one seed")]
+    drses sim --hosts 1000 --refs 10000 --rounds 12 --seed 1\n  \
+    \x20                                             a thousand hosts, one seed: minutes, and 4 GB of memory")]
 pub struct Sim {
     /// Seeds to be run with each program [default: 100; with --hosts: 1]
     #[arg(long, value_name = "N", value_parser = super::count)]

@@ -13,7 +13,7 @@
 use crate::control::Answers;
 use crate::net::Net;
 use crate::output;
-use crate::pool::{Mode, Pool, World};
+use crate::pool::{Called, Mode, Pool, World};
 use journal::Out;
 use passable::VatId;
 use std::sync::{Arc, MutexGuard};
@@ -37,8 +37,7 @@ impl Pool {
                 return;
             }
             let left = w.gathers();
-            // while it gathers it comes by itself
-            w.called = left.is_some();
+            w.called = if left.is_some() { Called::Soon } else { Called::No };
             w = match left {
                 Some(left) => self.commit.wait_timeout(w, left).unwrap_or_else(|e| e.into_inner()).0,
                 None => self.commit.wait(w).unwrap_or_else(|e| e.into_inner()),
@@ -156,9 +155,15 @@ impl World {
         (!left.is_zero()).then_some(left)
     }
 
-    /// The thread that commits has something to do, at once or soon.
-    pub(crate) fn calls_for_commit(&self) -> bool {
-        self.wants_commit() || self.gathers().is_some()
+    /// Whether the thread that commits has something to do.
+    pub(crate) fn wants_committer(&self) -> Called {
+        if self.wants_commit() {
+            Called::Now
+        } else if self.gathers().is_some() {
+            Called::Soon
+        } else {
+            Called::No
+        }
     }
 
     /// The thread that keeps time is to look whether this is the end.

@@ -50,6 +50,15 @@ pub enum Mode {
     Call,
 }
 
+/// Whether the thread that commits is to come, or comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Called {
+    No,
+    /// When what is gathered is to be committed: it looks at the time by itself.
+    Soon,
+    Now,
+}
+
 pub(crate) struct World {
     pub(crate) node: Node,
     pub(crate) ready: VecDeque<(VatId, Box<Delivery>)>,
@@ -73,9 +82,9 @@ pub(crate) struct World {
     pub(crate) pace: Duration,
     /// Those that wait for work, the one that came last at the end: it is the first to be called, since its memory is the warmest.
     seats: Vec<Arc<Condvar>>,
-    /// The thread that commits was told to since it waits.
-    pub(crate) called: bool,
-    /// No batch is taken before, unless it is overdue (`commit`).
+    /// What the thread that commits was told since it waits.
+    pub(crate) called: Called,
+    /// No batch is taken before while turns run, unless it is due (`commit`).
     pub(crate) gather_until: Option<Instant>,
     /// The thread that keeps time looks at nothing but delays for a while.
     pub(crate) resting: bool,
@@ -148,7 +157,7 @@ impl Pool {
             commits: false,
             pace: Duration::ZERO,
             seats: Vec::new(),
-            called: false,
+            called: Called::No,
             gather_until: None,
             resting: false,
             overdue: false,
@@ -319,8 +328,9 @@ impl Pool {
 
     /// Who is to be called.
     pub(crate) fn calls_for(self: &Arc<Self>, w: &mut World) -> Calls {
-        let commits = !w.called && w.calls_for_commit();
-        w.called |= commits;
+        let wanted = w.wants_committer();
+        let commits = wanted > w.called;
+        w.called = w.called.max(wanted);
         let mut calls = Calls { commits, ..Calls::default() };
         if w.end.is_some() {
             w.seats.drain(..).for_each(|s| s.notify_one());

@@ -10,7 +10,7 @@
 //! - the thread reads on after twice `SHORT_INSTRUCTIONS` at the latest: no vat holds up a connection, nor what others have sent;
 //! - a turn that is begun anew is the turn that it would have been: what was undone left nothing;
 //! - it begins only if no other thread runs turns, and calls one under the same conditions as those do.
-use crate::pool::{Pool, SAMPLE, World};
+use crate::pool::{Called, Pool, SAMPLE, World};
 use passable::{Delivery, Ending, TurnOutcome, VatId, What};
 use std::cell::RefCell;
 use std::sync::{Arc, MutexGuard};
@@ -74,7 +74,7 @@ impl Pool {
 
     /// Another thread is called if more is ready than this one soon runs. For what is to be committed nobody is called yet: turns add to it.
     fn call_for_turns(self: &Arc<Self>, w: &mut World) {
-        let called = std::mem::replace(&mut w.called, true);
+        let called = std::mem::replace(&mut w.called, Called::Now);
         let calls = self.calls_for(w);
         w.called = called;
         calls.call(self);
