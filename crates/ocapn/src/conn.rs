@@ -375,6 +375,10 @@ impl Captp {
 
     /// Writes what connections say before they carry sessions.
     pub(crate) fn flush_conns(&mut self, out: &mut Vec<Out>) {
+        // it is called after each turn
+        if self.unwritten.is_empty() {
+            return;
+        }
         for conn in std::mem::take(&mut self.unwritten) {
             if let Some(c) = self.conns.get_mut(&conn)
                 && !c.out.is_empty()

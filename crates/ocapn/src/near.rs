@@ -210,6 +210,10 @@ impl<K: Key, V> Near<K, V> {
         Some((key, value))
     }
     pub fn clear(&mut self) {
+        // mostly it is
+        if self.is_empty() {
+            return;
+        }
         self.far.clear();
         self.places.clear();
         self.taken = 0;

@@ -47,7 +47,7 @@ impl Undo {
 
     /// Block, `first`, bytes.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (u32, u8, &[u8; BLOCK as usize])> {
-        self.full.iter().chain(std::iter::once(&self.last)).flat_map(Piece::iter)
+        self.full.iter().flat_map(Piece::iter).chain(self.last.iter())
     }
 
     /// Copies `block`, whose line's `first` is given.
