@@ -23,6 +23,7 @@ impl Pool {
         let mut w = self.lock();
         let (mut last_taken, mut last_batch) = (w.taken, None);
         let mut quiet = (last_taken, Instant::now());
+        let mut garbage_waits = false;
         loop {
             if let Some(code) = w.end {
                 return if code == 0 && w.failed && w.mode == Mode::Run { 1 } else { code };
@@ -47,9 +48,12 @@ impl Pool {
                 let room = w.journal.as_ref().map(|j| j.store().reserve(journal::RESERVE_BYTES));
                 w.full = matches!(room, Some(Err(_)));
             }
-            if w.node.has_garbage() {
+            // more of it comes while it waits
+            let garbage = w.node.has_garbage();
+            if garbage && garbage_waits {
                 self.tell_garbage(&mut w);
             }
+            garbage_waits = garbage && !garbage_waits;
             // nobody waits for it, and yet it is to be durable soon
             let batch = w.journal.as_ref().filter(|_| w.stepped && !w.committing).map(Journal::batch);
             w.overdue |= batch.is_some() && batch == last_batch;
@@ -66,7 +70,7 @@ impl Pool {
             }
             last_taken = w.taken;
             let noting = running == 0 && self.note_output(&mut w, &mut quiet);
-            let busy = noting || w.idle() < w.threads || !w.ready.is_empty() || w.stepped || w.closing.is_some();
+            let busy = noting || garbage_waits || w.idle() < w.threads || !w.ready.is_empty() || w.stepped || w.closing.is_some();
             w.resting = !busy;
             let wait = if busy { STALL } else { TICK };
             let wait = w.powers.next_due().filter(|_| w.closing.is_none()).map_or(wait, |d| d.min(wait));

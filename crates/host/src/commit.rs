@@ -4,8 +4,9 @@
 //!
 //! Invariants
 //! - a batch is taken under the lock, and synced without it: turns go on meanwhile;
-//! - one thread at a time commits: one that runs turns and finds none ready, else the one that does nothing else. It begins when output
-//!   waits; what nobody waits for goes with the next batch, when nothing runs any more, or when the clock has looked twice (`clock`);
+//! - one thread at a time commits: one that runs turns and finds none ready, one that brought few bytes of a peer and ran what came of
+//!   them, else the one that does nothing else. It begins when output waits; what nobody waits for goes with the next batch, when nothing
+//!   runs any more, or when the clock has looked twice (`clock`);
 //! - after a batch whose output many waited for the next one is gathered as long as that one took, if that was not long and while turns
 //!   run: a batch costs much beside what is in it, and whoever is answered alone never waits for others;
 //! - output is written only after the sync of its batch, in order;

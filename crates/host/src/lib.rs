@@ -4,6 +4,7 @@
 //! In: paths, arguments, terminals. Out: what programs write, exit codes.
 //!
 //! Must never know: how the engine works.
+mod awake;
 mod begin;
 pub mod bundle;
 mod clock;
@@ -22,6 +23,7 @@ mod powers;
 pub mod remote;
 pub mod repl;
 pub mod run;
+mod seat;
 mod short;
 mod signals;
 mod slot;

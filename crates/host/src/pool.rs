@@ -10,10 +10,12 @@
 //! - a thread that finds nothing ready commits what happened, if nobody does: an answer that one caller waits for changes threads once;
 //! - if turns are ready and no thread has taken one for a while, there is one thread more (`clock`): vats that spin do not keep
 //!   others waiting.
+use crate::awake::Waits;
 use crate::commit::leave;
 use crate::net::Net;
 use crate::output;
 use crate::powers::Powers;
+use crate::seat::Seat;
 pub(crate) use crate::slot::Slot;
 use crate::wake::NotRun;
 use journal::{Journal, Out};
@@ -81,7 +83,7 @@ pub(crate) struct World {
     /// How long turns of late took, on the average.
     pub(crate) pace: Duration,
     /// Those that wait for work, the one that came last at the end: it is the first to be called, since its memory is the warmest.
-    seats: Vec<Arc<Condvar>>,
+    seats: Vec<Arc<Seat>>,
     /// What the thread that commits was told since it waits.
     pub(crate) called: Called,
     /// No batch is taken before while turns run, unless it is due (`commit`).
@@ -333,7 +335,7 @@ impl Pool {
         w.called = w.called.max(wanted);
         let mut calls = Calls { commits, ..Calls::default() };
         if w.end.is_some() {
-            w.seats.drain(..).for_each(|s| s.notify_one());
+            w.seats.drain(..).for_each(|s| s.call());
             calls.clock = true;
         } else if w.ready.is_empty() || w.waits() {
             calls.clock = w.may_end();
@@ -366,7 +368,7 @@ impl Pool {
 
     /// The life of a thread that runs turns.
     fn turns(self: Arc<Self>) {
-        let (mut outcome, seat) = (TurnOutcome::default(), Arc::new(Condvar::new()));
+        let (mut outcome, seat, mut waits) = (TurnOutcome::default(), Arc::new(Seat::default()), Waits::default());
         let mut w = self.lock();
         while w.end.is_none() {
             let next = if w.waits() { None } else { w.ready.pop_front() };
@@ -387,7 +389,7 @@ impl Pool {
                     continue;
                 }
                 self.provide(&mut w);
-                w = seat.wait(w).unwrap_or_else(|e| e.into_inner());
+                w = seat.wait(&self, w, &mut waits);
                 w.leave(&seat);
                 continue;
             };
@@ -541,7 +543,7 @@ impl Pool {
 pub(crate) struct Calls {
     commits: bool,
     clock: bool,
-    turns: Option<Arc<Condvar>>,
+    turns: Option<Arc<Seat>>,
 }
 
 impl Calls {
@@ -553,7 +555,7 @@ impl Calls {
             pool.clock.notify_one();
         }
         if let Some(seat) = self.turns {
-            seat.notify_one();
+            seat.call();
         }
     }
 }
@@ -568,7 +570,7 @@ impl World {
         self.seats.len()
     }
     /// The thread of this seat waits no longer, whether it was called or not.
-    fn leave(&mut self, seat: &Arc<Condvar>) {
+    fn leave(&mut self, seat: &Arc<Seat>) {
         self.seats.retain(|s| !Arc::ptr_eq(s, seat));
     }
     pub(crate) fn is_resident(&self, vat: VatId) -> bool {

@@ -7,6 +7,7 @@
 use super::noise::{self, Sealer, Unsealer};
 use super::socket::Socket;
 use super::websocket;
+use crate::awake::Waits;
 use ocapn::ConnId;
 use passable::VatId;
 use std::collections::VecDeque;
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
+/// Who reads more than this at once reads several messages, and more come while it sleeps.
+pub(super) const FEW_BYTES: usize = 512;
 /// Bytes that a peer may send before it has said hello.
 const MAX_UNKNOWN_BYTES: u64 = 256 << 10;
 /// Bytes that may wait for a peer to take them.
@@ -63,6 +66,9 @@ impl Channel {
 #[derive(Default)]
 struct Outbox {
     queue: VecDeque<Vec<u8>>,
+    /// As they go over the wire, before what is queued: the system did not take them at once.
+    rest: Vec<u8>,
+    /// Of both.
     bytes: usize,
     writing: bool,
     /// Another thread than the writer writes.
@@ -85,6 +91,8 @@ pub(crate) struct Conn {
     /// None: bytes go as they are.
     channel: Option<Channel>,
     out: Mutex<Outbox>,
+    /// Of who writes: the writer or, with `by_sender`, another thread.
+    sealer: Mutex<Sealer>,
     changed: Condvar,
     established: AtomicBool,
     /// Something was sent that nobody was told to write.
@@ -108,6 +116,12 @@ fn gather(out: &mut Outbox) -> Vec<u8> {
     bytes
 }
 
+impl Outbox {
+    fn has_nothing(&self) -> bool {
+        self.queue.is_empty() && self.rest.is_empty()
+    }
+}
+
 impl Conn {
     pub fn new(id: ConnId, stream: Socket, channel: Option<Channel>, dialled: bool) -> std::io::Result<Conn> {
         stream.prepare(WRITE_PATIENCE)?;
@@ -119,6 +133,7 @@ impl Conn {
             stream,
             channel,
             out: Mutex::default(),
+            sealer: Mutex::default(),
             changed: Condvar::new(),
             established: AtomicBool::new(false),
             unwritten: AtomicBool::new(false),
@@ -133,7 +148,7 @@ impl Conn {
     /// Reads until the end; why it ended. `first` is called before the first bytes are told; `told` returns false to end.
     pub fn read(&self, first: impl FnOnce(), told: impl Fn(Vec<u8>) -> bool) -> String {
         let (mut buffer, mut unsealer) = (vec![0; READ_BYTES], Unsealer::default());
-        let mut first = Some(first);
+        let (mut first, mut waits) = (Some(first), Waits::default());
         // what came with the end of a handshake is there already
         let mut early = self.channel.as_ref().map(|channel| channel.unseal(&mut unsealer, &[]));
         let why = loop {
@@ -151,13 +166,7 @@ impl Conn {
                     Err(why) => break why,
                 }
             }
-            // looked at before it is taken, so that at each moment somebody sees that it is there
-            match self.stream.wait() {
-                Ok(()) => self.busy.store(true, Ordering::SeqCst),
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(e) => break e.to_string(),
-            }
-            let n = match self.stream.read(&mut buffer) {
+            let n = match self.next(&mut waits, &mut buffer) {
                 Ok(0) => break "the peer closed the connection".to_owned(),
                 Ok(n) => n,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
@@ -197,17 +206,48 @@ impl Conn {
         out.why.map_or(why, str::to_owned)
     }
 
+    /// Waits for bytes and takes them. Whoever looks sees at each moment that something is there: the socket says so, or `busy`, which
+    /// is set before anything is taken.
+    fn next(&self, waits: &mut Waits, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let look = || {
+            self.busy.store(true, Ordering::SeqCst);
+            let found = self.stream.read_now(buffer).transpose();
+            if found.is_none() {
+                self.busy.store(false, Ordering::SeqCst);
+            }
+            found.map(|n| n.map(Some))
+        };
+        let n = match waits.wait(look, || self.stream.wait().map(|()| None))? {
+            Some(n) => n,
+            None => {
+                self.busy.store(true, Ordering::SeqCst);
+                self.stream.read(buffer)?
+            }
+        };
+        if n > FEW_BYTES {
+            waits.sleep_next();
+        }
+        Ok(n)
+    }
+
     /// Bytes of it wait to be heard, or its end.
     pub fn has_something_to_say(&self) -> bool {
         self.stream.is_readable() || self.busy.load(Ordering::SeqCst)
     }
 
+    /// As the netlayer has it. By the thread that writes.
+    fn sealed(&self, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+        match &self.channel {
+            Some(channel) => channel.seal(&mut super::lock(&self.sealer), &bytes),
+            None => Ok(bytes),
+        }
+    }
+
     /// The life of the writer.
     pub fn write(&self) {
-        let mut sealer = Sealer::default();
         let mut out = super::lock(&self.out);
         loop {
-            let nothing = out.queue.is_empty() && !self.channel.as_ref().is_some_and(Channel::has_to_write);
+            let nothing = out.has_nothing() && !self.channel.as_ref().is_some_and(Channel::has_to_write);
             if nothing || out.by_sender {
                 if nothing && !out.by_sender && (out.closing || out.over) {
                     break;
@@ -218,16 +258,15 @@ impl Conn {
                 }
                 continue;
             }
+            let mut wire = std::mem::take(&mut out.rest);
+            out.bytes -= wire.len();
             let bytes = gather(&mut out);
             (out.writing, out.hurry) = (true, false);
             drop(out);
-            let sealed = match &self.channel {
-                Some(channel) => channel.seal(&mut sealer, &bytes),
-                None => Ok(bytes),
-            };
-            let written = sealed.and_then(|bytes| {
-                self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                self.stream.write_all(&bytes).map_err(|e| e.to_string())
+            let written = self.sealed(bytes).and_then(|bytes| {
+                wire.extend_from_slice(&bytes);
+                self.sent.fetch_add(wire.len() as u64, Ordering::Relaxed);
+                self.stream.write_all(&wire).map_err(|e| e.to_string())
             });
             out = super::lock(&self.out);
             out.writing = false;
@@ -268,6 +307,7 @@ impl Conn {
         if out.bytes > MAX_WAITING_BYTES {
             (out.over, out.why) = (true, Some("the peer does not read what it is sent"));
             out.queue.clear();
+            out.rest.clear();
             out.bytes = 0;
             drop(out);
             self.changed.notify_all();
@@ -283,26 +323,27 @@ impl Conn {
     pub fn write_now(&self) {
         self.unwritten.store(false, Ordering::Relaxed);
         let mut out = super::lock(&self.out);
-        if out.writing || out.by_sender || out.over || self.channel.is_some() {
+        if out.writing || out.by_sender || out.over || !out.rest.is_empty() {
             out.hurry = true;
             drop(out);
             return self.changed.notify_all();
         }
-        while !out.queue.is_empty() {
+        while out.rest.is_empty() && !out.queue.is_empty() && !out.over {
             let bytes = gather(&mut out);
             out.by_sender = true;
             drop(out);
-            let written = self.stream.write_some(&bytes).unwrap_or(0);
+            let wire = self.sealed(bytes);
+            let written = wire.as_ref().map_or(0, |bytes| self.stream.write_some(bytes).unwrap_or(0));
             self.sent.fetch_add(written as u64, Ordering::Relaxed);
             out = super::lock(&self.out);
             out.by_sender = false;
-            if written < bytes.len() {
-                out.bytes += bytes.len() - written;
-                out.queue.push_front(bytes[written..].to_vec());
-                break;
+            match wire {
+                Ok(bytes) => out.rest = bytes[written..].to_vec(),
+                Err(_) => (out.over, out.why) = (true, out.why.or(Some("the peer takes no bytes"))),
             }
+            out.bytes += out.rest.len();
         }
-        let left = !out.queue.is_empty() || out.closing || out.over;
+        let left = !out.has_nothing() || out.closing || out.over;
         out.hurry = left;
         drop(out);
         if left {
@@ -331,7 +372,7 @@ impl Conn {
 
     pub fn wait_until_written(&self, until: Instant) {
         let mut out = super::lock(&self.out);
-        while !out.over && (!out.queue.is_empty() || out.writing || out.by_sender) {
+        while !out.over && (!out.has_nothing() || out.writing || out.by_sender) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;

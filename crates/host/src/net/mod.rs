@@ -526,12 +526,18 @@ impl Pool {
                 return false;
             }
             if w.node.backlog() < MAX_BACKLOG && !w.log_is_full() {
+                let few = bytes.len() <= conn::FEW_BYTES;
                 self.gather(&mut w);
                 self.step(&mut w, Event::Peer(In::Received { conn, bytes }));
                 w = self.run_short(w);
                 self.let_leave(&mut w);
-                self.provide_threads(&mut w);
+                // who sent few bytes waits for what becomes of them, and another thread would have to be woken
+                if few && w.wants_commit() {
+                    w = self.commit_once(w);
+                }
+                let calls = self.calls_for(&mut w);
                 drop(w);
+                calls.call(self);
                 self.net.write_now();
                 return true;
             }

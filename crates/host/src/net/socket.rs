@@ -1,10 +1,17 @@
 //! A stream of bytes to a peer, of whatever netlayer.
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 use std::io::{Read, Result, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+
+/// What was written is acknowledged by the peer's system within this, or the connection is over.
+const SILENCE_MS: u32 = 120_000;
+/// The system asks a silent TCP peer after this whether it is there, so often again, and so many times.
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_TIMES: u32 = 4;
 
 pub(crate) enum Socket {
     Tcp(TcpStream),
@@ -23,7 +30,16 @@ impl AsFd for Socket {
 impl Socket {
     pub fn prepare(&self, write_patience: Duration) -> Result<()> {
         match self {
-            Socket::Tcp(s) => s.set_nodelay(true).and_then(|()| s.set_write_timeout(Some(write_patience))),
+            Socket::Tcp(s) => {
+                s.set_nodelay(true)?;
+                // a peer whose machine or network has gone is noticed though nothing is written
+                sockopt::set_socket_keepalive(s, true)?;
+                sockopt::set_tcp_keepidle(s, KEEP_ALIVE_AFTER)?;
+                sockopt::set_tcp_keepintvl(s, KEEP_ALIVE_EVERY)?;
+                sockopt::set_tcp_keepcnt(s, KEEP_ALIVE_TIMES)?;
+                sockopt::set_tcp_user_timeout(s, SILENCE_MS)?;
+                s.set_write_timeout(Some(write_patience))
+            }
             Socket::Unix(s) => s.set_write_timeout(Some(write_patience)),
         }
     }
@@ -61,6 +77,14 @@ impl Socket {
             Socket::Unix(s) => (&mut &*s).read(buffer),
         }
     }
+    /// What is there now; none: nothing is.
+    pub fn read_now(&self, buffer: &mut [u8]) -> Result<Option<usize>> {
+        match recv(self, buffer, RecvFlags::DONTWAIT) {
+            Ok((_, n)) => Ok(Some(n)),
+            Err(e) if e == rustix::io::Errno::WOULDBLOCK => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
     /// As many bytes as the system takes at once.
     pub fn write_some(&self, bytes: &[u8]) -> Result<usize> {
         Ok(send(self, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
@@ -76,5 +100,24 @@ impl Socket {
             Socket::Tcp(s) => s.shutdown(how),
             Socket::Unix(s) => s.shutdown(how),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_notices_that_a_silent_peer_has_gone() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let stream = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
+        assert!(!sockopt::socket_keepalive(&stream).expect("an option"), "it would be so anyway");
+        let socket = Socket::Tcp(stream);
+        socket.prepare(Duration::from_secs(30)).expect("prepared");
+        assert!(sockopt::socket_keepalive(&socket).expect("an option"));
+        let most = sockopt::tcp_keepidle(&socket).expect("an option")
+            + sockopt::tcp_keepintvl(&socket).expect("an option") * sockopt::tcp_keepcnt(&socket).expect("an option");
+        assert!(most <= Duration::from_secs(120), "{most:?}");
+        assert_eq!(sockopt::tcp_user_timeout(&socket).expect("an option"), SILENCE_MS);
     }
 }
