@@ -94,6 +94,9 @@ impl<T: Ord + Copy> Marked<T> {
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter()
     }
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
     /// All marks, in order, with their memory; give that back by `put_back`.
     pub fn take(&mut self) -> Vec<T> {
         std::mem::take(&mut self.0)

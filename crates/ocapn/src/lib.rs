@@ -349,6 +349,9 @@ impl Captp {
             self.gifts.unnoted();
             self.withdrawals.unnoted();
         }
+        if self.dirty.is_empty() {
+            return;
+        }
         let (mut all, mut waiting) = (self.dirty.take(), 0);
         for i in 0..all.len() {
             let vat = all[i];
