@@ -192,7 +192,9 @@ impl Conn {
                 Ok(bytes) => bytes,
                 Err(why) => break why,
             };
-            if self.channel.as_ref().is_some_and(Channel::has_to_write) {
+            if self.has_to_write() {
+                // after this the writer waits or sees it
+                drop(super::lock(&self.out));
                 self.changed.notify_all();
             }
             if !bytes.is_empty() && !told(bytes) {
@@ -235,6 +237,11 @@ impl Conn {
         self.stream.is_readable() || self.busy.load(Ordering::SeqCst)
     }
 
+    /// The netlayer has something to write of its own.
+    fn has_to_write(&self) -> bool {
+        self.channel.as_ref().is_some_and(Channel::has_to_write)
+    }
+
     /// As the netlayer has it. By the thread that writes.
     fn sealed(&self, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
         match &self.channel {
@@ -247,7 +254,7 @@ impl Conn {
     pub fn write(&self) {
         let mut out = super::lock(&self.out);
         loop {
-            let nothing = out.has_nothing() && !self.channel.as_ref().is_some_and(Channel::has_to_write);
+            let nothing = out.has_nothing() && !self.has_to_write();
             if nothing || out.by_sender {
                 if nothing && !out.by_sender && (out.closing || out.over) {
                     break;
@@ -258,13 +265,13 @@ impl Conn {
                 }
                 continue;
             }
-            let mut wire = std::mem::take(&mut out.rest);
-            out.bytes -= wire.len();
+            let rest = std::mem::take(&mut out.rest);
+            out.bytes -= rest.len();
             let bytes = gather(&mut out);
             (out.writing, out.hurry) = (true, false);
             drop(out);
             let written = self.sealed(bytes).and_then(|bytes| {
-                wire.extend_from_slice(&bytes);
+                let wire = if rest.is_empty() { bytes } else { [rest, bytes].concat() };
                 self.sent.fetch_add(wire.len() as u64, Ordering::Relaxed);
                 self.stream.write_all(&wire).map_err(|e| e.to_string())
             });
@@ -343,7 +350,7 @@ impl Conn {
             }
             out.bytes += out.rest.len();
         }
-        let left = !out.has_nothing() || out.closing || out.over;
+        let left = !out.has_nothing() || out.closing || out.over || self.has_to_write();
         out.hurry = left;
         drop(out);
         if left {
