@@ -1,5 +1,6 @@
 #![forbid(unsafe_code)]
 //! Shapes of programs that are large, deep or odd: they compile (or say why not) in bounded stack and pass the verifier.
+use engine::code::{CodeUnit, FuncInfo, op};
 use engine::compile::{CompileError, CompileOptions, compile, verify};
 use std::fmt::Write;
 use syntax::Options;
@@ -15,7 +16,72 @@ fn build(source: &str, goal: Goal) -> Result<(), CompileError> {
     if let Err(e) = verify(&unit) {
         panic!("{e}\n{}", engine::compile::disassemble(&unit));
     }
+    unit.functions.iter().for_each(|f| paid(&unit, f));
     Ok(())
+}
+
+/// Instructions that follow each other, jumps included, before one takes fuel.
+const MOST: u32 = 66;
+
+/// On every way through a function there is soon an instruction that takes fuel. A backward jump does, an exception on its way too.
+fn paid(unit: &CodeUnit, f: &FuncInfo) {
+    let words = &unit.words[f.at as usize..(f.at + f.len + 2) as usize];
+    let mut unpaid: Vec<Option<u32>> = vec![None; words.len() + 1];
+    let mut starts = vec![2];
+    while let Some(&at) = starts.last().filter(|at| **at < words.len()) {
+        let [o, _, b, _] = words[at].to_le_bytes();
+        let sources = if o == op::CLOSURE { usize::from(b).div_ceil(2) } else { 0 };
+        starts.push(at + 1 + op::extra(o).unwrap() as usize + sources);
+    }
+    let next = |at: usize| starts[starts.binary_search(&at).unwrap() + 1];
+    let jumps = |at: usize| {
+        let operands = op::OPS.iter().find(|e| e.0 == words[at] as u8).unwrap().2;
+        let extra = operands.split(' ').filter(|s| "j#@~fw".contains(s.chars().next().unwrap_or(' '))).enumerate();
+        let mut to: Vec<i64> = extra.filter(|e| e.1 == "j").map(|(k, _)| i64::from(words[at + 1 + k] as i32)).collect();
+        to.extend((operands == "J").then_some(i64::from(words[at] as i32 >> 8)));
+        to.into_iter().map(move |rel| (next(at) as i64 + rel) as usize)
+    };
+    unpaid[2] = Some(0);
+    f.handlers.iter().for_each(|h| unpaid[h.target as usize] = Some(0));
+    for &at in starts.iter().filter(|at| **at < words.len()) {
+        jumps(at).filter(|to| *to <= at).for_each(|to| unpaid[to] = Some(0));
+    }
+    for &at in starts.iter().filter(|at| **at < words.len()) {
+        let Some(before) = unpaid[at] else { continue };
+        let o = words[at] as u8;
+        let after = if matches!(o, op::CALL..=op::NEWV | op::PAY) { 0 } else { before + 1 };
+        assert!(after <= MOST, "{after} instructions for nothing at {at} of {}", engine::compile::disassemble(unit));
+        let falls = !matches!(o, op::JMP | op::RET | op::RETU | op::THROW | op::THROWC | op::RETASYNC | op::REJASYNC);
+        for to in jumps(at).filter(|to| *to > at).chain(falls.then(|| next(at))) {
+            unpaid[to] = Some(unpaid[to].unwrap_or(0).max(after));
+        }
+    }
+}
+
+#[test]
+fn long_ways_are_paid_for() {
+    for piece in [
+        "x = x + 1;",
+        "if (x < 0) x = 2;",
+        "if (x < 0) { x = 1; x = 2; x = 3; } else if (y) x = 4; else { x = 5; y = 1; }",
+        "x = x > 0 && y || x;",
+        "x = y ? x : 1;",
+        "x = y ?? x?.a;",
+        "try { x = 1; } catch { x = 2; }",
+        "try { x = 1; } finally { x = 2; }",
+        "for (const k of []) { x = k; if (y) break; }",
+        "for (const k in x) { x = k; }",
+        "do { x = 1; if (y) continue; x = 2; } while (x < 0);",
+        "switch (x) { case 1: x = 2; case y: x = 3; break; default: x = 4; }",
+        "{ const { a, b = 1, ...r } = {}; x = a; y = r; }",
+        "{ const [a, b = 1, ...r] = []; x = a; y = r; }",
+        "x = { a: 1, b: x, c: [x, y] };",
+        "x = `${x}${y}`; x = () => y;",
+    ] {
+        script(&format!("let x = 1, y; {}", piece.repeat(1000)));
+        script(&format!("let x = 1, y; const f = () => {{ for (;;) {{ {} if (x) return; }} }};", piece.repeat(1000)));
+        script(&format!("let x = 1, y; async () => {{ {} await x; {} }};", piece.repeat(1000), piece.repeat(1000)));
+    }
 }
 
 fn script(source: &str) {
@@ -145,7 +211,6 @@ fn not_yet() {
 /// Damaged code is refused: one test for each promise of the verifier.
 #[test]
 fn the_verifier_sees() {
-    use engine::code::op;
     let source = "function f(a) { for (const x of a) { if (x < 3) f(x); } return { a, b: 1 }; }";
     let parsed = syntax::parse(source, &Options::default());
     let good = compile(&parsed.tree, source.into(), "test", &CompileOptions::default()).unwrap();

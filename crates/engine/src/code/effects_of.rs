@@ -88,7 +88,7 @@ pub(super) fn effects(words: &[u32], at: usize) -> Effects {
             e.reads.extend([a, a + 1]);
             e.lost = Some(b);
         }
-        op::NOP => {}
+        op::NOP | op::PAY => {}
         // One operand in, one value out.
         _ => (e.reads, e.writes) = (vec![b], vec![a]),
     }

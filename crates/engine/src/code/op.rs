@@ -166,6 +166,7 @@ table! {
     HARDEN = 171, "A", "harden r[a] (Jessie: literals that need it)";
     THIS = 172, "A", "r[a] = this of the frame, for arrows the captured one (the compiler captures it; reserved)";
     IMPORTMETA = 173, "A", "reserved";
+    PAY = 174, "n", "take a units of fuel, for instructions before it that no backward jump, call or return has paid for";
     #[cfg(feature = "moved-base")]
     LATER = 252, "A", "r[a] = undefined: what a build with the feature `moved-base` has and others have not";
     EXIT = 253, "", "back to Rust (the machine's own; not emitted)";

@@ -3,7 +3,9 @@
 //! Invariants
 //! - positions are word offsets from the function's header, which is two words long;
 //! - code that nothing reaches is not emitted: after a jump, return or throw, until a used label is bound;
-//! - a label that is bound patches its jumps; one bound earlier patches the jump at once.
+//! - a label that is bound patches its jumps; one bound earlier patches the jump at once;
+//! - on no way through the code more work than about `MOST_UNPAID` stands one after another without an instruction that takes fuel.
+//!   (A backward jump takes some, and so does an exception on its way: what was unpaid there is forgotten.)
 use super::{Gen, Res};
 use crate::code::op::{self, word};
 use crate::code::{FuncInfo, Handler};
@@ -16,6 +18,8 @@ pub(super) struct Label(u32);
 #[derive(Default)]
 struct LabelState {
     at: Option<u32>,
+    /// The most that is unpaid where it is jumped to.
+    unpaid: u32,
     /// (position of the field, end of the instruction, whether it is the 24-bit field of a JMP)
     fixups: Vec<(u32, u32, bool)>,
 }
@@ -29,6 +33,8 @@ pub(super) struct FuncState {
     pub handlers: Vec<Handler>,
     labels: Vec<LabelState>,
     pub reachable: bool,
+    /// Work, at most, since an instruction that took fuel.
+    unpaid: u32,
     /// The source byte that instructions to come belong to.
     byte: u32,
     /// A jump did not fit.
@@ -70,6 +76,7 @@ impl FuncState {
             handlers: Vec::new(),
             labels: Vec::new(),
             reachable: true,
+            unpaid: 0,
             byte: 0,
             too_far: false,
             next: 3,
@@ -93,11 +100,36 @@ impl FuncState {
 
 /// Instructions that neither throw nor call need no line.
 fn silent(o: u8) -> bool {
-    matches!(o, op::LDI..=op::GETCAP | op::NEWBOX | op::INITBOX | op::JMP..=op::JNUNDEF | op::RET | op::RETU)
+    matches!(o, op::LDI..=op::GETCAP | op::NEWBOX | op::INITBOX | op::JMP..=op::JNUNDEF | op::RET | op::RETU | op::PAY)
 }
 
 fn ends(o: u8) -> bool {
     matches!(o, op::JMP | op::RET | op::RETU | op::THROW | op::THROWC | op::RETASYNC | op::REJASYNC)
+}
+
+/// So much work is paid for with one unit: a few hundred nanoseconds.
+const MOST_UNPAID: u32 = 64;
+
+/// The work of an instruction, about, where its operands are those that it is quick with. What others cost it charges itself.
+fn work(o: u8, c: u8) -> u32 {
+    match o {
+        op::NEWREC | op::NEWARR | op::CONCAT => 4 + u32::from(c) / 2,
+        op::NEWBOX | op::CLOSURE | op::NEWENV | op::NEWOBJ | op::REST | op::ARGS | op::NEXT | op::ITERRES | op::TOSTR => 4,
+        op::DEFE | op::DEFACC | op::DELE | op::APPEND | op::SETPROTO | op::COPYDATA | op::OBJREST | op::TOKEY => 8,
+        op::IN | op::INSTANCEOF | op::SETNAME | op::EXP | op::ITER..=op::HARDEN | op::SEND | op::SENDV => 8,
+        op::GETP | op::GETM | op::SETP | op::DEFP | op::GETE | op::GETEM | op::SETE | op::GETG..=op::GETLEN | op::PUSH => 2,
+        _ => 1,
+    }
+}
+
+/// Instructions that take fuel themselves, whatever they do.
+fn pays(o: u8) -> bool {
+    matches!(o, op::CALL..=op::NEWV | op::PAY)
+}
+
+/// Those before which nothing may stand, and those that soon pay for what was before them.
+fn tied(o: u8) -> bool {
+    matches!(o, op::REST | op::ARGS | op::ASYNC | op::ITERRES | op::RET | op::RETU | op::THROW | op::THROWC)
 }
 
 impl Gen<'_> {
@@ -120,13 +152,25 @@ impl Gen<'_> {
         if !self.f.reachable {
             return;
         }
+        if !tied(o) {
+            self.pay();
+        }
         if !silent(o) && self.f.lines.last().is_none_or(|&(_, byte)| byte != self.f.byte) {
             self.f.lines.push((self.here(), self.f.byte));
         }
         self.f.words.push(word(o, a, b, c));
         self.f.words.extend_from_slice(extra);
+        self.f.unpaid = if pays(o) { 0 } else { self.f.unpaid + work(o, c) };
         if ends(o) {
             self.f.reachable = false;
+        }
+    }
+
+    /// Before an instruction: pays for those before it if they are many.
+    fn pay(&mut self) {
+        if self.f.reachable && self.f.unpaid >= MOST_UNPAID {
+            self.f.words.push(word(op::PAY, 1, 0, 0));
+            self.f.unpaid = 0;
         }
     }
 
@@ -138,6 +182,7 @@ impl Gen<'_> {
 
     /// With a fresh inline cache and the key.
     pub(super) fn emit_ic(&mut self, o: u8, a: u8, b: u8, c: u8, key: u32) {
+        self.pay();
         if self.f.reachable {
             let at = self.here() + 1;
             self.f.ics.push(at);
@@ -147,6 +192,7 @@ impl Gen<'_> {
 
     /// With a constant slot.
     pub(super) fn emit_slot(&mut self, o: u8, a: u8, b: u8, c: u8, constant: u32) {
+        self.pay();
         if self.f.reachable {
             let at = self.here() + 1;
             self.f.const_slots.push(at);
@@ -166,6 +212,7 @@ impl Gen<'_> {
         state.at = Some(here);
         let fixups = std::mem::take(&mut state.fixups);
         if !fixups.is_empty() {
+            self.f.unpaid = if self.f.reachable { self.f.unpaid.max(state.unpaid) } else { state.unpaid };
             self.f.reachable = true;
         }
         for (field, end, short) in fixups {
@@ -198,7 +245,11 @@ impl Gen<'_> {
     fn aim(&mut self, label: Label, field: u32, end: u32, short: bool) {
         match self.f.labels[label.0 as usize].at {
             Some(to) => self.patch(field, end, short, to),
-            None => self.f.labels[label.0 as usize].fixups.push((field, end, short)),
+            None => {
+                let state = &mut self.f.labels[label.0 as usize];
+                state.fixups.push((field, end, short));
+                state.unpaid = state.unpaid.max(self.f.unpaid);
+            }
         }
     }
 

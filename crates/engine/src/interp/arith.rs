@@ -17,6 +17,8 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32) -> R
     let small = int(c(i) as i8 as i32);
     let bits = int(c(i) as i32);
     let op = i as u8;
+    // which operands come here is the same on any machine, however warm its caches are
+    cx.charge(1)?;
     let r = match op {
         ADD => add(cx, m, x, y)?,
         SUB | MUL | DIV | MOD | EXP | BAND | BOR | BXOR | SHL | SHR | USHR => numeric(cx, m, op, x, y)?,

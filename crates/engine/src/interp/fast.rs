@@ -8,7 +8,7 @@
 //! - no local with a destructor, no call that is not inlined: a handler must compile to a jump at its end;
 //! - what is rare lies behind `cold_path`: a conditional move in place of the branch would make every addition wait for the
 //!   sum as doubles;
-//! - every backward jump, call and return takes fuel;
+//! - every backward jump, call and return takes fuel, and PAY, which stands in code that goes on for long without;
 //! - registers, code and heap are reached through accessors that cannot leave their reservations.
 use crate::cx::Cx;
 use crate::kinds::*;
@@ -624,6 +624,7 @@ ops! {
         }
     }
     nop(cx, m, win, pc, i, code) { }
+    pay(cx, m, win, pc, i, code) { cx.fuel = cx.fuel.checked_sub(a(i) as u64)?; }
 }
 
 /// Any of the cache's first entry: inline, overflow or elsewhere.
@@ -662,6 +663,6 @@ list! {
     TOSTR tostr; JMP jmp; JT jt; JF jf; JNULL jnull; JNNULL jnnull; JUNDEF jundef; JNUNDEF jnundef;
     JLT jlt; JNLT jnlt; JLE jle; JNLE jnle; JSEQ jseq; JSNE jsne; JLTI jlti; JNLTI jnlti; JLEI jlei; JNLEI jnlei;
     JGTI jgti; JNGTI jngti; JGEI jgei; JNGEI jngei; JSEQI jseqi; JSNEI jsnei; CALL call; CALLM callm; RET ret; RETU retu;
-    NEXT next; NOP nop;
+    NEXT next; NOP nop; PAY pay;
 }
 pub(super) use fast_ops;

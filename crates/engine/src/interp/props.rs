@@ -82,6 +82,7 @@ pub(super) fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code
             {
                 return Ok(());
             }
+            cx.charge(1)?;
             let k = element_key(cx, m, o, k)?;
             set(cx, m, fr, code, o, k, v)
         }
@@ -347,6 +348,7 @@ fn get_element<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, code: Code<'c>, 
         fr.win.set(dest, v);
         return Ok(());
     }
+    cx.charge(1)?;
     let k = if is_nullish(o) || !is_str(k) {
         element_key(cx, m, o, k)?
     } else {

@@ -105,6 +105,7 @@ fn exec<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<'c>)
         ITER..=FORINCHECK => iter::exec(cx, m, fr, i, code)?,
         ASYNC..=LINKED => coro::exec(cx, m, fr, i, code)?,
         NOP => {}
+        PAY => cx.charge(a(i) as u64)?,
         HARDEN => {
             let v = win.get(a(i));
             crate::harden::harden(cx, m, v)?;
@@ -264,6 +265,10 @@ fn branches<'c>(cx: &mut Cx, m: Mem<'c>, fr: &mut Frame<'c>, i: u32, code: Code<
     let (x, y, k) = (fr.win.get(a(i)), fr.win.get(b(i)), int(imm16(i)));
     // for a swapped operator the operand that was written first stands in b
     let swapped = c(i) == 1;
+    let immediate = (JLTI..=JSNEI).contains(&(i as u8));
+    if i as u8 >= JLT && !(is_number(x) && (immediate || is_number(y))) {
+        cx.charge(1)?;
+    }
     let taken = match i as u8 {
         JT => truthy(m, x),
         JF => !truthy(m, x),

@@ -31,6 +31,11 @@ pub fn add_unit(cx: &mut Cx, m: Mem, unit: Arc<LoadedUnit>) -> Res<u32> {
     let count = unit.unit.consts.len() as u32;
     let e = object::new_elems(cx, m, count, false, HOLE)?;
     for (i, c) in unit.unit.consts.iter().enumerate() {
+        cx.charge(match c {
+            Const::String(_) | Const::BigInt(_) => 1,
+            Const::Shape(keys) => 1 + keys.len() as u64,
+            Const::Template { raw, .. } => 4 + 2 * raw.len() as u64,
+        })?;
         let v = materialize(cx, m, c, e)?;
         cx.heap.write(m, e.wrapping_add(8 + i as u32 * 8), v);
     }

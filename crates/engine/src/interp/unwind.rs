@@ -15,7 +15,7 @@ pub(super) fn unwind<'c>(cx: &mut Cx, m: Mem<'c>, win: Win<'c>, pc: u32, code: C
     let (mut win, mut pc) = (win, pc);
     loop {
         cx.charge(1)?;
-        if let Some((target, reg)) = handler(cx, m, win, pc) {
+        if let Some((target, reg)) = handler(cx, m, win, pc)? {
             if code.word(target) as u8 == REJASYNC {
                 left(cx, m, from, m.off(win), code);
             } else {
@@ -67,12 +67,14 @@ fn left<'c>(cx: &mut Cx, m: Mem<'c>, from: (Win<'c>, u32), last: u32, code: Code
 }
 
 /// Target and register of the handler that covers `pc` in the function of `win`.
-fn handler(cx: &Cx, m: Mem, win: Win, pc: u32) -> Option<(u32, u8)> {
+fn handler(cx: &mut Cx, m: Mem, win: Win, pc: u32) -> Res<Option<(u32, u8)>> {
     let at = function_at(m, win);
     if at == 0 {
-        return None;
+        return Ok(None);
     }
-    let (unit, i) = function::code_of(cx, m, win.get(0))?;
-    let h = unit.unit.functions[i].handler(pc.wrapping_sub(at))?;
-    Some((at.wrapping_add(h.target), h.reg))
+    let Some((unit, i)) = function::code_of(cx, m, win.get(0)) else { return Ok(None) };
+    let info = &unit.unit.functions[i];
+    // each is looked at
+    cx.charge(info.handlers.len() as u64 / 64)?;
+    Ok(info.handler(pc.wrapping_sub(at)).map(|h| (at.wrapping_add(h.target), h.reg)))
 }
