@@ -2,6 +2,7 @@
 //!
 //! Prints one row a figure: `what | target | measured | yes or NO`. Times are CPU time of this thread unless the row says otherwise.
 //! `cargo xtask figures` runs all parts and keeps the rows.
+mod code;
 mod heap;
 mod images;
 mod natives;
@@ -30,8 +31,12 @@ fn part(words: &[String]) {
         Some("keys") => heap::keys(),
         Some("work") => heap::work(),
         Some("images") => images::run(count.unwrap_or(10_000), words.get(2).and_then(|n| n.parse().ok()).unwrap_or(1 << 32)),
+        Some("code") => code::code(words.get(1).map(String::as_str)),
+        Some("heaps") => code::heaps(words.get(1).map(String::as_str)),
         Some("natives") => natives::natives(words.get(1).map(String::as_str)),
-        _ => panic!("PART is cages, records, keys, work, natives [NAME or I/N] or images [N [FIRST SEED]]"),
+        _ => panic!(
+            "PART is cages, records, keys, work, code [PART OF A STATEMENT], heaps [NAME], natives [NAME or I/N] or images [N [FIRST SEED]]"
+        ),
     }
 }
 

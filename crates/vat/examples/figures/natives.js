@@ -86,6 +86,8 @@ const values = {
     bound: (() => 1).bind(null, ...ints.slice(0, 50000)),
     functions: Array.from({ length: 2 ** 16 }, (_, i) => `const f${i} = (a${i}, { b = 'text ${i}' }) => { const c = () => a${i} + b; return { c, d${i}: [c] }; };\n`).join(''),
     expression: '1 +\n'.repeat(2 ** 20) + '1',
+    templates: 't => [' + 't`a${1}b`,'.repeat(2 ** 16) + '1]',
+    tries: 'let x;' + 'try { throw 1 } catch (e) { x = e }\n'.repeat(2 ** 15),
     order: (a, b) => a - b,
     options: { mode: 1, cause: 'c'.repeat(2 ** 24), writable: true, value: 1 },
     record: { a: 1, b: 'two', c: [3] },
