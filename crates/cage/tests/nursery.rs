@@ -4,6 +4,8 @@ use cage::layout::*;
 use cage::value::*;
 use cage::{Cage, HeapFull, Limits};
 use kit::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 #[test]
 fn survivors_of_a_turn_are_old_and_whole() {
@@ -119,6 +121,54 @@ fn native_frames_grow_the_nursery_and_the_limit_ends_it() {
     assert_eq!(heap.nur, NURSERY);
     assert_eq!(mem.r64(NURSERY2, 0), 0, "chunks are given back");
     assert!(heap.alloc(64).is_some());
+}
+
+/// Sixteen MiB of young vectors: half of them a list, half of them held by an old vector.
+fn much_young(heap: &mut cage::heap::Heap, mem: cage::Mem) {
+    const N: u32 = (8 << 20) / 72;
+    let old = heap.alloc_old(mem, 8 + 8 * N).unwrap();
+    heap.write(mem, old, header(VEC, 0, 0, N));
+    let mut list = UNDEF;
+    for i in 0..N {
+        let (link, held) = (vec(heap, mem, 8), vec(heap, mem, 8));
+        heap.write(mem, link + 8, list);
+        list = obj(link);
+        heap.write(mem, held + 8, int(i as i32));
+        heap.write(mem, old + 8 + 8 * i, obj(held));
+    }
+    heap.write(mem, root(0), obj(old));
+    mem.w64(STACK, 0, list);
+}
+
+#[test]
+fn a_long_evacuation_asks_and_can_be_given_up() {
+    let cage = Cage::new().unwrap();
+    let mem = cage.mem();
+    let mut heap = heap(&cage, BIG_LIMIT);
+    let image = heap.save(mem);
+    let asked = Arc::new(AtomicU32::new(0));
+    // in the list, in what the old vector holds, while memory is given back, never
+    for (gives_up_at, at_end) in [(1, false), (2, true), (12, false), (16, false), (u32::MAX, false), (u32::MAX, true)] {
+        asked.store(0, Ordering::Relaxed);
+        let count = asked.clone();
+        heap.ask(Box::new(move || count.fetch_add(1, Ordering::Relaxed) + 1 < gives_up_at));
+        much_young(&mut heap, mem);
+        let done = if at_end { heap.turn_end(mem, &mut []).map(drop) } else { heap.collect(mem, STACK + 8, &mut []) };
+        let asked = asked.load(Ordering::Relaxed);
+        if gives_up_at == u32::MAX {
+            assert_eq!(done, Ok(()));
+            assert!(if at_end { 8..30 } else { 16..40 }.contains(&asked), "{asked}");
+            heap.verify(mem).unwrap();
+            let old = mem.r64(root(0), 0);
+            assert!((0..100_000).all(|i| get(mem, get(mem, old, i), 0) == int(i as i32)));
+        } else {
+            assert_eq!(done, Err(HeapFull), "{gives_up_at}");
+            assert!((gives_up_at..gives_up_at + 4).contains(&asked), "{gives_up_at}: {asked}");
+        }
+        heap.rollback(mem);
+        assert_eq!(heap.save(mem), image, "{gives_up_at}");
+        heap.verify(mem).unwrap();
+    }
 }
 
 #[test]

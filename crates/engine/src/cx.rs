@@ -212,6 +212,23 @@ impl Cx {
         Ok(())
     }
 
+    /// Has the heap look in long collections as `look` does. Nothing is charged there: what makes objects was.
+    pub(crate) fn be_asked(&mut self) {
+        let (interrupt, looked) = (self.interrupt.clone(), self.looked);
+        self.heap.ask(Box::new(move || {
+            if let Some(looked) = looked {
+                looked();
+            }
+            !interrupt.as_ref().is_some_and(|i| i.load(Ordering::Relaxed))
+        }));
+    }
+
+    /// A collection failed.
+    pub(crate) fn not_collected(&mut self) -> Stop {
+        let stopped = self.interrupt.as_ref().is_some_and(|i| i.load(Ordering::Relaxed));
+        self.stop(if stopped { Abort::Interrupted } else { Abort::Heap })
+    }
+
     /// A look that nothing is charged for: while the turn waits.
     pub(crate) fn look_again(&mut self) -> Res<()> {
         self.look(0)

@@ -393,11 +393,13 @@ impl Machine {
     /// A flag that ends the turn that runs, soon after it is set; the host clears it.
     pub fn set_interrupt(&mut self, flag: Arc<AtomicBool>) {
         self.cx.interrupt = Some(flag);
+        self.cx.be_asked();
     }
 
     /// Has `looked` called at each look at the meter, so that a host can measure how long they are apart.
     pub fn set_looked(&mut self, looked: fn()) {
         self.cx.looked = Some(looked);
+        self.cx.be_asked();
     }
 
     /// What an operator may want to know of the heap.
@@ -581,10 +583,9 @@ fn finish(cx: &mut Cx, m: Mem, said: &mut Said, leave: &mut dyn Leave, full: boo
         Err(Stop::Abort) => Err(cx.abort.unwrap_or(Abort::Corrupt)),
     };
     ended(cx, done)?;
-    if full {
-        cx.heap.collect_full(m, STACK, &mut []).map_err(|_| Abort::Heap)?;
-    }
-    cx.heap.turn_end(m, &mut []).map_err(|_| Abort::Heap)?;
+    let collected = if full { cx.heap.collect_full(m, STACK, &mut []) } else { Ok(()) };
+    let done = collected.and_then(|()| cx.heap.turn_end(m, &mut [])).map(drop).map_err(|_| cx.not_collected());
+    ended(cx, done)?;
     let done = leave.collected(cx, m);
     ended(cx, done)?;
     interp::forget_caches(cx, m);

@@ -15,6 +15,7 @@ const ENDLESS: &[&str] = &[
     "globalThis.kept.length = 0; for (;;) 'ab'.repeat(1e7).replaceAll('a', 'bc').normalize('NFKD').split('b').sort().join();",
     "for (;;) JSON.parse(JSON.stringify(Array(1e6).fill({ a: [1, 'x'] })));",
     "Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1);",
+    "const text = '[' + '{\"a\":[1]},'.repeat(1e5) + '1]'; for (;;) globalThis.kept = JSON.parse(text);",
 ];
 
 #[test]

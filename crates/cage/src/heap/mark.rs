@@ -227,8 +227,8 @@ impl Heap {
         self.step(mem, (allocated * PACE + dirtied * BLOCK_WORK).clamp(least.min(most), most));
         self.mark.rescan_left = self.mark.rescan.len();
         let tight = !self.has_room((self.limits.heap_bytes / 16).max(self.tuning.min_since));
-        while tight && !self.at_end() {
-            self.step(mem, u64::MAX);
+        if tight {
+            self.mark_all(mem)?;
         }
         if self.at_end() {
             self.finish(mem, stack_end, extra, if tight { u64::MAX } else { self.tuning.final_max }, stack_end <= FRAMES)?;
@@ -243,11 +243,24 @@ impl Heap {
         self.stop_mark();
         self.choose_regions(u64::MAX, self.stress);
         self.begin_mark(mem);
-        self.step(mem, u64::MAX);
+        self.mark_all(mem)?;
         while !self.finish(mem, stack_end, extra, u64::MAX, true)? {
-            self.step(mem, u64::MAX);
+            self.mark_all(mem)?;
         }
         Ok(())
+    }
+
+    /// Marks in one pause, as long as the embedder has it go on.
+    fn mark_all(&mut self, mem: Mem) -> Result<(), HeapFull> {
+        loop {
+            self.step(mem, self.tuning.step_max);
+            if self.at_end() {
+                return Ok(());
+            }
+            if !self.goes_on() {
+                return Err(HeapFull);
+            }
+        }
     }
 
     /// Abandons a mark.
@@ -258,7 +271,10 @@ impl Heap {
 
     fn start_mark(&mut self, mem: Mem) {
         self.choose_regions(self.tuning.move_max, false);
+        // what it answers is heard at the next question
+        self.goes_on();
         self.begin_mark(mem);
+        self.goes_on();
     }
 
     fn begin_mark(&mut self, mem: Mem) {
@@ -494,6 +510,7 @@ impl Heap {
             self.evacuate_regions(mem, stack_end, extra);
         }
         self.keep_regions();
+        self.goes_on();
         self.sweep(mem);
         Ok(true)
     }

@@ -51,6 +51,8 @@ pub struct Young {
     failed: bool,
     promote: bool,
     copied: u64,
+    /// `copied` when the embedder is asked again.
+    ask_at: u64,
 }
 
 impl Young {
@@ -69,6 +71,10 @@ const _: () = assert!(EDEN_HALF.is_multiple_of(8) && EDEN_HALF - NURSERY > 2 * M
 
 /// Entries of a list that stays allocated between evacuations.
 const KEEP_WORK: usize = 1 << 14;
+
+/// Bytes copied between two questions whether to go on, and bytes given back.
+const ASKED: u64 = 1 << 20;
+const GIVEN: u32 = 8 << 20;
 
 /// A reference to something young.
 #[inline(always)]
@@ -138,13 +144,16 @@ impl Heap {
         y.to_end = y.to;
         y.failed = false;
         y.promote = promote;
-        y.copied = 0;
+        (y.copied, y.ask_at) = (0, ASKED);
     }
 
     fn end_evacuation(&mut self, mem: Mem) -> Result<(), HeapFull> {
-        let used = self.young.end.saturating_sub(NURSERY2);
-        if used > 0 {
-            mem.discard(NURSERY2, used);
+        let mut left = self.young.end.saturating_sub(NURSERY2);
+        while left > 0 {
+            let piece = left.min(GIVEN);
+            left -= piece;
+            mem.discard(NURSERY2 + left, piece);
+            self.young.failed |= left > 0 && !self.goes_on();
         }
         self.reset_nursery();
         let y = &mut self.young;
@@ -156,6 +165,16 @@ impl Heap {
         debug_assert!(y.work.is_empty() && (!y.promote || y.half == 0));
         // Undo copies count, and stores cannot fail: the limit is looked at here.
         if y.failed || !self.has_room(0) { Err(HeapFull) } else { Ok(()) }
+    }
+
+    /// Is there any use in copying more? Asks the embedder now and then. False: the turn will be undone.
+    #[inline]
+    fn may_copy(&mut self) -> bool {
+        if self.young.copied > self.young.ask_at {
+            self.young.ask_at = self.young.copied + ASKED;
+            self.young.failed |= !self.goes_on();
+        }
+        !self.young.failed
     }
 
     fn reset_nursery(&mut self) {
@@ -173,6 +192,9 @@ impl Heap {
             mem.w8(slot_bit(slot).0, 0, 0);
         }
         for &slot in &slots {
+            if !self.may_copy() {
+                break;
+            }
             // it may have been overwritten since
             if !young_ref(mem.r64(slot, 0)) {
                 continue;
@@ -295,6 +317,9 @@ impl Heap {
     fn drain(&mut self, mem: Mem) {
         loop {
             while let Some(at) = self.young.work.pop() {
+                if !self.may_copy() {
+                    continue;
+                }
                 let (mut slot, end) = self.values(mem, at);
                 let marking = at >= OLD && self.mark.active();
                 while slot < end {
@@ -338,7 +363,7 @@ impl Heap {
         while done < self.young.eph.len() {
             let (mut slot, end) = self.values(mem, self.young.eph[done]);
             done += 1;
-            while slot + 16 <= end {
+            while slot + 16 <= end && self.may_copy() {
                 self.young_pair(mem, slot);
                 slot += 16;
             }

@@ -84,9 +84,22 @@ pub struct Stats {
     pub bad_references: u64,
 }
 
-/// The heap limit is reached: the turn must be aborted.
+/// Asked within long work whether it shall go on.
+pub type GoOn = Box<dyn Fn() -> bool + Send>;
+
+/// The heap limit is reached, or `GoOn` said no: the turn must be aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeapFull;
+
+/// What an embedder is asked, if it wants to be.
+#[derive(Default)]
+struct Asked(Option<GoOn>);
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Asked" } else { "nobody" })
+    }
+}
 
 /// Bookkeeping of one cage; all of it can be made anew from an image.
 #[derive(Debug)]
@@ -130,6 +143,7 @@ pub struct Heap {
     free_bytes: u64,
     /// What is read when it is first touched.
     absent: Option<Arc<Absent>>,
+    go_on: Asked,
 }
 
 /// The barrier's fast half: young object, or dirty block and no young reference stored. `None`: use `Heap::write`.
@@ -177,7 +191,19 @@ impl Heap {
             discard_again: false,
             free_bytes: 0,
             absent: None,
+            go_on: Asked::default(),
         }
+    }
+
+    /// Has `go_on` asked within a collection, as often as it has done so much work as a usual one does. When it says no the collection
+    /// fails, as it does for want of memory.
+    pub fn ask(&mut self, go_on: GoOn) {
+        self.go_on = Asked(Some(go_on));
+    }
+
+    /// Shall work go on?
+    fn goes_on(&self) -> bool {
+        self.go_on.0.as_ref().is_none_or(|ask| ask())
     }
 
     /// Gives pages of old space back: they read as zero (or as the base's) afterwards.

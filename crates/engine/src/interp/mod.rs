@@ -165,7 +165,7 @@ fn collect(cx: &mut Cx, m: Mem, end: u32) -> Res<()> {
     (cx.thrown, cx.new_target) = (extra[0], extra[1]);
     trace::moved(cx, &extra[2..]);
     forget_caches(cx, m);
-    full.map_err(|_| cx.stop(Abort::Heap))
+    full.map_err(|_| cx.not_collected())
 }
 
 /// Little is left of the nursery, or the heap itself asks for a collection.
