@@ -4,7 +4,8 @@
 //!
 //! Invariants
 //! - whoever dialled says hello first; a hello is answered once, and nothing else is taken before it;
-//! - the peer's word on where it is counts as far as its netlayer vouches for it;
+//! - the peer's word on where it is counts as far as its netlayer vouches for it, and never for another netlayer: sessions with hosts
+//!   that are known by their keys are not to be had over a netlayer that takes anybody's word;
 //! - of two connections between two hosts that both dialled, both sides keep the same one: that of the key with the higher name;
 //! - a peer that comes again in a new session has lost the old one, which ends.
 use crate::framing::{Incoming, frame};
@@ -166,6 +167,10 @@ impl Captp {
         let Some(c) = self.conns.get(&conn) else { return Ok(()) };
         if keys::public_record(&hello.key) == c.keys.record {
             return Err(Abort::new("a hello with the key of this side".to_owned()));
+        }
+        let (netlayer, claimed) = (&c.open.here.transport, &hello.peer.transport);
+        if claimed != netlayer {
+            return Err(Abort::new(format!("a peer at {netlayer} says it is at {}", shown(claimed))));
         }
         if let Some(known) = &c.open.authenticated
             && *known != hello.peer.designator

@@ -232,6 +232,35 @@ fn a_peer_that_is_another_than_the_netlayer_says_is_refused() {
     assert!(told.starts_with("<12'drses:refuse5'hello"), "{told}");
 }
 
+/// Over a netlayer that takes anybody's word somebody says to be a host that is known by its key.
+#[test]
+fn a_session_with_a_known_key_is_not_to_be_had_over_another_netlayer() {
+    for away in [false, true] {
+        let mut p = durable();
+        let note = p.fetch("note");
+        if away {
+            // the dial that follows is answered later
+            p.cut();
+        }
+        p.note(note, 1.0);
+        let mut here = p.hosts[HERE].peer.clone();
+        here.transport = "test".into();
+        let conn = ConnId(77);
+        let open = Opened { conn, dialled: None, here, authenticated: None, dialect: None, framing: None, seed: [9; 32] };
+        p.hosts[HERE].step(In::Opened(open));
+        let keys = crate::keys::Keys::new(&[5; 32]);
+        let bytes = super::hostile::hello_of(&p.hosts[THERE].peer, &keys, "1.0", b"");
+        p.hosts[HERE].step(In::Received { conn, bytes });
+        p.hosts[HERE].settle_down();
+        let heard: Vec<String> =
+            p.hosts[HERE].wire.iter().filter(|w| w.0 == conn).map(|w| String::from_utf8_lossy(&w.1).into_owned()).collect();
+        assert_eq!(heard, ["<8'op:abort34\"a peer at test says it is at noise>"], "and nothing of the session");
+        assert!(p.hosts[HERE].ended.is_empty(), "{:?}", p.hosts[HERE].ended);
+        p.run();
+        assert_eq!(p.hosts[THERE].noted, [V::Num(1.0)], "{away}");
+    }
+}
+
 #[test]
 fn a_peer_that_is_away_for_long_fills_its_queue_and_then_new_messages_are_rejected() {
     let mut p = durable();

@@ -8,7 +8,11 @@ use passable::Ref;
 use passable::syrup::Writer;
 
 fn hello(keys: &Keys, version: &str, sign: &[u8]) -> Vec<u8> {
-    let peer = Peer { transport: "test".into(), designator: "mallory".into(), hints: None };
+    hello_of(&Peer { transport: "test".into(), designator: "mallory".into(), hints: None }, keys, version, sign)
+}
+
+/// What a peer that says it is there says first.
+pub(super) fn hello_of(peer: &Peer, keys: &Keys, version: &str, sign: &[u8]) -> Vec<u8> {
     let mut w = Writer::new();
     w.record("op:start-session");
     w.string(version);
