@@ -52,11 +52,11 @@ pub fn run(c: &Check) -> i32 {
             }
         } else {
             let color = std::io::stderr().is_terminal();
-            eprint!("{}", syntax::render::render(&name, &source, &diagnostics, color));
+            host::output::note(&syntax::render::render(&name, &source, &diagnostics, color));
         }
     }
     if errors > 0 && !c.json {
-        eprintln!("{errors} error{}", if errors == 1 { "" } else { "s" });
+        host::tell!("{errors} error{}", if errors == 1 { "" } else { "s" });
     }
     i32::from(errors > 0)
 }

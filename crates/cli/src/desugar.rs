@@ -34,7 +34,7 @@ pub fn run(d: &Desugar) -> i32 {
     let files = match sources(d) {
         Ok(files) => files,
         Err(text) => {
-            eprintln!("{text}");
+            host::tell!("{text}");
             return 2;
         }
     };
@@ -101,7 +101,7 @@ fn desugared(d: &Desugar, file: &Path) -> Option<String> {
         Err(f) => (f.source, f.diagnostics),
     };
     let color = std::io::stderr().is_terminal();
-    eprint!("{}", syntax::render::render(&name, &source, &diagnostics, color));
+    host::output::note(&syntax::render::render(&name, &source, &diagnostics, color));
     None
 }
 
@@ -110,7 +110,7 @@ fn write(path: &Path, text: &str) -> bool {
     match folder.and_then(|()| std::fs::write(path, text)) {
         Ok(()) => true,
         Err(e) => {
-            eprintln!("error[E-OUTPUT]: cannot write {}: {e}\n  help: check the path and its permissions", path.display());
+            host::tell!("error[E-OUTPUT]: cannot write {}: {e}\n  help: check the path and its permissions", path.display());
             false
         }
     }

@@ -1,4 +1,5 @@
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 //! The command line: thin fronts for `host` and `syntax`.
 //!
 //! In: arguments. Out: exit codes: 0 done, 1 an error in sources or programs, 2 wrong usage.

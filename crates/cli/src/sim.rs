@@ -10,6 +10,15 @@ use ::sim::network::{self, Done, Mesh, Network, Settings};
 use ::sim::programs::{ALL, Program};
 use clap::Args;
 
+/// A line on stdout. Whoever has stopped reading (`| head`) wants no more seeds either.
+macro_rules! say {
+    ($($text:tt)*) => {
+        if !host::output::data(&format!("{}\n", format_args!($($text)*))) {
+            std::process::exit(1);
+        }
+    };
+}
+
 /// Hosts of a network, at most: each takes some MiB.
 const MAX_HOSTS: u64 = 100_000;
 
@@ -66,7 +75,7 @@ impl Sim {
 
 pub fn run(s: &Sim) -> i32 {
     if s.list {
-        ALL.iter().for_each(|p| println!("{}", p.name));
+        ALL.iter().for_each(|p| say!("{}", p.name));
         return 0;
     }
     let mistake = match &s.mistake {
@@ -75,7 +84,7 @@ pub fn run(s: &Sim) -> i32 {
             Some(m) => Some(m.1),
             None => {
                 let known: Vec<&str> = mistakes::ALL.iter().map(|m| m.0).collect();
-                eprintln!("error[E-USAGE]: no mistake is called '{name}'\n  help: one of {}", known.join(" "));
+                host::tell!("error[E-USAGE]: no mistake is called '{name}'\n  help: one of {}", known.join(" "));
                 return 2;
             }
         },
@@ -87,7 +96,7 @@ pub fn run(s: &Sim) -> i32 {
     let chosen: Vec<&Program> = ALL.iter().filter(|p| s.program.as_ref().is_none_or(|n| n == p.name)).collect();
     if chosen.is_empty() {
         let name = s.program.as_deref().unwrap_or_default();
-        eprintln!("error[E-USAGE]: the simulator has no program '{name}'\n  help: `drses sim --list` names them");
+        host::tell!("error[E-USAGE]: the simulator has no program '{name}'\n  help: `drses sim --list` names them");
         return 2;
     }
     // a panic in a run is a finding, and told as one
@@ -102,7 +111,7 @@ fn programs(s: &Sim, chosen: &[&Program], mistake: Option<mistakes::Mistake>) ->
         let mut stage = match Stage::of(p) {
             Ok(stage) => stage,
             Err(why) => {
-                eprintln!("error[E-SIM]: {}: {why}\n  help: raise the limit of address space (ulimit -v)", p.name);
+                host::tell!("error[E-SIM]: {}: {why}\n  help: raise the limit of address space (ulimit -v)", p.name);
                 return 1;
             }
         };
@@ -120,18 +129,18 @@ fn programs(s: &Sim, chosen: &[&Program], mistake: Option<mistakes::Mistake>) ->
                 }
             }
             if (n + 1) % 500 == 0 {
-                eprintln!("{}: {} of {} seeds, {turns} turns, {deaths} deaths, {failures} failures", p.name, n + 1, seeds);
+                host::tell!("{}: {} of {} seeds, {turns} turns, {deaths} deaths, {failures} failures", p.name, n + 1, seeds);
             }
         }
     }
     let programs = chosen.len();
     if s.json {
-        println!(
+        say!(
             "{}",
             serde_json::json!({"programs": programs, "seeds": seeds, "turns": turns, "deaths": deaths, "failures": failures})
         );
     } else {
-        println!("{programs} programs, {seeds} seeds each: {turns} turns, {deaths} deaths, {failures} failures");
+        say!("{programs} programs, {seeds} seeds each: {turns} turns, {deaths} deaths, {failures} failures");
     }
     i32::from(failures > 0)
 }
@@ -144,26 +153,26 @@ fn tell(s: &Sim, program: &str, f: &Failure) {
         let all = serde_json::json!({
             "program": program, "seed": f.seed, "what": f.what, "faults": faults, "trace": trace, "repeat": repeat
         });
-        println!("{all}");
+        say!("{all}");
         return;
     }
-    println!("FAILURE of {program}, seed {}: {}", f.seed, f.what);
-    faults.iter().for_each(|x| println!("  {x}"));
-    trace.iter().for_each(|l| println!("  {l}"));
-    println!("  again: {repeat}");
+    say!("FAILURE of {program}, seed {}: {}", f.seed, f.what);
+    faults.iter().for_each(|x| say!("  {x}"));
+    trace.iter().for_each(|l| say!("  {l}"));
+    say!("  again: {repeat}");
 }
 
 fn networks(s: &Sim, hosts: u64, mistake: Option<mistakes::Mistake>) -> i32 {
     let refs = s.refs.unwrap_or(hosts * 10);
     if !(2..=MAX_HOSTS).contains(&hosts) || refs < hosts || refs > hosts * 100 {
-        eprintln!("error[E-USAGE]: a network has 2 to {MAX_HOSTS} hosts, and 1 to 100 references for each");
+        host::tell!("error[E-USAGE]: a network has 2 to {MAX_HOSTS} hosts, and 1 to 100 references for each");
         return 2;
     }
     let settings = Settings { mistake, rounds: s.rounds, ..Settings::new(hosts as usize, refs as usize) };
     let mut mesh = match Mesh::new(settings) {
         Ok(mesh) => mesh,
         Err(why) => {
-            eprintln!("error[E-SIM]: {why}\n  help: raise the limit of address space (ulimit -v)");
+            host::tell!("error[E-SIM]: {why}\n  help: raise the limit of address space (ulimit -v)");
             return 1;
         }
     };
@@ -180,9 +189,9 @@ fn networks(s: &Sim, hosts: u64, mistake: Option<mistakes::Mistake>) -> i32 {
         }
     }
     if s.json {
-        println!("{}", serde_json::json!({"hosts": hosts, "refs": refs, "seeds": seeds, "failures": failures}));
+        say!("{}", serde_json::json!({"hosts": hosts, "refs": refs, "seeds": seeds, "failures": failures}));
     } else {
-        println!("{hosts} hosts, {refs} references wanted, {seeds} seeds: {failures} failures");
+        say!("{hosts} hosts, {refs} references wanted, {seeds} seeds: {failures} failures");
     }
     i32::from(failures > 0)
 }
@@ -190,7 +199,7 @@ fn networks(s: &Sim, hosts: u64, mistake: Option<mistakes::Mistake>) -> i32 {
 fn progress(n: &Network) {
     let d = n.so_far();
     let (hosts, s) = (n.hosts(), d.ms / 1000);
-    eprintln!("{hosts} hosts, {s} s of their time: {} turns, {} deaths, {} connections", d.turns, d.deaths, d.connections);
+    host::tell!("{hosts} hosts, {s} s of their time: {} turns, {} deaths, {} connections", d.turns, d.deaths, d.connections);
 }
 
 fn tell_network(json: bool, seed: u64, hosts: u64, d: &Done) {
@@ -199,13 +208,21 @@ fn tell_network(json: bool, seed: u64, hosts: u64, d: &Done) {
             "seed": seed, "hosts": hosts, "references": d.references, "messages": d.messages, "turns": d.turns, "deaths": d.deaths,
             "connections": d.connections, "cuts": d.cuts, "partitions": d.partitions, "copies": d.twins, "refused": d.noticed, "ms": d.ms
         });
-        println!("{all}");
+        say!("{all}");
         return;
     }
-    println!(
+    say!(
         "seed {seed}: {} references, {} messages counted, {} turns, {} deaths, {} connections ({} cut), {} partitions, {} copies of a store \
          ({} times refused): all well",
-        d.references, d.messages, d.turns, d.deaths, d.connections, d.cuts, d.partitions, d.twins, d.noticed
+        d.references,
+        d.messages,
+        d.turns,
+        d.deaths,
+        d.connections,
+        d.cuts,
+        d.partitions,
+        d.twins,
+        d.noticed
     );
 }
 
@@ -214,10 +231,10 @@ fn tell_broken(s: &Sim, hosts: u64, refs: u64, f: &network::Failure) {
     let repeat = format!("drses sim --hosts {hosts} --refs {refs} --rounds {rounds} --seed {}", f.seed);
     let trace = &f.trace[f.trace.len().saturating_sub(s.trace_lines)..];
     if s.json {
-        println!("{}", serde_json::json!({"seed": f.seed, "what": f.what, "trace": trace, "repeat": repeat}));
+        say!("{}", serde_json::json!({"seed": f.seed, "what": f.what, "trace": trace, "repeat": repeat}));
         return;
     }
-    println!("FAILURE, seed {}: {}", f.seed, f.what);
-    trace.iter().for_each(|l| println!("  {l}"));
-    println!("  again: {repeat}");
+    say!("FAILURE, seed {}: {}", f.seed, f.what);
+    trace.iter().for_each(|l| say!("  {l}"));
+    say!("  again: {repeat}");
 }

@@ -47,7 +47,7 @@ pub fn run(t: &Trace) -> i32 {
             return 1;
         }
     };
-    notes.iter().for_each(|n| eprintln!("note: {n}"));
+    notes.iter().for_each(|n| host::tell!("note: {n}"));
     match &files.output {
         None => i32::from(!host::output::data(&text)),
         Some(to) => match host::traces::write(to, &text) {

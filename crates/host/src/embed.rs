@@ -54,7 +54,7 @@ impl Host {
         let running = pool.clone();
         let keeper = std::thread::Builder::new().name("host".into()).spawn(move || begin::keep(&running));
         let keeper = keeper.map_err(|e| {
-            eprintln!("error[E-THREAD]: cannot start a thread: {e}\n  help: raise the limit of processes (ulimit -u)");
+            crate::tell!("error[E-THREAD]: cannot start a thread: {e}\n  help: raise the limit of processes (ulimit -u)");
             1
         })?;
         Ok(Host { pool, keeper, opened })

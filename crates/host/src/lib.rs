@@ -1,4 +1,5 @@
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 //! The room with files, terminals and clocks, around vats.
 //!
 //! In: paths, arguments, terminals. Out: what programs write, exit codes.
@@ -11,6 +12,7 @@ mod clock;
 mod commit;
 mod control;
 pub mod embed;
+mod files;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;

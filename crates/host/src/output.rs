@@ -4,6 +4,8 @@
 //!
 //! Invariants
 //! - data goes to stdout, all else to stderr;
+//! - nobody may read what is told on stderr (a pipe whose reader has gone, a full disk): that ends nothing, least of all in the midst of
+//!   a step, as a panic would;
 //! - on a terminal, control and bidirectional characters of programs' text are escaped.
 use crate::bundle::Fault;
 use node::{Report, Trouble};
@@ -11,6 +13,17 @@ use passable::{Aborted, Line, Place, Trace, VatId};
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use syntax::render::json_string;
+
+/// Tells a line on stderr, as `eprintln!` does, which panics if it cannot be written.
+#[macro_export]
+macro_rules! tell {
+    ($($text:tt)*) => { $crate::output::note(&format!("{}\n", format_args!($($text)*))) };
+}
+
+/// Tells text on stderr. Whoever has gone is not told.
+pub fn note(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
 
 /// Lines of an aborted turn that are shown.
 const MAX_ABORTED_LINES: usize = 50;
@@ -69,8 +82,8 @@ pub fn written(result: std::io::Result<()>) -> bool {
     if let Err(e) = &result
         && e.kind() != std::io::ErrorKind::BrokenPipe
     {
-        eprintln!("error[E-OUTPUT]: cannot write to standard output: {e}");
-        eprintln!("  help: make room, or send the output elsewhere");
+        crate::tell!("error[E-OUTPUT]: cannot write to standard output: {e}");
+        crate::tell!("  help: make room, or send the output elsewhere");
     }
     result.is_ok()
 }
@@ -78,10 +91,10 @@ pub fn written(result: std::io::Result<()>) -> bool {
 /// Shows on stderr what an aborted turn had printed, marked.
 pub fn aborted_lines(lines: &[Line]) {
     for l in lines.iter().take(MAX_ABORTED_LINES) {
-        eprintln!("[aborted turn] {}", safe(&l.text));
+        crate::tell!("[aborted turn] {}", safe(&l.text));
     }
     if lines.len() > MAX_ABORTED_LINES {
-        eprintln!("[aborted turn] … {} more lines", lines.len() - MAX_ABORTED_LINES);
+        crate::tell!("[aborted turn] … {} more lines", lines.len() - MAX_ABORTED_LINES);
     }
 }
 
@@ -128,18 +141,18 @@ impl Told<'_> {
     /// On stderr; the last line is the error itself.
     fn tell(&self) {
         if as_json() {
-            eprintln!("{}", self.json());
+            crate::tell!("{}", self.json());
             return;
         }
-        eprintln!("error[{}]: {}", self.code, self.what);
+        crate::tell!("error[{}]: {}", self.code, self.what);
         for place in self.places {
-            eprintln!("  at {}", safe(&place_text(place)));
+            crate::tell!("  at {}", safe(&place_text(place)));
         }
         for cause in &self.causes {
-            eprintln!("  {}", safe(cause));
+            crate::tell!("  {}", safe(cause));
         }
-        eprintln!("  help: {}", self.help);
-        eprintln!("{}", safe(self.text));
+        crate::tell!("  help: {}", self.help);
+        crate::tell!("{}", safe(self.text));
     }
 
     fn json(&self) -> String {
@@ -232,9 +245,9 @@ pub fn near_limit(vat: VatId, name: &str) {
     let message = format!("vat {} ({}) uses more than 80 % of its heap", vat.0, safe(name));
     let help = "give it more with --max-heap, or let it keep less: turns that need more will be aborted";
     if as_json() {
-        eprintln!("{}", json_line("W-HEAP", "Warning", &message, None, help, &[]));
+        crate::tell!("{}", json_line("W-HEAP", "Warning", &message, None, help, &[]));
     } else {
-        eprintln!("warning[W-HEAP]: {message}\n  help: {help}");
+        crate::tell!("warning[W-HEAP]: {message}\n  help: {help}");
     }
 }
 
@@ -243,9 +256,9 @@ pub fn nothing_to_start(file: &str) {
     let message = format!("{} exports no function to start", safe(file));
     let help = "make its `default` export (or, if it has none, `start`) a function; it is called with `powers`";
     if as_json() {
-        eprintln!("{}", json_line("E-START", "Error", &message, Some((file, 1, 1)), help, &[]));
+        crate::tell!("{}", json_line("E-START", "Error", &message, Some((file, 1, 1)), help, &[]));
     } else {
-        eprintln!("error[E-START]: {message}\n  help: {help}");
+        crate::tell!("error[E-START]: {message}\n  help: {help}");
     }
 }
 
@@ -274,9 +287,9 @@ pub fn report(r: &Report, name: impl Fn(VatId) -> String) {
 pub fn faults(list: &[Fault]) {
     for f in list {
         if as_json() {
-            fault_lines(f).iter().for_each(|line| eprintln!("{line}"));
+            fault_lines(f).iter().for_each(|line| crate::tell!("{line}"));
         } else {
-            eprint!("{}", fault_text(f));
+            note(&fault_text(f));
         }
     }
 }
@@ -317,20 +330,20 @@ pub fn store_error(e: &store::Error) {
 /// A failed write or sync: what is on the disk is not known, so the process ends, and what it did since is forgotten.
 pub fn store_failed(e: &store::Error) -> ! {
     store_error(e);
-    eprintln!("the process ends; what was durable stays: type the same command again");
+    crate::tell!("the process ends; what was durable stays: type the same command again");
     std::process::exit(1)
 }
 
 /// The state cannot be kept any longer.
 pub fn fatal(code: &str, what: &str) -> ! {
-    eprintln!("error[{code}]: {}", safe(what));
-    eprintln!("  help: type the same command again; if it happens again, restore the store from a backup");
+    crate::tell!("error[{code}]: {}", safe(what));
+    crate::tell!("  help: type the same command again; if it happens again, restore the store from a backup");
     std::process::exit(1)
 }
 
 pub fn disk_full(e: &store::Error) {
     store_error(e);
-    eprintln!("no turn begins until there is room again");
+    crate::tell!("no turn begins until there is room again");
 }
 
 /// The program's files are not those that the state was made by.
@@ -339,14 +352,14 @@ pub fn changed(folder: &std::path::Path, files: &[String]) {
     let help = "--continue goes on with the code as it was; --fresh moves the old state aside and begins anew";
     if as_json() {
         let changed: Vec<String> = files.iter().map(|f| format!("changed: {f}")).collect();
-        eprintln!("{}", json_line("E-CHANGED", "Error", &what, None, help, &changed));
+        crate::tell!("{}", json_line("E-CHANGED", "Error", &what, None, help, &changed));
         return;
     }
-    eprintln!("error[E-CHANGED]: {}", safe(&what));
+    crate::tell!("error[E-CHANGED]: {}", safe(&what));
     for f in files {
-        eprintln!("  changed: {}", safe(f));
+        crate::tell!("  changed: {}", safe(f));
     }
-    eprintln!("  help: {help}");
+    crate::tell!("  help: {help}");
 }
 
 /// Says so if vats are paused and messages wait for them: the program is not at its end.
@@ -357,9 +370,10 @@ pub fn stuck(node: &node::Node) -> bool {
         if node.is_paused(vat) && waiting > 0 {
             any = true;
             let name = safe(node.name(vat));
-            eprintln!(
+            crate::tell!(
                 "note: vat {} ({name}) is paused; waiting for it: {waiting}. `drses vat resume {}` lets it go on",
-                vat.0, vat.0
+                vat.0,
+                vat.0
             );
         }
     }
@@ -368,17 +382,17 @@ pub fn stuck(node: &node::Node) -> bool {
 
 /// A program that is resumed and has nothing to do.
 pub fn nothing_left() {
-    eprintln!("note: the program was at its end, nothing is left to do; --fresh begins anew");
+    crate::tell!("note: the program was at its end, nothing is left to do; --fresh begins anew");
 }
 
 /// What an operator's command came to grief on, with a code, a cause and a remedy.
 pub fn problem(p: &crate::operate::Problem) {
     if as_json() {
-        eprintln!("{}", json_line(&p.code, "Error", &p.message, None, &p.help, &[]));
+        crate::tell!("{}", json_line(&p.code, "Error", &p.message, None, &p.help, &[]));
         return;
     }
-    eprintln!("error[{}]: {}", p.code, safe(&p.message));
-    eprintln!("  help: {}", safe(&p.help));
+    crate::tell!("error[{}]: {}", p.code, safe(&p.message));
+    crate::tell!("  help: {}", safe(&p.help));
 }
 
 /// Where traces go, and what entries of this process are told apart by.
@@ -395,7 +409,7 @@ pub fn open_trace(path: &std::path::Path, host: &str) -> Result<(), i32> {
             Ok(())
         }
         Err(e) => {
-            eprintln!("error[E-TRACE]: cannot write {}: {e}\n  help: choose another file with --trace", path.display());
+            crate::tell!("error[E-TRACE]: cannot write {}: {e}\n  help: choose another file with --trace", path.display());
             Err(2)
         }
     }
@@ -414,7 +428,7 @@ pub fn trace(entries: &[(trace::Entry, String)]) {
     let wrote =
         entries.iter().try_for_each(|(e, name)| writeln!(f, "{}", trace::line(e, name, process, us))).and_then(|()| f.flush());
     if let Err(e) = wrote {
-        eprintln!("error[E-TRACE]: the trace ends here: {e}\n  help: make room");
+        crate::tell!("error[E-TRACE]: the trace ends here: {e}\n  help: make room");
         *file = None;
     }
 }

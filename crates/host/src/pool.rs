@@ -359,7 +359,7 @@ impl Pool {
         match made {
             Ok(_) => w.threads += 1,
             Err(e) if w.threads == 0 => {
-                eprintln!("error[E-THREAD]: cannot start a thread: {e}\n  help: raise the limit of processes (ulimit -u)");
+                crate::tell!("error[E-THREAD]: cannot start a thread: {e}\n  help: raise the limit of processes (ulimit -u)");
                 w.end = w.end.or(Some(1));
             }
             Err(_) => {}

@@ -162,12 +162,12 @@ fn entries(pool: &Arc<Pool>, level: Level, given: &[String]) {
 }
 
 fn terminal(pool: &Arc<Pool>, level: Level, mut editor: rustyline::DefaultEditor) {
-    eprintln!("drses: .help for help");
+    crate::tell!("drses: .help for help");
     let mut entry = String::new();
     loop {
         match editor.readline(if entry.is_empty() { "> " } else { "… " }) {
             Ok(line) if entry.is_empty() && line.trim() == ".exit" => return,
-            Ok(line) if entry.is_empty() && line.trim() == ".help" => eprint!("{HELP}"),
+            Ok(line) if entry.is_empty() && line.trim() == ".help" => output::note(HELP),
             Ok(line) => {
                 entry.push_str(&line);
                 entry.push('\n');
@@ -220,7 +220,7 @@ fn eval(pool: &Arc<Pool>, level: Level, entry: &str) -> bool {
     match call(pool, "run", &[json!(text), json!(waits.is_some())]) {
         Ok(()) => true,
         Err(why) => {
-            eprintln!("{}", output::safe(&why));
+            crate::tell!("{}", output::safe(&why));
             false
         }
     }

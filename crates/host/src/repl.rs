@@ -149,7 +149,7 @@ impl Session {
 
 fn terminal(session: &mut Session) -> i32 {
     let Ok(mut editor) = rustyline::DefaultEditor::new() else { return piped(session) };
-    eprintln!("drses: .help for help");
+    crate::tell!("drses: .help for help");
     let mut entry = String::new();
     loop {
         match editor.readline(if entry.is_empty() { "> " } else { "… " }) {
@@ -158,7 +158,7 @@ fn terminal(session: &mut Session) -> i32 {
                     return 0;
                 }
                 if entry.is_empty() && line.trim() == ".help" {
-                    eprint!("{HELP}");
+                    output::note(HELP);
                     continue;
                 }
                 entry.push_str(&line);
@@ -181,8 +181,8 @@ fn piped(session: &mut Session) -> i32 {
     for line in std::io::stdin().lock().split(b'\n') {
         let Ok(line) = line else { return 1 };
         let Ok(line) = String::from_utf8(line) else {
-            eprintln!("error[E-UTF8]: a line of standard input is not UTF-8; its entry is dropped");
-            eprintln!("  help: send UTF-8");
+            crate::tell!("error[E-UTF8]: a line of standard input is not UTF-8; its entry is dropped");
+            crate::tell!("  help: send UTF-8");
             fine = false;
             entry.clear();
             continue;

@@ -38,7 +38,7 @@ pub fn on_big_stack<T: Send>(body: impl FnOnce() -> T + Send) -> T {
             Ok(Ok(v)) => v,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(e) => {
-                eprintln!("error[E-THREAD]: cannot start a thread: {e}");
+                crate::tell!("error[E-THREAD]: cannot start a thread: {e}");
                 std::process::exit(1)
             }
         }
@@ -65,7 +65,7 @@ fn new_vat(options: &Options) -> Result<Vat, i32> {
 }
 
 fn no_memory(e: &std::io::Error) -> i32 {
-    eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}\n  help: raise the limit of address space (ulimit -v)");
+    crate::tell!("error[E-MEMORY]: cannot reserve memory for a vat: {e}\n  help: raise the limit of address space (ulimit -v)");
     1
 }
 

@@ -101,7 +101,17 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 impl Folder {
     /// Starts `drses` in this folder.
     pub fn start(&self, args: &[&str]) -> Started {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drses"));
+        self.started(Command::new(env!("CARGO_BIN_EXE_drses")), args)
+    }
+
+    /// Starts `drses` as a process that may have so many files open.
+    pub fn start_with_files(&self, files: u32, args: &[&str]) -> Started {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_drses")]);
+        self.started(command, args)
+    }
+
+    fn started(&self, mut command: Command, args: &[&str]) -> Started {
         command.args(args).current_dir(&self.0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("drses starts");
         let (out, mut err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));

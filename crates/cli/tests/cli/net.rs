@@ -1,8 +1,9 @@
 //! Hosts that talk: real processes over sockets of this machine.
 use crate::kit::{Folder, Started};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 const BOOK: &str = "// @jessie-check
@@ -70,6 +71,35 @@ fn a_sturdyref_survives_kill_9() {
     assert_eq!(again, uri);
     assert_eq!(guest(&f, &uri, "Bob"), (Some(0), "number 2\nAda Bob\n".into(), String::new()));
     assert_eq!(host.term().0, Some(0));
+}
+
+#[test]
+fn many_connections_leave_a_host_the_files_that_its_store_needs() {
+    let f = files();
+    let mut host = f.start_with_files(128, SERVE);
+    let uri = host.line(|l| l.starts_with("ocapn://"));
+    let silent: Vec<TcpStream> = (0..200).map_while(|_| TcpStream::connect(("127.0.0.1", port(&uri))).ok()).collect();
+    let mut to = UnixStream::connect(f.path().join("st/control.sock")).expect("the host listens");
+    let mut answers = BufReader::new(to.try_clone().expect("a handle")).lines();
+    // the log goes on in other files
+    for n in 1..=12 {
+        let name = "x".repeat(1 << 20);
+        writeln!(to, "{{\"do\":\"call\",\"vat\":1,\"method\":\"sign\",\"args\":[\"{name}\"]}}").expect("asked");
+        assert_eq!(answers.next().expect("the host lives").expect("an answer"), format!("{{\"value\":{n}}}"));
+    }
+    drop(silent);
+    assert_eq!(guest(&f, &uri, "Ada").0, Some(0));
+    assert_eq!(host.term().0, Some(0));
+}
+
+#[test]
+fn who_is_dialled_and_says_nothing_is_not_waited_for() {
+    let f = files();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let uri = format!("ocapn://silent.tcp-testing-only/s/AAAA?host=127.0.0.1&port={port}");
+    let (code, _, err) = guest(&f, &uri, "Ada");
+    assert!(code == Some(1) && err.contains("was dialled and said no hello"), "{err}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// Bytes of one line.
 const MAX_LINE_BYTES: usize = 16 << 20;
-/// Connections at once.
+/// Connections at once; fewer where few files may be open.
 const MAX_CONNECTIONS: usize = 256;
 /// Bytes read at once from one connection, before others have their turn.
 const READ_BYTES: usize = 64 << 10;
@@ -143,7 +143,7 @@ impl Wire {
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => return,
             Err(_) => return std::thread::sleep(AFTER_FAILURE),
         };
-        if self.all.len() >= MAX_CONNECTIONS {
+        if self.all.len() >= crate::files::share(MAX_CONNECTIONS, 8) {
             let _ = say(&stream, &problem("E-BUSY", "too many connections", "close some").json());
             return;
         }

@@ -377,6 +377,12 @@ impl Conn {
         self.changed.notify_all();
     }
 
+    /// At once, for this reason.
+    pub fn give_up(&self, why: &'static str) {
+        super::lock(&self.out).why.get_or_insert(why);
+        self.cut();
+    }
+
     pub fn wait_until_written(&self, until: Instant) {
         let mut out = super::lock(&self.out);
         while !out.over && (!out.has_nothing() || out.writing || out.by_sender) {

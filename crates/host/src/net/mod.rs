@@ -16,18 +16,21 @@ mod conn;
 pub(crate) mod fuzz;
 pub(crate) mod key;
 mod noise;
+mod notes;
 mod place;
 mod redial;
 mod socket;
 mod url;
 mod websocket;
 
+use crate::files;
 use crate::operate::{Problem, problem};
 use crate::output;
 use crate::pool::Pool;
 pub(crate) use command::command;
 use conn::{Channel, Conn};
 use node::Event;
+use notes::Notes;
 use ocapn::{ConnId, In, Out, Peer};
 use passable::VatId;
 use place::Listener;
@@ -39,21 +42,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-/// Connections at most.
+/// Connections at most; as of all that follows, fewer where few files may be open.
 const MAX_CONNECTIONS: usize = 1024;
-/// Connections whose peers have not said hello, at most: the oldest makes room.
+/// Connections whose peers have not said hello, at most: the oldest makes room. As many handshakes are under way at most.
 const MAX_UNKNOWN: usize = 128;
-/// Dials under way at most.
+/// Dials under way at most, until the peers have said hello.
 const MAX_DIALS: usize = 64;
 /// How long a dial may take.
 const DIAL_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a peer that was dialled may take to say hello.
+const HELLO_PATIENCE: Duration = Duration::from_secs(10);
+/// How often that is looked at.
+const HELLO_GLANCE: Duration = Duration::from_millis(10);
 /// How long written bytes may take to leave when the process ends.
 const LAST_WRITES: Duration = Duration::from_secs(2);
 /// Deliveries that wait for vats before peers are read no further.
 const MAX_BACKLOG: u64 = 100_000;
-/// Notes about peers that are shown in `NOTES_PERIOD`.
-const MAX_NOTES: u32 = 50;
-const NOTES_PERIOD: Duration = Duration::from_secs(10);
 /// Stack of a thread of a connection.
 const STACK_BYTES: usize = 1 << 20;
 
@@ -111,7 +115,6 @@ pub(crate) struct Net {
     next: AtomicU64,
     /// Handshakes under way with peers that came to us.
     greeting: AtomicUsize,
-    refused: AtomicUsize,
     redials: redial::Redials,
 }
 
@@ -192,10 +195,10 @@ impl Net {
     /// What an operator is told at the start.
     pub fn tell(&self) {
         if !self.here.is_empty() {
-            eprintln!("note: this host is {}", self.designator);
+            crate::tell!("note: this host is {}", self.designator);
         }
         for peer in &self.here {
-            eprintln!("note: listening at {}", peer.to_uri());
+            crate::tell!("note: listening at {}", peer.to_uri());
         }
     }
 
@@ -231,13 +234,12 @@ impl Net {
     fn accepted(self: &Arc<Net>, socket: Socket, at: &Listener) {
         {
             let conns = self.lock();
-            if conns.all.len() >= MAX_CONNECTIONS {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                return;
+            if conns.all.len() >= max_connections() {
+                return lock(&self.notes).tell("a peer was turned away: there are as many connections as may be");
             }
             let mut unknown = conns.all.values().filter(|c| !c.is_established() && !c.dialled && !c.is_over());
             if let Some(oldest) = unknown.next()
-                && unknown.count() + 1 >= MAX_UNKNOWN
+                && unknown.count() + 1 >= max_unknown()
             {
                 oldest.cut();
             }
@@ -245,9 +247,10 @@ impl Net {
         let form = Form { dialect: at.dialect, framing: at.framing, ..Form::default() };
         let (here, gate) = (at.here.clone(), at.gate.clone());
         if !matches!(here.transport.as_str(), place::NOISE | place::WEBSOCKET) {
-            return self.open(socket, None, here, form);
+            self.open(socket, None, here, form);
+            return;
         }
-        if self.greeting.fetch_add(1, Ordering::Relaxed) >= MAX_UNKNOWN {
+        if self.greeting.fetch_add(1, Ordering::Relaxed) >= max_unknown() {
             self.greeting.fetch_sub(1, Ordering::Relaxed);
             return;
         }
@@ -256,8 +259,8 @@ impl Net {
             let greeted = net.greet(&socket, &here.transport, &gate, form);
             net.greeting.fetch_sub(1, Ordering::Relaxed);
             match greeted {
-                Ok(form) => net.open(socket, None, here, form),
-                Err(why) => lock(&net.notes).tell(&format!("a connection came to nothing: {why}")),
+                Ok(form) => drop(net.open(socket, None, here, form)),
+                Err(why) => net.came_to_nothing(None, &why),
             }
         };
         if thread("greet", greets).is_err() {
@@ -276,14 +279,21 @@ impl Net {
     }
 
     /// A connection begins.
-    fn open(self: &Arc<Net>, socket: Socket, dialled: Option<VatId>, here: Peer, form: Form) {
-        let Some(pool) = self.pool() else { return };
+    fn open(self: &Arc<Net>, socket: Socket, dialled: Option<VatId>, here: Peer, form: Form) -> Option<Arc<Conn>> {
+        let pool = self.pool()?;
         let id = ConnId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
         let Form { dialect, framing, channel, authenticated } = form;
+        let conn = match Conn::new(id, socket, channel, dialled.is_some()) {
+            Ok(conn) => Arc::new(conn),
+            Err(e) => {
+                self.came_to_nothing(dialled, &format!("the peer has gone: {e}"));
+                return None;
+            }
+        };
+        let opened = conn.clone();
         let begun = || -> Result<(), Problem> {
             let no_thread = |e: std::io::Error| problem("E-THREAD", format!("cannot start a thread: {e}"), "ulimit -u");
             let seed = key::fresh()?;
-            let conn = Arc::new(Conn::new(id, socket, channel, dialled.is_some()).map_err(no_thread)?);
             self.lock().all.insert(id, conn.clone());
             let writes = conn.clone();
             thread("write", move || writes.write()).map_err(no_thread)?;
@@ -303,6 +313,15 @@ impl Net {
                 Some(session) => self.tell_node(&pool, In::DialFailed { session, why: p.message }),
                 None => self.tell_node(&pool, In::Closed { conn: id, why: p.message }),
             }
+        }
+        Some(opened)
+    }
+
+    /// A connection ended before it began.
+    fn came_to_nothing(&self, dialled: Option<VatId>, why: &str) {
+        match (dialled, self.pool()) {
+            (Some(session), Some(pool)) => self.tell_node(&pool, In::DialFailed { session, why: why.to_owned() }),
+            _ => lock(&self.notes).tell(&format!("a connection came to nothing: {why}")),
         }
     }
 
@@ -396,27 +415,23 @@ impl Net {
     fn dial(self: &Arc<Net>, session: VatId, peer: Peer) {
         let full = {
             let mut conns = self.lock();
-            let full = conns.dials >= MAX_DIALS || conns.all.len() >= MAX_CONNECTIONS;
+            let full = conns.dials >= max_dials() || conns.all.len() >= max_connections();
             conns.dials += usize::from(!full);
             full
         };
         let net = self.clone();
         let dials = move || {
-            let connected = if full {
-                Err("too many connections are being made: try again later".to_owned())
-            } else {
-                let connected = net.connect(&peer);
-                net.lock().dials -= 1;
-                connected
-            };
-            match (connected, net.pool()) {
-                (Ok((socket, form)), _) => {
-                    let here = net.here_for(&peer.transport);
-                    net.open(socket, Some(session), here, form);
-                }
-                (Err(why), Some(pool)) => net.tell_node(&pool, In::DialFailed { session, why }),
-                (Err(_), None) => {}
+            if full {
+                return net.came_to_nothing(Some(session), "too many connections are being made: try again later");
             }
+            match net.connect(&peer) {
+                Ok((socket, form)) => {
+                    let conn = net.open(socket, Some(session), net.here_for(&peer.transport), form);
+                    conn.inspect(|c| await_hello(c));
+                }
+                Err(why) => net.came_to_nothing(Some(session), &why),
+            }
+            net.lock().dials -= 1;
         };
         if let Err(e) = thread("dial", dials) {
             output::problem(&problem(
@@ -491,32 +506,6 @@ impl Net {
     }
 }
 
-/// Notes for the operator: peers cannot flood him.
-#[derive(Default)]
-struct Notes {
-    since: Option<Instant>,
-    told: u32,
-    kept_back: u64,
-}
-
-impl Notes {
-    fn tell(&mut self, text: &str) {
-        let fresh = self.since.is_none_or(|s| s.elapsed() >= NOTES_PERIOD);
-        if fresh {
-            if self.kept_back > 0 {
-                eprintln!("note: {} more notes about peers were not shown", self.kept_back);
-            }
-            *self = Notes { since: Some(Instant::now()), told: 0, kept_back: 0 };
-        }
-        if self.told < MAX_NOTES {
-            self.told += 1;
-            eprintln!("note: {}", output::safe(text));
-        } else {
-            self.kept_back += 1;
-        }
-    }
-}
-
 impl Pool {
     /// Bytes of a peer. They wait while the host has more to do than it can, or the log is full. False: the host ends.
     fn peer_bytes(self: &Arc<Self>, conn: ConnId, bytes: Vec<u8>) -> bool {
@@ -545,6 +534,27 @@ impl Pool {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Whoever was dialled and says nothing keeps no place for long.
+fn await_hello(conn: &Conn) {
+    let until = Instant::now() + HELLO_PATIENCE;
+    while !conn.is_established() && !conn.is_over() {
+        if Instant::now() >= until {
+            return conn.give_up("the peer was dialled and said no hello");
+        }
+        std::thread::sleep(HELLO_GLANCE);
+    }
+}
+
+fn max_connections() -> usize {
+    files::share(MAX_CONNECTIONS, 2)
+}
+fn max_unknown() -> usize {
+    files::share(MAX_UNKNOWN, 16)
+}
+fn max_dials() -> usize {
+    files::share(MAX_DIALS, 16)
 }
 
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -15,6 +15,7 @@
 //! - a handshake takes at most `PATIENCE` and its messages are of fixed lengths.
 use super::socket::Socket;
 use snow::{Builder, HandshakeState, StatelessTransportState};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 const PATTERN: &str = "Noise_XX_25519_ChaChaPoly_BLAKE2s";
@@ -50,7 +51,8 @@ fn read(socket: &Socket, length: usize, until: Instant) -> Result<Vec<u8>, Strin
         match socket.read(&mut frame[at..]) {
             Ok(0) => return Err("the peer closed the connection in the handshake".to_owned()),
             Ok(n) => at += n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            // a wait that timed out is told as WouldBlock or TimedOut; how long it was is looked at above
+            Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(e) => return Err(e.to_string()),
         }
         if at >= 2 && usize::from(u16::from_be_bytes([frame[0], frame[1]])) != length {
@@ -233,5 +235,12 @@ mod tests {
             a.shutdown(std::net::Shutdown::Write);
             assert!(other.join().expect("no panic").is_err());
         }
+    }
+
+    #[test]
+    fn who_says_nothing_is_told_why_that_is_the_end() {
+        let (a, b) = pair();
+        assert_eq!(greet(&b, &B, None).map(|g| g.1), Err("the handshake takes too long".to_owned()));
+        drop(a);
     }
 }
