@@ -226,8 +226,12 @@ fn absolute(p: &Path) -> String {
 
 pub fn run(place: &Where, request: &Value, human: impl FnOnce(&Value) -> String) -> i32 {
     let Some(folder) = &place.state else {
-        eprintln!("error[E-USAGE]: which host? No --state is given");
-        eprintln!("  help: add --state DIR, the folder given to `run --state` or `serve --state`");
+        if place.json {
+            host::output::tell_as_json();
+        }
+        let help = "add --state DIR, the folder given to `run --state` or `serve --state`";
+        let message = "which host? No --state is given";
+        host::output::problem(&Problem { code: "E-USAGE".into(), message: message.into(), help: help.into() });
         return 2;
     };
     let answer = host::run::on_big_stack(|| ask(folder, request));
@@ -262,7 +266,7 @@ fn called(answer: &Value) -> String {
     match answer.get("rejected") {
         Some(why) => {
             let why = why.get("@error").unwrap_or(why);
-            eprintln!(
+            host::tell!(
                 "error[E-REJECTED]: the call was rejected\n  help: see `drses vat log` and `drses vat show`\n{}",
                 plain(why)
             );

@@ -33,7 +33,7 @@ mod wire;
 use crate::operate::{Problem, problem};
 pub(crate) use conn::{Answers, Conn};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -78,7 +78,9 @@ pub fn ask_host(folder: &Path, request: &Value) -> Result<Option<Value>, Problem
     let connected = short(folder).and_then(|(_open, path)| UnixStream::connect(path));
     let stream = match connected {
         Ok(stream) => stream,
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => return Ok(None),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
         Err(e) => {
             let message = format!("cannot talk to the host over {}: {e}", folder.join(NAME).display());
             return Err(problem("E-SOCKET", message, "be the user that runs the host"));

@@ -270,7 +270,10 @@ fn find(w: &World, which: &Value) -> Result<VatId, Problem> {
         let found = u32::try_from(n).ok().map(VatId).filter(|v| w.node.is_vat(*v));
         return found.ok_or_else(|| problem("E-VAT", format!("there is no vat {n}"), help));
     }
-    let name = which.as_str().unwrap_or("");
+    let Some(name) = which.as_str() else {
+        let what = if which.is_null() { "no vat is named".to_owned() } else { format!("{which} names no vat") };
+        return Err(problem("E-VAT", what, help));
+    };
     let file = |full: &str| full.rsplit('/').next().unwrap_or(full).to_owned();
     let fits = |full: &str| full == name || file(full) == name || file(full).strip_suffix(".js") == Some(name);
     let found: Vec<VatId> = w.node.vats().filter(|v| fits(w.node.name(*v))).collect();
@@ -332,17 +335,19 @@ fn host_ends() -> Problem {
 
 /// The message that a call asks for.
 fn body(v: &Value) -> Result<passable::Data, Problem> {
-    let method = v.get("method").and_then(Value::as_str).unwrap_or("");
-    let args = v.get("args").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let wrong = |what: &str| problem("E-ARGS", what, "give a method name, and arguments as an array of plain JSON");
+    let method = v.get("method").and_then(Value::as_str).filter(|m| !m.is_empty()).ok_or_else(|| wrong("no method"))?;
+    let args = match v.get("args") {
+        None | Some(Value::Null) => &[][..],
+        Some(Value::Array(args)) => args,
+        Some(_) => return Err(wrong("the arguments are no array")),
+    };
     let mut fine = true;
     let body = ken::codec::method_call(method, |writer| {
         fine = args.iter().all(|a| json::write(writer, a, 0));
         args.len()
     });
-    if !fine || method.is_empty() {
-        return Err(problem("E-ARGS", "no method, or arguments that nest too deeply", "give a method name and plain JSON"));
-    }
-    Ok(body)
+    if fine { Ok(body) } else { Err(wrong("arguments that nest too deeply")) }
 }
 
 fn call(pool: &Arc<Pool>, w: &mut World, asker: Asker, vat: VatId, body: passable::Data) {
@@ -367,6 +372,10 @@ fn brief(w: &World, vat: VatId) -> Value {
 
 /// `show` and `dump`: what a copy of the heap says.
 fn look(pool: &Arc<Pool>, vat: VatId, v: &Value) -> Result<Value, Problem> {
+    let to = match v.get("do").and_then(Value::as_str) {
+        Some("dump") => Some(dumped_to(pool, vat, v)?),
+        _ => None,
+    };
     let (mut shown, limits, sleeping) = {
         let w = pool.settled();
         let store = w.journal.as_ref().map(|j| j.store().clone());
@@ -377,7 +386,7 @@ fn look(pool: &Arc<Pool>, vat: VatId, v: &Value) -> Result<Value, Problem> {
     let woken = sleeping.map(|s| s.and_then(|s| s.map(|s| s.wake(&pool.shared, quota)).transpose()));
     let copy = match woken {
         Some(Ok(Some(copy))) => copy,
-        Some(Err(e)) if v.get("do").and_then(Value::as_str) == Some("dump") => return Err(e.into()),
+        Some(Err(e)) if to.is_some() => return Err(e.into()),
         Some(Err(e)) => {
             shown["heapFault"] = json!(e.what);
             return Ok(shown);
@@ -391,10 +400,20 @@ fn look(pool: &Arc<Pool>, vat: VatId, v: &Value) -> Result<Value, Problem> {
     if let Err(e) = copy.verify() {
         shown["heapFault"] = json!(e);
     }
-    match v.get("to").and_then(Value::as_str) {
-        Some(to) => storage::dump(Path::new(to), &copy, &shown),
+    match to {
+        Some(to) => storage::dump(to, &copy, &shown),
         None => Ok(shown),
     }
+}
+
+/// Where a dump of a vat goes.
+fn dumped_to<'v>(pool: &Pool, vat: VatId, v: &'v Value) -> Result<&'v Path, Problem> {
+    if pool.lock().node.is_session(vat) {
+        let what = format!("vat {} is a session with another host: it has no heap", vat.0);
+        return Err(problem("E-VAT", what, "`drses vat show` says what is known of it"));
+    }
+    let to = v.get("to").and_then(Value::as_str).map(Path::new).filter(|p| p.is_absolute());
+    to.ok_or_else(|| problem("E-ARGS", "dump needs an absolute path in `to`", "name a file that is not there"))
 }
 
 fn show(w: &World, vat: VatId, store: Option<&dyn Store>) -> Value {

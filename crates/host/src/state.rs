@@ -107,20 +107,24 @@ pub fn open_with(folder: &Path, options: store::Options, over: Over<'_>) -> Resu
     let identity = match FileStore::identity_of(&*disk) {
         Ok(id) => id,
         Err(e) if create && e.kind() == store::ErrorKind::Missing => random().map_err(no_random)?,
-        Err(e) if e.kind() == store::ErrorKind::Missing => {
-            let help = "check the path given with --state; `drses run --state` makes one";
-            return Err(problem(e.code(), format!("there is no state in {}", folder.display()), help));
-        }
-        Err(e) => return Err(e.into()),
+        Err(e) => return Err(cannot_open(folder, e, "check the path given with --state; `drses run --state` makes one")),
     };
     let opening = Opening { identity, random: random().map_err(no_random)? };
     let store = Arc::new(open_soon(folder, || FileStore::open(disk.clone(), opening, options))?);
     if let Some(cut) = store.opened().cut {
-        eprintln!("note: frame {cut} of the log was not finished when the process died; nobody was told of it, it is cut");
+        crate::tell!("note: frame {cut} of the log was not finished when the process died; nobody was told of it, it is cut");
     }
     let background = Background::start(store.clone())?;
     let created = store.opened().created;
     Ok(Opened { store, _background: background, created })
+}
+
+/// Why there is no opening the store in a folder; `help`: if there is none.
+pub(crate) fn cannot_open(folder: &Path, e: store::Error, help: &str) -> Problem {
+    match e.kind() {
+        store::ErrorKind::Missing => problem(e.code(), format!("there is no state in {}", folder.display()), help),
+        _ => e.into(),
+    }
 }
 
 /// A process that was killed holds its lock until the system has taken it apart: that is waited for, a host that lives is not.
@@ -169,7 +173,7 @@ fn try_run(path: &Path, args: &[String], folder: &Path, how: How, options: &Opti
     let server = crate::control::listen(folder).map_err(|e| told(no_socket(e)))?;
     job.net.tell();
     if how.serve {
-        eprintln!("note: serving; operators' commands: drses vat --state {}", folder.display());
+        crate::tell!("note: serving; operators' commands: drses vat --state {}", folder.display());
     }
     let code = crate::begin::run(job, Some(server));
     crate::control::unlisten(folder);
@@ -187,7 +191,7 @@ pub(crate) fn prepare(
     (disk, over): (store::Options, Over<'_>),
 ) -> Result<(Job, Opened), i32> {
     let shared = Arc::new(Shared::new(false).map_err(|e| {
-        eprintln!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
+        crate::tell!("error[E-MEMORY]: cannot reserve memory for a vat: {e}");
         1
     })?);
     let entry = bundle::entry_file(path);
@@ -298,9 +302,9 @@ fn move_aside(folder: &Path) -> Result<(), i32> {
         n += 1;
     };
     std::fs::rename(folder, &aside).map_err(|e| {
-        eprintln!("error[E-STATE]: cannot move {} to {aside}: {e}\n  help: move it yourself", folder.display());
+        crate::tell!("error[E-STATE]: cannot move {} to {aside}: {e}\n  help: move it yourself", folder.display());
         1
     })?;
-    eprintln!("note: the old state is in {aside}");
+    crate::tell!("note: the old state is in {aside}");
     Ok(())
 }

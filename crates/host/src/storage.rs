@@ -15,8 +15,9 @@ use ken::rows;
 use node::{Config, Event, Node};
 use passable::VatId;
 use serde_json::{Value, json};
+use std::fs::Permissions;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::disk::RealDisk;
@@ -44,10 +45,10 @@ pub(crate) fn command(
                 return Err(problem("E-ARGS", "backup needs an absolute path in `to`", "name an empty folder"));
             };
             empty_folder(&to)?;
-            store.backup(&RealDisk::new(&to))?;
-            if v.get("withKey") == Some(&Value::Bool(true)) {
-                crate::net::copy_key(folder, &to)?;
-            }
+            let with_key = v.get("withKey") == Some(&Value::Bool(true));
+            let done = store.backup(&RealDisk::new(&to)).map_err(Problem::from);
+            let done = done.and_then(|()| if with_key { crate::net::copy_key(folder, &to).map(drop) } else { Ok(()) });
+            done.inspect_err(|_| empty(&to))?;
             Ok(json!({ "backup": to.display().to_string(), "sequence": store.position().1 }))
         }
         "compact" => {
@@ -127,9 +128,17 @@ fn empty_folder(folder: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Takes back what was begun in a folder that was empty, so that the same command can be typed again.
+fn empty(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        // what cannot be removed is found by the next one who wants an empty folder
+        let _ = std::fs::remove_file(entry.path());
+    }
+}
+
 /// Copies a backup to a folder where there is nothing, and opens it once.
 pub fn restore(from: &Path, to: &Path, new_incarnation: bool) -> Result<Value, Problem> {
-    store::FileStore::identity_of(&RealDisk::new(from))?;
+    store::FileStore::identity_of(&RealDisk::to_read(from)).map_err(|e| state::cannot_open(from, e, "check its path"))?;
     if !state::is_free(from) {
         let help = "a store in use is not a backup: make one with `drses store backup`";
         return Err(problem("E-STORE-LOCKED", format!("a host runs on {}", from.display()), help));
@@ -150,6 +159,8 @@ pub fn restore(from: &Path, to: &Path, new_incarnation: bool) -> Result<Value, P
     names.sort_by_key(|n| (n == "super", n.clone()));
     for name in &names {
         std::fs::copy(from.join(name), to.join(name)).map_err(failed)?;
+        // a backup may be kept where nothing can be written; the copy is to be
+        std::fs::set_permissions(to.join(name), Permissions::from_mode(0o600)).map_err(failed)?;
         std::fs::File::open(to.join(name)).and_then(|f| f.sync_all()).map_err(failed)?;
     }
     std::fs::File::open(to).and_then(|f| f.sync_all()).map_err(failed)?;
@@ -232,15 +243,19 @@ pub(crate) fn dump(to: &Path, vat: &Vat, shown: &Value) -> Result<Value, Problem
     let listing = to.with_file_name(format!("{}.json", to.file_name().and_then(|n| n.to_str()).unwrap_or("vat")));
     let mut text = serde_json::to_string_pretty(shown).unwrap_or_default();
     text.push('\n');
-    for (path, bytes) in [(to, image.as_slice()), (&listing, text.as_bytes())] {
-        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        made.and_then(|mut f| f.write_all(bytes)).map_err(|e| {
-            problem(
-                "E-DUMP",
-                format!("cannot write {}: {e}", path.display()),
-                "name a file that is not there, in a folder that is",
-            )
-        })?;
-    }
+    write_new(to, &image)?;
+    // one without the other would be in the way of the next attempt
+    write_new(&listing, text.as_bytes()).inspect_err(|_| drop(std::fs::remove_file(to)))?;
     Ok(json!({ "image": to.display().to_string(), "bytes": image.len(), "listing": listing.display().to_string() }))
+}
+
+/// Writes a file where there is none; if it cannot be written whole, there is none again.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let failed = |e: std::io::Error, help: &str| problem("E-DUMP", format!("cannot write {}: {e}", path.display()), help);
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = made.map_err(|e| failed(e, "name a file that is not there, in a folder that is"))?;
+    file.write_all(bytes).map_err(|e| {
+        let _ = std::fs::remove_file(path);
+        failed(e, "make room, or name a file where there is some")
+    })
 }

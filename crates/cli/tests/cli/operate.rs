@@ -3,6 +3,7 @@ use crate::kit::{Folder, drses};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 
 /// Two vats that hold a hundred coins between them; `move` takes two turns.
 const BANK: &str = "export default async ({ vats, console }) => {
@@ -181,6 +182,39 @@ fn a_store_is_compacted_checked_and_not_written_over() {
 }
 
 #[test]
+fn what_could_not_be_written_whole_is_not_in_the_way_of_the_next_attempt() {
+    let folder = bank();
+    let host = folder.serve(SERVE);
+    folder.write("image.json", b"mine");
+    let dump = ["vat", "dump", "--state", "s", "1", "image"];
+    assert!(folder.run(&dump).err.starts_with("error[E-DUMP]"));
+    std::fs::remove_file(folder.path().join("image.json")).expect("it is there");
+    assert_eq!(folder.run(&dump).code, Some(0));
+    std::fs::remove_file(folder.path().join("s/host.key")).expect("it is there");
+    let with_key = folder.run(&["store", "backup", "--state", "s", "backup", "--with-key"]);
+    assert!(with_key.err.starts_with("error[E-KEY]"), "{}", with_key.err);
+    assert_eq!(folder.run(&["store", "backup", "--state", "s", "backup"]).code, Some(0));
+    drop(host);
+}
+
+#[test]
+fn a_backup_that_cannot_be_written_is_restored() {
+    let folder = bank();
+    folder.serve(SERVE).kill9();
+    folder.json(&["store", "backup", "--state", "s", "backup"]);
+    for (name, _) in folder.bytes("backup") {
+        let file = folder.path().join("backup").join(name);
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o400)).expect("it is ours");
+    }
+    folder.json(&["store", "restore", "backup", "again"]);
+    for (name, _) in folder.bytes("again") {
+        let mode = std::fs::metadata(folder.path().join("again").join(&name)).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o600, 0o600, "{name}: the copy is to be written");
+    }
+    assert_eq!(folder.json(&["vat", "call", "--state", "again", "1", "total"])["value"], 100);
+}
+
+#[test]
 fn the_control_socket_answers_whatever_it_is_told() {
     let folder = bank();
     let host = folder.serve(SERVE);
@@ -199,6 +233,9 @@ fn the_control_socket_answers_whatever_it_is_told() {
         ("{\"do\":\"show\",\"vat\":-1}", "E-VAT"),
         ("{\"do\":\"show\",\"vat\":99999999999}", "E-VAT"),
         ("{\"do\":\"call\",\"vat\":1}", "E-ARGS"),
+        ("{\"do\":\"call\",\"vat\":1,\"method\":\"total\",\"args\":{}}", "E-ARGS"),
+        ("{\"do\":\"dump\",\"vat\":1}", "E-ARGS"),
+        ("{\"do\":\"dump\",\"vat\":1,\"to\":\"relative\"}", "E-ARGS"),
         (&deep, "E-ARGS"),
         ("{\"do\":\"limit\",\"vat\":1,\"maxHeap\":5}", "E-ARGS"),
         ("{\"do\":\"backup\",\"to\":\"relative\"}", "E-ARGS"),
@@ -208,6 +245,9 @@ fn the_control_socket_answers_whatever_it_is_told() {
         assert_eq!(answer["error"]["code"], code, "{line}");
         assert!(answer["error"]["help"].as_str().is_some_and(|h| !h.is_empty()), "{line}");
     }
+    let shown = ask("{\"do\":\"show\",\"vat\":1,\"to\":\"/nowhere/image\"}");
+    assert!(shown.contains("\"heapBytes\""), "only a dump goes to a file: {shown}");
+    assert!(ask("{\"do\":\"show\",\"vat\":1.5}").contains("1.5 names no vat"));
     assert_eq!(ask("{\"id\":[3],\"do\":\"call\",\"vat\":1,\"method\":\"total\"}"), "{\"id\":[3],\"value\":100}");
     assert_eq!(ask("{\"do\":\"stop\"}"), "{\"ok\":true}");
     drop(host);
@@ -229,6 +269,27 @@ fn who_does_not_read_its_answers_is_cut_off_and_nobody_else_waits() {
     let cut = (0..1_000_000).find_map(|_| deaf.write_all(b"{\"do\":\"ls\"}\n").err()).expect("it is cut off");
     assert!(matches!(cut.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{cut}");
     assert_eq!(host.term().0, Some(0));
+}
+
+#[test]
+fn a_host_goes_on_though_nobody_reads_its_errors() {
+    let folder = bank();
+    let (errors, of_host) = std::io::pipe().expect("a pipe");
+    drop(errors);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drses"));
+    command.args(SERVE).current_dir(folder.path()).stdout(Stdio::null()).stderr(of_host);
+    let mut host = command.spawn().expect("drses starts");
+    // each of these tells the operator something
+    for _ in 0..3 {
+        while !folder.path().join("s/control.sock").exists() {
+            assert!(host.try_wait().expect("a status").is_none(), "it runs");
+        }
+        assert_eq!(call(&folder, "lonely", &[]), 1);
+        assert_eq!(call(&folder, "total", &[]), 100);
+    }
+    let mut to = UnixStream::connect(folder.path().join("s/control.sock")).expect("the host listens");
+    to.write_all(b"{\"do\":\"stop\"}\n").expect("asked");
+    assert_eq!(host.wait().expect("it ends").code(), Some(0));
 }
 
 #[test]

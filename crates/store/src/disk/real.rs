@@ -34,12 +34,18 @@ struct Counters {
 /// A folder; made when the first file is created in it.
 pub struct RealDisk {
     folder: PathBuf,
+    writes: bool,
     counters: Arc<Counters>,
 }
 
 impl RealDisk {
     pub fn new(folder: impl Into<PathBuf>) -> RealDisk {
-        RealDisk { folder: folder.into(), counters: Arc::default() }
+        RealDisk { folder: folder.into(), writes: true, counters: Arc::default() }
+    }
+
+    /// A folder whose files are opened to be read: it may lie on a medium that cannot be written.
+    pub fn to_read(folder: impl Into<PathBuf>) -> RealDisk {
+        RealDisk { writes: false, ..RealDisk::new(folder) }
     }
 
     pub fn counts(&self) -> Counts {
@@ -61,7 +67,7 @@ impl RealDisk {
 
 impl Disk for RealDisk {
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.folder.join(name))?;
+        let file = OpenOptions::new().read(true).write(self.writes).open(self.folder.join(name))?;
         Ok(self.handle(file))
     }
 
@@ -147,5 +153,21 @@ impl DiskFile for RealFile {
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_to_be_read_is_not_written() {
+        let folder = std::env::temp_dir().join(format!("drses-disk-{}", std::process::id()));
+        RealDisk::new(&folder).create("file").and_then(|f| f.write_at(b"text", 0)).expect("a file can be made");
+        let file = RealDisk::to_read(&folder).open("file").expect("it is there");
+        let mut bytes = [0; 4];
+        assert_eq!(file.read_at(&mut bytes, 0).ok(), Some(4));
+        assert!(&bytes == b"text" && file.write_at(b"more", 0).is_err());
+        fs::remove_dir_all(folder).expect("it can be removed");
     }
 }
