@@ -73,12 +73,13 @@ pub(crate) fn begin(job: Job) -> Arc<Pool> {
 
 /// Runs until the program ends; its exit code.
 pub(crate) fn keep(pool: &Arc<Pool>) -> i32 {
+    // before any turn begins: a signal lets it end
+    let stop = crate::signals::watch(pool);
     let committer = pool.lock().journal.is_some().then(|| {
         let pool = pool.clone();
         std::thread::Builder::new().name("commit".into()).spawn(move || pool.commits())
     });
     pool.provide(&mut pool.lock());
-    let stop = crate::signals::watch(pool);
     let code = pool.clone().keep_time();
     drop(stop);
     pool.net.finish();
