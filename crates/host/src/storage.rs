@@ -45,11 +45,13 @@ pub(crate) fn command(
                 return Err(problem("E-ARGS", "backup needs an absolute path in `to`", "name an empty folder"));
             };
             empty_folder(&to)?;
+            // all up to this one is in the copy; others may come while it is made
+            let sequence = store.position().1;
             let with_key = v.get("withKey") == Some(&Value::Bool(true));
             let done = store.backup(&RealDisk::new(&to)).map_err(Problem::from);
             let done = done.and_then(|()| if with_key { crate::net::copy_key(folder, &to).map(drop) } else { Ok(()) });
             done.inspect_err(|_| empty(&to))?;
-            Ok(json!({ "backup": to.display().to_string(), "sequence": store.position().1 }))
+            Ok(json!({ "backup": to.display().to_string(), "sequence": sequence }))
         }
         "compact" => {
             let before = store.stats();
