@@ -17,12 +17,14 @@ use crate::take::shown;
 use crate::wire::WireLog;
 use crate::{
     Abort, Captp, ConnId, Dialect, Framing, Home, LINE, MAX_DEPTH, MAX_HELLO_BYTES, MAX_INTEGER_DIGITS, MAX_MESSAGE_BYTES,
-    Opened, Out, Peer,
+    MAX_UNFINISHED_BYTES, Opened, Out, Peer,
 };
 use passable::syrup::{Fault, Limits, Reader, Writer};
 use passable::{Data, VatId};
 use std::collections::BTreeMap;
 
+/// Who has kept fewer bytes for later than this need not look how many all have.
+const MUCH_UNFINISHED_BYTES: usize = 64 << 10;
 /// Hosts that are dialled and have not answered, at most.
 pub const MAX_DIALLING: usize = 1_000;
 const HELLO_LIMITS: Limits = Limits { bytes: MAX_HELLO_BYTES, depth: 16, digits: 20 };
@@ -106,6 +108,7 @@ impl Captp {
         let Some(mut incoming) = c.incoming.take() else { return };
         incoming.push(bytes);
         let result = self.messages(conn, &mut incoming, bytes.len(), home);
+        let much = incoming.unfinished() > MUCH_UNFINISHED_BYTES;
         if let Some(c) = self.conns.get_mut(&conn) {
             c.heard = incoming.framing;
             c.incoming = Some(incoming);
@@ -114,6 +117,27 @@ impl Captp {
             Ok(()) => {}
             Err(Fail::Abort(abort)) => self.abort(conn, abort),
             Err(Fail::Refusal(refusal)) => self.refuse(conn, refusal),
+        }
+        if much {
+            self.bound_unfinished();
+        }
+    }
+
+    /// Whoever has begun most makes room, if peers have begun much and finished it not.
+    fn bound_unfinished(&mut self) {
+        let unfinished = |c: &Conn| c.incoming.as_ref().map_or(0, |i| i.unfinished());
+        if self.conns.values().map(unfinished).sum::<usize>() <= MAX_UNFINISHED_BYTES {
+            return;
+        }
+        let most = self.conns.iter().max_by_key(|(_, c)| unfinished(c)).map(|(conn, c)| (*conn, c.is_line()));
+        let Some((conn, line)) = most else { return };
+        let why = "limit: bytes of messages of all peers that are not whole";
+        if line {
+            // a durable session goes on over another connection
+            self.out.push(Out::Close { conn });
+            self.end(conn, why, false);
+        } else {
+            self.abort(conn, Abort::new(why.to_owned()));
         }
     }
 

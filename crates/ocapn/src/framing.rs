@@ -42,6 +42,11 @@ impl Incoming {
         self.bytes.extend_from_slice(more);
     }
 
+    /// Bytes that are kept until more come.
+    pub fn unfinished(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
     /// The next message, if it is whole; it is passed over.
     pub fn next(&mut self) -> Result<Option<Reader<'_>>, Fault> {
         let framing = match (self.framing, self.bytes.get(self.at)) {

@@ -206,6 +206,8 @@ pub enum Out {
 pub const LINE: &str = "noise";
 /// Bytes of one message.
 pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// Bytes of messages of all peers of which only a part has come.
+pub const MAX_UNFINISHED_BYTES: usize = 256 << 20;
 /// Bytes of a hello: of whom nothing is known.
 pub const MAX_HELLO_BYTES: usize = 64 << 10;
 /// Digits of an integer.

@@ -324,3 +324,22 @@ fn any_bytes() {
     assert!(heard(&mut w).contains("fulfill"));
     assert!(w.hosts[0].noted.iter().all(|v| *v != V::Null));
 }
+
+#[test]
+fn messages_that_never_end_take_no_more_than_is_set_aside_for_all() {
+    let mut w = world();
+    let good = conn(&mut w, &hello(&Keys::new(&[8; 32]), "1.0", b""));
+    let size = crate::MAX_MESSAGE_BYTES - 1000;
+    let begun = [format!("<10'op:deliver<11'desc:export0+>[{size}:").into_bytes(), vec![b'x'; size - 1]].concat();
+    let most = crate::MAX_UNFINISHED_BYTES / begun.len();
+    for n in 0..most + 3 {
+        let peer = Peer { transport: "test".into(), designator: format!("mallory {n}"), hints: None };
+        let bytes = hello_of(&peer, &Keys::new(&[n as u8 + 10; 32]), "1.0", b"");
+        let c = conn(&mut w, &bytes);
+        say(&mut w, c, &begun);
+    }
+    assert!(heard(&mut w).contains("messages of all peers that are not whole"));
+    assert_eq!(w.hosts[0].closed.len(), 3, "those that were too many");
+    say(&mut w, good, FETCH.as_bytes());
+    assert!(heard(&mut w).contains("fulfill"), "others do not notice");
+}
