@@ -71,7 +71,7 @@ mod tests {
     fn who_waited_long_sleeps_and_who_waited_shortly_looks_again() {
         let (mut waits, looked, taken) = (Waits::default(), Cell::new(0), AtomicBool::new(false));
         // how often it looked; none: it slept
-        let mut wait = |waits: &mut Waits, there_at: u32, taken: &AtomicBool| {
+        let wait = |waits: &mut Waits, there_at: u32, taken: &AtomicBool| {
             looked.set(0);
             let look = || {
                 looked.set(looked.get() + 1);

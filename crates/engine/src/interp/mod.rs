@@ -29,7 +29,7 @@ pub(crate) use units::list_unit;
 pub use units::{add_unit, drop_caches, forget_caches, program_closure, restore, run_unit};
 
 use crate::code::op::*;
-use crate::cx::{Abort, Cx, Res, Stop};
+use crate::cx::{Cx, Res, Stop};
 use crate::trace;
 use cage::layout::{H_KIND, STACK_END, UNITS};
 use cage::value::*;
