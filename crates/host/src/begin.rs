@@ -77,7 +77,7 @@ pub(crate) fn keep(pool: &Arc<Pool>) -> i32 {
     let stop = crate::signals::watch(pool);
     let committer = pool.lock().journal.is_some().then(|| {
         let pool = pool.clone();
-        std::thread::Builder::new().name("commit".into()).spawn(move || pool.commits())
+        crate::vital::start("commit", None, move || pool.commits())
     });
     pool.provide(&mut pool.lock());
     let code = pool.clone().keep_time();

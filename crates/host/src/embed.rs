@@ -52,7 +52,7 @@ impl Host {
         let pool = begin::begin(job);
         pool.net.start();
         let running = pool.clone();
-        let keeper = std::thread::Builder::new().name("host".into()).spawn(move || begin::keep(&running));
+        let keeper = crate::vital::start("host", None, move || begin::keep(&running));
         let keeper = keeper.map_err(|e| {
             crate::tell!("error[E-THREAD]: cannot start a thread: {e}\n  help: raise the limit of processes (ulimit -u)");
             1

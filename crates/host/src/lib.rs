@@ -32,6 +32,7 @@ mod slot;
 pub mod state;
 pub mod storage;
 pub mod traces;
+mod vital;
 mod wake;
 
 pub use vat::{Quota, can_wake_at_touch};

@@ -182,7 +182,7 @@ impl Pool {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
-        // a thread that panicked left the world as it was before its event
+        // of a thread that panicked: most end the process (`vital`)
         self.world.lock().unwrap_or_else(|e| e.into_inner())
     }
 
@@ -355,7 +355,7 @@ impl Pool {
 
     pub(crate) fn add_thread(self: &Arc<Self>, w: &mut World) {
         let pool = self.clone();
-        let made = std::thread::Builder::new().name("turns".into()).stack_size(STACK_BYTES).spawn(move || pool.turns());
+        let made = crate::vital::start("turns", Some(STACK_BYTES), move || pool.turns());
         match made {
             Ok(_) => w.threads += 1,
             Err(e) if w.threads == 0 => {

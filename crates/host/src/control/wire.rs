@@ -61,7 +61,7 @@ struct Wire {
 pub(crate) fn serve(pool: &Arc<Pool>, listener: UnixListener) {
     let pool = pool.clone();
     let made = Wire::new(pool, listener).and_then(|mut wire| {
-        std::thread::Builder::new().name("control".into()).spawn(move || {
+        crate::vital::start("control", None, move || {
             loop {
                 wire.round();
             }

@@ -301,8 +301,7 @@ impl Net {
             self.tell_node(&pool, In::Opened(opened));
             let (net, reads) = (self.clone(), conn);
             // it runs short turns, too
-            let read = std::thread::Builder::new().name("read".to_owned()).stack_size(crate::pool::STACK_BYTES);
-            read.spawn(move || net.read(&reads)).map(drop).map_err(no_thread)
+            crate::vital::start("read", Some(crate::pool::STACK_BYTES), move || net.read(&reads)).map(drop).map_err(no_thread)
         };
         if let Err(p) = begun() {
             if let Some(c) = self.lock().all.remove(&id) {
@@ -562,7 +561,7 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(body).map(drop)
+    crate::vital::start(name, Some(STACK_BYTES), body).map(drop)
 }
 
 /// Copies the key of a host into a backup.
