@@ -73,8 +73,10 @@ const _: () = assert!(EDEN_HALF.is_multiple_of(8) && EDEN_HALF - NURSERY > 2 * M
 const KEEP_WORK: usize = 1 << 14;
 
 /// Bytes copied between two questions whether to go on, and bytes given back.
-const ASKED: u64 = 1 << 20;
+const ASKED: u64 = 1 << 18;
 const GIVEN: u32 = 8 << 20;
+/// Remembered slots that are forgotten between two.
+const FORGOTTEN: usize = 1 << 18;
 
 /// A reference to something young.
 #[inline(always)]
@@ -188,8 +190,9 @@ impl Heap {
 
     fn forward_remembered(&mut self, mem: Mem) {
         let slots = std::mem::take(&mut self.remembered);
-        for &slot in &slots {
-            mem.w8(slot_bit(slot).0, 0, 0);
+        for part in slots.chunks(FORGOTTEN) {
+            part.iter().for_each(|slot| mem.w8(slot_bit(*slot).0, 0, 0));
+            self.young.failed |= part.len() == FORGOTTEN && !self.goes_on();
         }
         for &slot in &slots {
             if !self.may_copy() {
