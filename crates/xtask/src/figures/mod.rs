@@ -18,7 +18,7 @@ use crate::book;
 
 /// Best of so many runs.
 const RUNS: usize = 5;
-const PARTS: &[&str] = &["empty", "drop", "pause", "cages", "records", "keys", "growth", "natives", "images"];
+const PARTS: &[&str] = &["empty", "drop", "pause", "cages", "records", "keys", "growth", "natives", "code", "heaps", "images"];
 
 /// Sets of figures with sections of their own: name, heading, facts.
 const SETS: &[(&str, &str, &str)] = &[
