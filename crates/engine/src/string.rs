@@ -22,6 +22,8 @@ pub const MAX_LENGTH: u32 = (1 << 29) - 24;
 pub(crate) const SLICE: u32 = 1 << 16;
 /// A concatenation up to this many units is copied, a longer one becomes a rope.
 const MIN_ROPE: u32 = 24;
+/// Units of a leaf that is made of two.
+const MAX_LEAF: u32 = 64;
 /// Units from which on a text in UTF-8 gets all the room it may need.
 const LONG: u32 = 1 << 20;
 
@@ -346,11 +348,34 @@ pub fn concat(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res {
         copy_units(cx, m, b, 0, len(m, b).min(lb), at, la, wide)?;
         return Ok(STR | at as u64);
     }
+    let (a, b) = if wide { (a, b) } else { joined(cx, m, a, b)? };
     let at = cx.alloc(m, 24)?;
     m.w64(at, 0, header(ROPE, 0, wide as u16, n));
     m.w64(at, 8, a);
     m.w64(at, 16, b);
     Ok(STR | at as u64)
+}
+
+/// The halves of a rope for `a + b`: a short end of `a` and a short `b` become one leaf. So a text that grows by few units at a time has
+/// few leaves, and what it was before is garbage.
+fn joined(cx: &mut Cx, m: Mem, a: Value, b: Value) -> Res<(Value, Value)> {
+    if kind(m, a) != ROPE || kind(m, b) != STR8 {
+        return Ok((a, b));
+    }
+    let (rest, end) = (m.r64(a as u32, 8), m.r64(a as u32, 16));
+    if !is_str(rest) || !is_str(end) || kind(m, end) != STR8 {
+        return Ok((a, b));
+    }
+    let (le, lb) = (len(m, end), len(m, b));
+    let is_short = le as u64 + lb as u64 <= MAX_LEAF as u64;
+    // a damaged rope is found out where it is made flat
+    if !is_short || !is_sound(cx, m, end) || !is_sound(cx, m, b) || len(m, rest) as u64 + le as u64 != len(m, a) as u64 {
+        return Ok((a, b));
+    }
+    let at = new8(cx, m, le + lb)?;
+    m.copy((end as u32).wrapping_add(8), at.wrapping_add(8), le);
+    m.copy((b as u32).wrapping_add(8), at.wrapping_add(8 + le), lb);
+    Ok((rest, STR | at as u64))
 }
 
 /// Units `[from, to)` (clipped) of `s`.

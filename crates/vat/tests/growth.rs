@@ -32,6 +32,13 @@ fn what_a_loop_makes_and_forgets_is_given_back_though_it_makes_no_object() {
 }
 
 #[test]
+fn a_text_that_grows_unit_by_unit_has_few_leaves() {
+    // a leaf for each unit takes 24 bytes of it
+    let program = "let s = ''; for (let i = 0; i < 1e6; i += 1) { s += 'x'; } if (s.indexOf('y') !== -1 || s.length !== 1e6) { throw s.length; }";
+    assert!(matches!(ending(program, 12 << 20, ROOMY), Ending::Done));
+}
+
+#[test]
 fn pairs_of_a_weak_map_with_dead_keys_are_given_back() {
     let program = "const w = new WeakMap(); for (let i = 0; i < 3e5; i += 1) { w.set({}, {}); }";
     assert!(matches!(ending(program, 24 << 20, ROOMY), Ending::Done));
