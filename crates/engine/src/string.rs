@@ -5,6 +5,7 @@
 //! Invariants
 //! - a string all of whose units are below 256 is STR8 (also when cut from a wider one), so equal strings have equal kinds once flat;
 //! - a rope is longer than `MIN_ROPE`; one whose right half is undefined stands for its left half, which is flat;
+//! - short ends of a rope to which a short string is added become one leaf: none of its strings changes, it is a new one;
 //! - equal interned strings are the same object; interned strings are pinned; the intern table holds them weakly;
 //! - no order and no outcome follows a hash.
 use crate::aside::{self, Aside};

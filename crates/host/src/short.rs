@@ -7,7 +7,8 @@
 //! begins it anew.
 //!
 //! Invariants
-//! - the thread reads on after twice `SHORT_INSTRUCTIONS` at the latest: no vat holds up a connection, nor what others have sent;
+//! - the thread reads on after twice `SHORT_INSTRUCTIONS` at the latest, and the sync of a batch if few bytes brought it: no vat holds up
+//!   a connection, nor what others have sent;
 //! - a turn that is begun anew is the turn that it would have been: what was undone left nothing;
 //! - it begins only if no other thread runs turns, and calls one under the same conditions as those do.
 use crate::pool::{Called, Pool, SAMPLE, World};

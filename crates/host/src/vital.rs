@@ -13,10 +13,10 @@ impl Drop for Guard {
         if std::thread::panicking() {
             let thread = std::thread::current();
             let name = thread.name().unwrap_or("?");
-            crate::output::fatal(
-                "E-PANIC",
-                &format!("a mistake of drses itself (thread {name}); the lines before this one say where"),
-            );
+            let what = format!("a mistake of drses itself (thread {name}); the lines before this one say where");
+            let help = "type the same command again: what was durable stays; and report those lines";
+            crate::output::problem(&crate::operate::problem("E-PANIC", what, help));
+            std::process::exit(1);
         }
     }
 }

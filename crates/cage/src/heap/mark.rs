@@ -12,7 +12,8 @@
 //! - a marked object whose block changed since is in a block of `rescan`;
 //! - each object is pushed once, and the bytes of all marked objects never exceed the bytes in use: the work is bounded
 //!   whatever the words say; what is no object is counted and skipped;
-//! - weak slots and ephemerons are decided in `finish` alone, in one pause.
+//! - weak slots and ephemerons are decided in `finish` alone, in one pause;
+//! - what is marked in one pause is marked in steps, between which the embedder is asked: if it says no the turn is to be undone.
 //!
 //! Must never know: time.
 use super::minor::{first_value, young_ref};

@@ -8,7 +8,9 @@
 //! Invariants
 //! - a copied object leaves a forwarding word: kind `FORWARD`, its new offset in the upper half;
 //! - bytes copied never exceed the bytes of the nursery: whatever the words say, the work is bounded;
-//! - afterwards no word of stack, extra slots or old space names a place of the nursery that is free.
+//! - afterwards no word of stack, extra slots or old space names a place of the nursery that is free, unless it failed: for want of
+//!   room, for a word that names no object, or since the embedder, which is asked now and then, has it given up. Then much is left
+//!   undone, and nothing but `rollback` may follow.
 //!
 //! Must never know: what of old space is dead. All of it counts as alive here, old weak slots and pairs by their keys.
 use super::old::Class;

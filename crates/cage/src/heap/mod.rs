@@ -195,8 +195,8 @@ impl Heap {
         }
     }
 
-    /// Has `go_on` asked within a collection, as often as it has done so much work as a usual one does. When it says no the collection
-    /// fails, as it does for want of memory.
+    /// Has `go_on` asked within long collections, every few milliseconds. When it says no while objects are copied or all is marked in
+    /// one pause the collection fails, as it does for want of memory; at other moments the next answer counts.
     pub fn ask(&mut self, go_on: GoOn) {
         self.go_on = Asked(Some(go_on));
     }

@@ -4,7 +4,8 @@
 //!
 //! Invariants
 //! - what is written, closed or dialled has been released: it is durable where there is a store;
-//! - each connection has a thread that reads (and runs turns that are short: `short`) and one that writes what the thread that sent it
+//! - each connection has a thread that reads (and runs turns that are short: `short`, and commits what few bytes brought: `commit`)
+//!   and one that writes what the thread that sent it
 //!   could not write at once; a peer that is slow or hostile holds up its own alone;
 //! - bounded: connections, those whose peers have not said hello, what these may send, what waits to be written, dials under way;
 //! - locks are taken in this order: the pool's, the list of connections, what waits to be written.
