@@ -357,12 +357,15 @@ fn truncate(cx: &mut Cx, m: Mem, a: Value, mut n: f64) -> Res<f64> {
     }
     if f & SPARSE != 0 {
         let mut named = Aside::new();
-        for k in object::own_keys(cx, m, a)? {
-            if !is_sym(k)
-                && let Some(i) = index_of(cx, m, k).filter(|i| *i >= n)
-                && (!is_int(k) || element(m, a, k as u32) == HOLE)
-            {
-                named.push((i, k));
+        let keys = object::own_keys(cx, m, a)?;
+        for slice in keys.chunks(1024) {
+            cx.charge(slice.len() as u64 / 4)?;
+            for k in slice.iter().copied().filter(|k| !is_sym(*k)) {
+                if let Some(i) = index_of(cx, m, k).filter(|i| *i >= n)
+                    && (!is_int(k) || element(m, a, k as u32) == HOLE)
+                {
+                    named.push((i, k));
+                }
             }
         }
         while let Some((i, k)) = named.pop() {
@@ -379,7 +382,7 @@ fn truncate(cx: &mut Cx, m: Mem, a: Value, mut n: f64) -> Res<f64> {
         let e = elems(m, a);
         for i in from..dense {
             if (i - from).is_multiple_of(SLICE) {
-                cx.charge((dense - i).min(SLICE) as u64 / 8)?;
+                cx.charge((dense - i).min(SLICE) as u64 / 4)?;
             }
             cx.heap.write(m, at(e, i), HOLE);
         }
