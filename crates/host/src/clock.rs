@@ -4,7 +4,8 @@
 //!
 //! Invariants
 //! - while anything is under way it looks every `STALL`; else it rests, until it is told or something is due;
-//! - what happened is committed after two `STALL`s at the latest, though no output waits for it.
+//! - what happened is committed after two `STALL`s at the latest, though no output waits for it;
+//! - operators' messages that wait at a tick are stored.
 use crate::pool::{MAX_THREADS, Mode, Pool, Slot, World};
 use journal::Journal;
 use node::Event;
@@ -102,6 +103,9 @@ impl Pool {
             return;
         }
         w.tick = tick;
+        if w.journal.is_some() && w.node.has_young_calls() {
+            self.step(w, Event::KeepCalls);
+        }
         // a collection would read all of a heap that was hardly touched
         let whole = |s: &Slot| s.vat.as_ref().is_none_or(|v| !v.is_partly_there());
         let long = |s: &Slot| s.ran > 0 && s.ran + 1 < tick && whole(s);

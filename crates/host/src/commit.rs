@@ -116,6 +116,9 @@ impl Pool {
         if w.mode == Mode::Run && w.closing.is_none() && output::stuck(&w.node) {
             code = 1;
         }
+        if w.journal.is_some() {
+            self.step(w, node::Event::KeepCalls);
+        }
         if let Some(j) = &mut w.journal {
             if w.mode != Mode::Look {
                 j.clean();

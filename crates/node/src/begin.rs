@@ -18,6 +18,7 @@ pub(crate) struct Current {
     pub start: Option<PromiseId>,
     pub seq: u64,
     pub stored: bool,
+    pub young: bool,
     /// What the store is to know of it; none if there is no store.
     pub kept: Option<Box<Kept>>,
 }
@@ -45,6 +46,11 @@ impl Node {
     /// Puts a delivery into an inbox; the references in it are held until it is consumed. If nothing else is to be done before, its
     /// turn begins.
     pub(crate) fn enqueue(&mut self, to: VatId, what: What, origin: TurnId) {
+        self.enqueue_as(to, what, origin, false);
+    }
+
+    /// Likewise; `young`: as it says in `operate`.
+    pub(crate) fn enqueue_as(&mut self, to: VatId, what: What, origin: TurnId, young: bool) {
         let bytes = crate::route::size(&what);
         if !matches!(what, What::Trace { .. } | What::Collect) {
             self.disturb();
@@ -54,18 +60,21 @@ impl Node {
         let Some(v) = self.vat_mut(to) else { return };
         let seq = v.next_seq;
         v.next_seq += 1;
-        let queued = Queued { what, origin, last_chance: false, bytes, seq, stored: false };
+        let queued = Queued { what, origin, last_chance: false, bytes, seq, stored: false, young };
         let at_once = !manual && v.inbox.is_empty() && v.current.is_none() && !v.paused;
-        if !at_once {
+        if young {
+            // its number is given out
+            self.dirty.vat(to);
+        } else {
+            self.dirty.inbox(to, seq);
+        }
+        self.pending += 1;
+        if at_once {
+            self.begin(to, queued);
+        } else if let Some(v) = self.vat_mut(to) {
             v.inbox_bytes += bytes;
             v.inbox.push_back(queued);
-            self.dirty.inbox(to, seq);
-            self.pending += 1;
-            return;
         }
-        self.dirty.inbox(to, seq);
-        self.pending += 1;
-        self.begin(to, queued);
     }
 
     /// Begins the next turn of a vat, if there is one to begin.
@@ -112,6 +121,7 @@ impl Node {
             start: crate::done::start_answer(&queued.what),
             seq: queued.seq,
             stored: queued.stored,
+            young: queued.young,
             kept,
         };
         if let Some(v) = self.vat_mut(vat) {

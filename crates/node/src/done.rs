@@ -38,8 +38,12 @@ impl Node {
         if let Ending::Aborted(why) = &outcome.ending {
             self.aborted(vat, id, *delivery, current, why);
         } else {
-            let Current { start, kept, .. } = current;
+            let Current { start, kept, young, .. } = current;
             self.committed(vat, id, &delivery.what, start, outcome);
+            if let (What::Message(m), true) = (&delivery.what, young) {
+                // of what the turn left of it the vat knows now
+                m.answer.into_iter().for_each(|p| self.grown(p));
+            }
             self.recycle(delivery, kept);
         }
         self.traces.clear();
@@ -121,7 +125,7 @@ impl Node {
                     // in the place of the one that it replaces: by number, since a scheduler may have taken one from the middle
                     let (seq, stored) = (current.seq, false);
                     let at = v.inbox.partition_point(|q| q.seq < seq);
-                    v.inbox.insert(at, crate::Queued { what, origin: id, last_chance: true, bytes, seq, stored });
+                    v.inbox.insert(at, crate::Queued { what, origin: id, last_chance: true, bytes, seq, stored, young: false });
                     v.inbox_bytes += bytes;
                     self.pending += 1;
                 }

@@ -5,13 +5,14 @@
 //! Invariants
 //! - rows are written as things are when a batch is taken: what came and went since the last one leaves no trace;
 //! - a delivery in flight is stored as waiting: after a crash it runs again, and nothing of its first run was seen;
+//! - what operators sent lately is not stored (`operate`);
 //! - counts of what is in transit are not stored; they follow from the queues and from what promises became.
 use crate::refs::{Export, Holders, NOBODY, Promise, State};
 use crate::{Config, Current, Node, Programs, Queued, Vat};
 use ken::codec::{Get, Put};
 use ken::rows;
 use passable::{Bad, ObjectId, PromiseId, Ref, VatId};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use store::{Batch, Store};
 
 /// Things that changed, some of them noted several times.
@@ -144,7 +145,7 @@ fn read_delivery(bytes: &[u8], seq: u64) -> Result<Queued, Bad> {
     let mut g = Get::new(bytes);
     let (origin, last_chance, what) = (g.turn()?, g.flag()?, g.what()?);
     let bytes = crate::route::size(&what);
-    Ok(Queued { what, origin, last_chance, bytes, seq, stored: true })
+    Ok(Queued { what, origin, last_chance, bytes, seq, stored: true, young: false })
 }
 
 fn refs(p: &mut Put, list: &[Ref]) {
@@ -298,7 +299,7 @@ impl Node {
             }
         }
         for p in dirty.promises.each() {
-            if let Some(e) = self.promises.get_mut(p) {
+            if let Some(e) = self.promises.get_mut(p).filter(|e| !e.young) {
                 e.stored = true;
                 batch.put(rows::PROMISES, &rows::promise(*p), &promise_row(e));
             }
@@ -456,14 +457,32 @@ impl Node {
         }
     }
 
+    /// How often messages that are not stored name what they name.
+    fn named_by_young(&self) -> BTreeMap<Ref, u32> {
+        let mut named = BTreeMap::new();
+        let mut note = |what: &passable::What| Node::each_ref(what, |r| *named.entry(r).or_insert(0) += 1);
+        for v in self.vats.iter().flatten() {
+            v.inbox.iter().filter(|q| q.young).for_each(|q| note(&q.what));
+            if let Some(c) = v.current.as_ref().filter(|c| c.young)
+                && let Some(Ok(q)) = c.kept.as_ref().map(|k| read_delivery(&k.row, c.seq))
+            {
+                note(&q.what);
+            }
+        }
+        named
+    }
+
     /// All that is stored of it, one fact a line, whatever came in which order; a turn in flight counts as one that waits. For
     /// checks: a node that is restored says the same as the one whose changes were stored.
     pub fn describe(&self) -> Vec<String> {
+        let young = self.named_by_young();
+        let in_transit = |r: Ref, n: u32| n - young.get(&r).copied().unwrap_or(0).min(n);
         let mut all = vec![format!("next promise {}, main {:?}", self.next_promise, self.main)];
         for (id, v) in self.vats.iter().enumerate() {
             let Some(v) = v.as_deref() else { continue };
             let current = v.current.as_ref();
-            let mut inbox: Vec<u64> = v.inbox.iter().map(|q| q.seq).chain(current.map(|c| c.seq)).collect();
+            let waits = v.inbox.iter().filter(|q| !q.young).map(|q| q.seq);
+            let mut inbox: Vec<u64> = waits.chain(current.filter(|c| !c.young).map(|c| c.seq)).collect();
             inbox.sort_unstable();
             let told = current.map_or(&[][..], Current::dropped);
             let mut loose: Vec<u64> = told.iter().map(|d| d.0).chain(v.loose.iter().copied()).collect();
@@ -488,16 +507,21 @@ impl Node {
                     "export {id}/{n}: held {:?}, known {:?}, in transit {}",
                     list(&e.holders),
                     list(&e.recognisers),
-                    e.transit
+                    in_transit(Ref::Object(ObjectId { vat: VatId(id as u32), n }), e.transit)
                 ));
             }
         }
-        let mut promises: Vec<(&PromiseId, &Promise)> = self.promises.iter().collect();
+        let mut promises: Vec<(&PromiseId, &Promise)> = self.promises.iter().filter(|e| !e.1.young).collect();
         promises.sort_by_key(|p| *p.0);
         for (id, p) in promises {
             let waiting: Vec<u64> = p.waiting.iter().map(|w| w.1.seq).collect();
             let row = promise_row(p);
-            all.push(format!("promise {}/{}: {row:?}, waiting {waiting:?}, in transit {}", id.vat.0, id.n, p.transit));
+            all.push(format!(
+                "promise {}/{}: {row:?}, waiting {waiting:?}, in transit {}",
+                id.vat.0,
+                id.n,
+                in_transit(Ref::Promise(*id), p.transit)
+            ));
         }
         all.extend(self.describe_sessions());
         all

@@ -106,12 +106,15 @@ pub enum Event {
     },
     /// All vats have had nothing to do for a while: circles of garbage among them may be looked for.
     Quiet,
-    /// The operator sends a message to a vat's root; `reply` names who waits for the answer (it is not stored).
+    /// The operator sends a message to a vat's root; `reply` names who waits for the answer (it is not stored). The message is not
+    /// stored either before its turn is over, or before the next `KeepCalls`.
     Call {
         vat: VatId,
         body: Data,
         reply: u64,
     },
+    /// Operators' messages that wait are to be stored from now on: some have waited for long, or the process ends.
+    KeepCalls,
     /// A delivery is given up: processes have died of it.
     Park {
         vat: VatId,
@@ -278,6 +281,8 @@ pub struct Queued {
     seq: u64,
     /// It has a row in the store.
     stored: bool,
+    /// An operator's message that is not to be stored yet (`operate`).
+    young: bool,
 }
 
 struct Vat {
@@ -393,6 +398,7 @@ impl Node {
             Event::Quiet => self.quiet(),
             Event::Run { vat, index } => self.run_at(vat, index),
             Event::Call { vat, body, reply } => self.call(vat, body, reply),
+            Event::KeepCalls => self.keep_calls(),
             Event::Park { vat, delivery } => self.park(vat, *delivery),
             Event::NotRun { vat, delivery, why } => self.not_run(vat, *delivery, why),
             // a session has no turns that could wait

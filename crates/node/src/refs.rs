@@ -139,6 +139,8 @@ pub(crate) struct Promise {
     pub orphan: Option<VatId>,
     /// It has a row in the store.
     pub stored: bool,
+    /// The answer to an operator's message that is `Queued::young`.
+    pub young: bool,
 }
 
 impl Promise {
@@ -155,6 +157,7 @@ impl Promise {
             handled: false,
             orphan: None,
             stored: false,
+            young: false,
         }
     }
 }

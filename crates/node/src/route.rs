@@ -45,23 +45,30 @@ impl Node {
     /// Into an inbox, if it has room.
     fn deliver(&mut self, from: VatId, to: VatId, msg: Box<Message>, origin: TurnId) {
         let answer = msg.answer;
-        let full = match self.vat_ref(to) {
+        let (full, paused) = match self.vat_ref(to) {
             None => return self.undeliverable(from, answer, "Error", "the vat of the target has ended", origin),
-            Some(v) => v.inbox.len() >= MAX_QUEUE_MESSAGES || v.inbox_bytes >= MAX_QUEUE_BYTES,
+            Some(v) => (v.inbox.len() >= MAX_QUEUE_MESSAGES || v.inbox_bytes >= MAX_QUEUE_BYTES, v.paused),
         };
         if full {
             return self.undeliverable(from, answer, "RangeError", "limit: messages waiting for a vat", origin);
         }
         let session = self.is_session(to);
-        let mut waited = Vec::new();
-        if let Some(e) = answer.and_then(|p| self.promise_mut(p)) {
+        let (mut waited, mut young) = (Vec::new(), false);
+        if let Some(p) = answer
+            && let Some(e) = self.promises.get_mut(&p)
+        {
             e.decider = to;
             if session {
                 e.waiting_bytes = 0;
                 waited = std::mem::take(&mut e.waiting);
             }
+            e.young &= !session && !paused;
+            young = e.young;
+            if !young {
+                self.dirty.promise(p);
+            }
         }
-        self.enqueue(to, What::Message(msg), origin);
+        self.enqueue_as(to, What::Message(msg), origin, young);
         if let (Some(p), false) = (answer, waited.is_empty()) {
             self.no_longer_waiting(p, &waited);
             self.send_on(waited, p);
@@ -121,10 +128,12 @@ impl Node {
         let named = p;
         let p = self.root_of(p);
         let pipelined = self.promises.get(&p).is_some_and(|e| matches!(e.state, State::Pending) && self.takes(p, e));
-        let Some(e) = self.promise_mut(p) else {
+        let Some(e) = self.promises.get_mut(&p) else {
             return self.undeliverable(from, msg.answer, "Error", "the promise is not known", origin);
         };
-        e.handled = true;
+        if !std::mem::replace(&mut e.handled, true) {
+            self.dirty.promise(p);
+        }
         let (rejected, value) = match &e.state {
             State::Settled { rejected, value } => (*rejected, value.clone()),
             _ if pipelined => {
@@ -149,7 +158,7 @@ impl Node {
                 self.next_waiting += 1;
                 self.dirty.waiting(p, seq);
                 if let Some(e) = self.promises.get_mut(&p) {
-                    e.waiting.push((from, Queued { what, origin, last_chance: false, bytes, seq, stored: false }));
+                    e.waiting.push((from, Queued { what, origin, last_chance: false, bytes, seq, stored: false, young: false }));
                 }
                 return;
             }

@@ -108,6 +108,38 @@ fn a_paused_vat_keeps_its_messages_through_a_kill() {
 }
 
 #[test]
+fn calls_that_wait_behind_a_long_turn_are_kept() {
+    let waiting = |folder: &Folder| {
+        let host = folder.serve(&["serve", "--state", "s", "--paused", "bank.js"]);
+        let n = folder.json(&["vat", "ls", "--state", "s"])["vats"][0]["waiting"].clone();
+        host.kill9();
+        n
+    };
+    let busy = |folder: &Folder| {
+        let host = folder.serve(&["serve", "--state", "s", "--max-instructions", "1e15", "bank.js"]);
+        let turns = |folder: &Folder| folder.json(&["vat", "ls", "--state", "s"])["vats"][0]["turns"].as_u64();
+        assert_eq!(call(folder, "total", &[]), 100);
+        let before = turns(folder);
+        let spins = folder.start(&["vat", "call", "--state", "s", "1", "spin"]);
+        while turns(folder) == before {}
+        let asks = folder.start(&["vat", "call", "--state", "s", "1", "total"]);
+        while folder.json(&["vat", "ls", "--state", "s"])["vats"][0]["waiting"] != 1 {}
+        (host, spins, asks)
+    };
+    // once a second has begun since
+    let folder = bank();
+    let (host, ..) = busy(&folder);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    host.kill9();
+    assert_eq!(waiting(&folder), 2);
+    // and if the process ends in order
+    let folder = bank();
+    let (host, ..) = busy(&folder);
+    host.term();
+    assert_eq!(waiting(&folder), 2);
+}
+
+#[test]
 fn a_host_can_begin_with_everything_paused() {
     let folder = bank();
     let host = folder.serve(&["serve", "--state", "s", "--paused", "bank.js"]);
