@@ -7,15 +7,15 @@
 //! - one thread at a time commits: one that runs turns and finds none ready, one that brought few bytes of a peer and ran what came of
 //!   them, else the one that does nothing else. It begins when output waits; what nobody waits for goes with the next batch, when nothing
 //!   runs any more, or when the clock has looked twice (`clock`);
-//! - after a batch whose output many waited for the next one is gathered as long as that one took, if that was not long and while turns
-//!   run: a batch costs much beside what is in it, and whoever is answered alone never waits for others;
+//! - after a batch whose output many waited for the next one is gathered until as many wait again, but no longer than that one took, and
+//!   not if that was long: a batch costs much beside what is in it, and whoever is answered alone never waits for others;
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
 use crate::control::Answers;
 use crate::net::Net;
 use crate::output;
 use crate::pool::{Called, Mode, Pool, World};
-use journal::Out;
+use journal::{Journal, Out};
 use passable::VatId;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
@@ -55,14 +55,14 @@ impl Pool {
         drop(w);
         let released = ledger.sync(vec![appended]).unwrap_or_else(|e| output::store_failed(&e));
         let output = released.into_output();
-        let many = output.len() >= GATHER_FROM;
+        let many = output.len();
         let wrote = write_out(&self.net, output);
         self.net.write_now();
         let room = ledger.store().reserve(journal::RESERVE_BYTES);
         w = self.lock();
         w.committing = false;
         let took = begun.elapsed();
-        w.gather_until = (many && took <= GATHER_MOST).then(|| begun + 2 * took);
+        w.gather = (many >= GATHER_FROM && took <= GATHER_MOST).then(|| (begun + 2 * took, many));
         self.after_commit(&mut w, wrote, room);
         if waited && !w.ready.is_empty() {
             self.provide(&mut w);
@@ -142,20 +142,25 @@ impl World {
     /// A batch is to be taken.
     pub(crate) fn wants_commit(&self) -> bool {
         let Some(j) = self.journal.as_ref().filter(|_| self.stepped && !self.committing) else { return false };
-        let nothing_runs = || self.idle() == self.threads && (self.ready.is_empty() || self.waits());
         let ends = self.closing.is_some() || self.end.is_some();
         let due = self.overdue || ends || j.is_full();
-        due || nothing_runs() || (!j.waiting.output.is_empty() && self.pause().is_none())
+        due || (self.is_worth_it(j) && self.pause(j).is_none())
     }
 
-    /// Output waits until more has come: how long still.
+    /// Somebody waits for it, or nothing would be added to it.
+    fn is_worth_it(&self, j: &Journal) -> bool {
+        !j.waiting.output.is_empty() || (self.idle() == self.threads && (self.ready.is_empty() || self.waits()))
+    }
+
+    /// A batch waits until more has come: how long still.
     fn gathers(&self) -> Option<Duration> {
-        self.journal.as_ref().filter(|j| !j.waiting.output.is_empty() && !self.committing)?;
-        self.pause()
+        let j = self.journal.as_ref().filter(|j| self.stepped && !self.committing && self.is_worth_it(j))?;
+        self.pause(j)
     }
 
-    fn pause(&self) -> Option<Duration> {
-        let left = self.gather_until?.saturating_duration_since(Instant::now());
+    fn pause(&self, j: &Journal) -> Option<Duration> {
+        let (until, _) = self.gather.filter(|g| j.waiting.output.len() < g.1)?;
+        let left = until.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
     }
 

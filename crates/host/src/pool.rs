@@ -86,8 +86,8 @@ pub(crate) struct World {
     seats: Vec<Arc<Seat>>,
     /// What the thread that commits was told since it waits.
     pub(crate) called: Called,
-    /// No batch is taken before while turns run, unless it is due (`commit`).
-    pub(crate) gather_until: Option<Instant>,
+    /// No batch is taken before, nor before so much output waits, unless it is due (`commit`).
+    pub(crate) gather: Option<(Instant, usize)>,
     /// The thread that keeps time looks at nothing but delays for a while.
     pub(crate) resting: bool,
     /// What happened is to be committed though no output waits for it.
@@ -160,7 +160,7 @@ impl Pool {
             pace: Duration::ZERO,
             seats: Vec::new(),
             called: Called::No,
-            gather_until: None,
+            gather: None,
             resting: false,
             overdue: false,
             start: Instant::now(),
