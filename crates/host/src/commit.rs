@@ -7,8 +7,9 @@
 //! - one thread at a time commits: one that runs turns and finds none ready, one that brought few bytes of a peer and ran what came of
 //!   them, else the one that does nothing else. It begins when output waits; what nobody waits for goes with the next batch, when nothing
 //!   runs any more, or when the clock has looked twice (`clock`);
-//! - after a batch whose output many waited for the next one is gathered until as many wait again, but no longer than that one took, and
-//!   not if that was long: a batch costs much beside what is in it, and whoever is answered alone never waits for others;
+//! - after a batch whose output many waited for the next one is gathered until half as many wait again, but no longer than that one took,
+//!   and not if that was long: a batch costs much beside what is in it, turns of some run while the batch of others is synced, and
+//!   whoever is answered alone never waits for others;
 //! - output is written only after the sync of its batch, in order;
 //! - a failed append or sync ends the process.
 use crate::control::Answers;
@@ -62,7 +63,7 @@ impl Pool {
         w = self.lock();
         w.committing = false;
         let took = begun.elapsed();
-        w.gather = (many >= GATHER_FROM && took <= GATHER_MOST).then(|| (begun + 2 * took, many));
+        w.gather = (many >= GATHER_FROM && took <= GATHER_MOST).then(|| (begun + 2 * took, many / 2));
         self.after_commit(&mut w, wrote, room);
         if waited && !w.ready.is_empty() {
             self.provide(&mut w);
