@@ -307,6 +307,8 @@ impl Node {
         e.waiting_bytes = 0;
         // a rejection that nobody has provided for is told to all who hold the promise
         let listeners = std::mem::take(&mut e.listeners);
+        // it listens to answers of operators' calls alone
+        let host_listens = listeners.contains(HOST);
         let told = if rejected && !e.handled { std::mem::take(&mut e.holders) } else { listeners };
         if rejected && !e.handled {
             for v in told.iter() {
@@ -346,8 +348,11 @@ impl Node {
         for vat in told.iter() {
             if vat != HOST {
                 self.enqueue(vat, What::Notify { promise: p, rejected, value: value.clone() }, origin);
-            } else if let Some(to) = self.replies.remove(&p) {
-                self.out.push(Effect::Reply { to, rejected, value: value.clone() });
+            } else if host_listens {
+                // whoever called an earlier process is not there any more
+                if let Some(to) = self.replies.remove(&p) {
+                    self.out.push(Effect::Reply { to, rejected, value: value.clone() });
+                }
                 self.drop_ref(HOST, Ref::Promise(p), false);
             }
         }

@@ -234,7 +234,10 @@ fn what_could_not_be_written_whole_is_not_in_the_way_of_the_next_attempt() {
 #[test]
 fn a_backup_that_cannot_be_written_is_restored() {
     let folder = bank();
-    folder.serve(SERVE).kill9();
+    let host = folder.serve(SERVE);
+    // an answer is durable, and what came before it
+    assert_eq!(call(&folder, "total", &[]), 100);
+    host.kill9();
     folder.json(&["store", "backup", "--state", "s", "backup"]);
     for (name, _) in folder.bytes("backup") {
         let file = folder.path().join("backup").join(name);
