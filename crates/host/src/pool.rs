@@ -83,7 +83,7 @@ pub(crate) struct World {
     /// How long turns of late took, on the average.
     pub(crate) pace: Duration,
     /// Those that wait for work, the one that came last at the end: it is the first to be called, since its memory is the warmest.
-    seats: Vec<Arc<Seat>>,
+    seats: Vec<Arc<Seat<World>>>,
     /// What the thread that commits was told since it waits.
     pub(crate) called: Called,
     /// No batch is taken before, nor before so much output waits, unless it is due (`commit`).
@@ -335,7 +335,10 @@ impl Pool {
         w.called = w.called.max(wanted);
         let mut calls = Calls { commits, ..Calls::default() };
         if w.end.is_some() {
-            w.seats.drain(..).for_each(|s| s.call());
+            for seat in std::mem::take(&mut w.seats) {
+                seat.call(w);
+                seat.wake();
+            }
             calls.clock = true;
         } else if w.ready.is_empty() || w.waits() {
             calls.clock = w.may_end();
@@ -345,7 +348,7 @@ impl Pool {
             if awake > 0 && w.pace * w.ready.len() as u32 <= QUEUE * awake as u32 {
                 return calls;
             }
-            calls.turns = w.seats.pop();
+            calls.turns = w.seats.pop().inspect(|s| s.call(w));
             if calls.turns.is_none() && w.threads < self.cores {
                 self.add_thread(w);
             }
@@ -389,7 +392,7 @@ impl Pool {
                     continue;
                 }
                 self.provide(&mut w);
-                w = seat.wait(&self, w, &mut waits);
+                w = seat.wait(&self.world, w, &mut waits);
                 w.leave(&seat);
                 continue;
             };
@@ -538,12 +541,12 @@ impl Pool {
     }
 }
 
-/// Threads that are to be called.
+/// Threads that are to be woken.
 #[derive(Default)]
 pub(crate) struct Calls {
     commits: bool,
     clock: bool,
-    turns: Option<Arc<Seat>>,
+    turns: Option<Arc<Seat<World>>>,
 }
 
 impl Calls {
@@ -555,7 +558,7 @@ impl Calls {
             pool.clock.notify_one();
         }
         if let Some(seat) = self.turns {
-            seat.call();
+            seat.wake();
         }
     }
 }
@@ -570,7 +573,7 @@ impl World {
         self.seats.len()
     }
     /// The thread of this seat waits no longer, whether it was called or not.
-    fn leave(&mut self, seat: &Arc<Seat>) {
+    fn leave(&mut self, seat: &Arc<Seat<World>>) {
         self.seats.retain(|s| !Arc::ptr_eq(s, seat));
     }
     pub(crate) fn is_resident(&self, vat: VatId) -> bool {
