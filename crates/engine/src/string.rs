@@ -285,7 +285,7 @@ pub fn to_rust(cx: &mut Cx, m: Mem, s: Value) -> Res<String> {
     Ok(text)
 }
 
-/// `to_rust`, behind what is there. Whether nothing was replaced.
+/// `to_rust`, behind what is there. Whether nothing was replaced. A turn that is stopped needs none of the text.
 pub fn append_rust(cx: &mut Cx, m: Mem, s: Value, text: &mut String) -> Res<bool> {
     let s = flat(cx, m, s)?;
     let (n, mut at, mut next, mut whole) = (len(m, s), 0, 0, true);
@@ -293,7 +293,7 @@ pub fn append_rust(cx: &mut Cx, m: Mem, s: Value, text: &mut String) -> Res<bool
     aside::reserve(text, n as usize * if n < LONG { 1 } else { 3 });
     while at < n {
         if at >= next {
-            cx.charge(1024)?;
+            cx.charge(1024).inspect_err(|_| drop(Aside::from(std::mem::take(text).into_bytes())))?;
             next = at + 4096;
         }
         let c = crate::builtins::text::point(m, s, at);
