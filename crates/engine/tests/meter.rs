@@ -53,3 +53,10 @@ fn an_exception_pays_for_the_handlers_that_are_looked_at() {
 fn constants_take_fuel() {
     takes(&format!("let t = () => 1; const f = () => [{}];", "t`a${1}b`,".repeat(2000)), 8 * 2000);
 }
+
+#[test]
+fn a_sparse_array_that_gets_shorter_pays_for_its_keys() {
+    let sparse = "const a = []; for (let i = 0; i < 1e5; i += 1) a.push(i); Object.defineProperty(a, 5, { get() {}, configurable: true }); delete a[5];";
+    let (_, made) = run(sparse, u64::MAX);
+    takes(&format!("{sparse} a.length = 6;"), made + 50_000);
+}

@@ -86,7 +86,7 @@ pub(crate) struct World {
     seats: Vec<Arc<Seat<World>>>,
     /// What the thread that commits was told since it waits.
     pub(crate) called: Called,
-    /// No batch is taken before, nor before so much output waits, unless it is due (`commit`).
+    /// No batch is taken before then unless so much output waits, or it is due (`commit`).
     pub(crate) gather: Option<(Instant, usize)>,
     /// The thread that keeps time looks at nothing but delays for a while.
     pub(crate) resting: bool,
@@ -317,18 +317,18 @@ impl Pool {
 
     /// As `provide`; what was sent is written by the caller (`Net::write_now`).
     pub(crate) fn provide_threads(self: &Arc<Self>, w: &mut World) {
-        self.calls_for(w).call(self);
+        self.calls_for(w).wake(self);
     }
 
-    /// Likewise, and lets the world go before anybody is called: whoever comes finds it free.
+    /// Likewise, and lets the world go before anybody is woken: whoever comes finds it free.
     pub(crate) fn let_go(self: &Arc<Self>, mut w: MutexGuard<'_, World>) {
         self.net.tell_writers();
         let calls = self.calls_for(&mut w);
         drop(w);
-        calls.call(self);
+        calls.wake(self);
     }
 
-    /// Who is to be called.
+    /// Calls whom there is work for; they are to be woken by it (`Calls::wake`).
     pub(crate) fn calls_for(self: &Arc<Self>, w: &mut World) -> Calls {
         let wanted = w.wants_committer();
         let commits = wanted > w.called;
@@ -402,7 +402,7 @@ impl Pool {
             let calls = if w.ready.is_empty() { Calls::default() } else { self.calls_for(&mut w) };
             let taken = w.taken;
             let Some(slot) = w.slots.get_mut(&id) else {
-                calls.call(&self);
+                calls.wake(&self);
                 continue;
             };
             slot.last = taken;
@@ -411,7 +411,7 @@ impl Pool {
             {
                 vat.set_quota(crate::wake::quota(slot.limits));
                 drop(w);
-                calls.call(&self);
+                calls.wake(&self);
                 let begun = taken.is_multiple_of(SAMPLE).then(Instant::now);
                 vat.deliver_to(&self.shared, &delivery, &mut outcome);
                 let took = begun.map(|b| b.elapsed());
@@ -421,7 +421,7 @@ impl Pool {
                 }
                 self.ended(&mut w, id, delivery, Ok(vat), &mut outcome, true);
             } else {
-                calls.call(&self);
+                calls.wake(&self);
                 w = self.wake_and_run(w, id, delivery, &mut outcome);
             }
         }
@@ -541,8 +541,9 @@ impl Pool {
     }
 }
 
-/// Threads that are to be woken.
+/// Threads that are called and must be woken.
 #[derive(Default)]
+#[must_use = "who is called and not woken sleeps on"]
 pub(crate) struct Calls {
     commits: bool,
     clock: bool,
@@ -550,7 +551,7 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
-    pub(crate) fn call(self, pool: &Pool) {
+    pub(crate) fn wake(self, pool: &Pool) {
         if self.commits {
             pool.commit.notify_one();
         }

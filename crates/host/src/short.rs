@@ -78,7 +78,7 @@ impl Pool {
         let called = std::mem::replace(&mut w.called, Called::Now);
         let calls = self.calls_for(w);
         w.called = called;
-        calls.call(self);
+        calls.wake(self);
     }
 
     /// Runs what is ready, if those are short turns.

@@ -2,20 +2,10 @@
 mod kit;
 
 use ken::rows;
-use kit::{MAIN, World, fulfil, message, method, object, promise};
-use node::{Config, Event, Node, Programs};
+use kit::{MAIN, NoPrograms, World, fulfil, message, method, object, promise};
+use node::{Config, Event, Node};
 use passable::{Data, Delivery, Op, Resolution, VatId, What};
 use store::Batch;
-
-struct NoPrograms;
-impl Programs for NoPrograms {
-    fn named_by(&self, _: u64, _: &str) -> Result<u64, String> {
-        Err("none".to_owned())
-    }
-    fn name(&self, _: u64) -> String {
-        "none".to_owned()
-    }
-}
 
 /// Answers at once, or with a promise of its own; `settle` fulfils that.
 fn vat(_: usize, _: VatId, d: &Delivery) -> Vec<Op> {

@@ -526,7 +526,7 @@ impl Pool {
                 }
                 let calls = self.calls_for(&mut w);
                 drop(w);
-                calls.call(self);
+                calls.wake(self);
                 self.net.write_now();
                 return true;
             }
